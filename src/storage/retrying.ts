@@ -1,0 +1,57 @@
+/**
+ * Calls again where the storage failed, for storages behind a network. Other errors are answers, and are passed on.
+ * Not for local directories, where a failed call will fail again.
+ */
+import { pauseAfter, type RetryPolicy, retry } from '../base/retry.ts'
+import { hasCode } from '../model/errors.ts'
+import type { ObjectKey, ObjectStat, Storage } from '../model/storage.ts'
+
+const RETRY_POLICY: RetryPolicy = { attempts: 6, firstPauseMs: 250, pauseMsMax: 15_000 }
+
+const mayRetry = (error: unknown): boolean => hasCode(error, 'STORAGE_FAILED')
+
+/** Owns `storage`. `create` tells its own object from another's by its bytes, so they must not be those of another caller. */
+export function retrying(storage: Storage, policy: RetryPolicy = RETRY_POLICY): Storage {
+  const again = <T>(run: (attempt: number) => Promise<T>) => retry(policy, mayRetry, run)
+  return {
+    description: storage.description,
+    put: (key, parts) => again(() => storage.put(key, parts)),
+    create: (key, bytes) =>
+      again(async (attempt) => {
+        if (await storage.create(key, bytes)) return true
+        // An earlier attempt may have taken effect though it reported a failure.
+        return attempt > 1 && (await holds(storage, key, bytes))
+      }),
+    read: (key, range) => again(() => storage.read(key, range)),
+    stat: (key) => again(() => storage.stat(key)),
+    list: (prefix) => listAgain(storage, policy, prefix),
+    remove: (key) => again(() => storage.remove(key)),
+    [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
+  }
+}
+
+async function holds(storage: Storage, key: ObjectKey, bytes: Uint8Array): Promise<boolean> {
+  const stat = await storage.stat(key)
+  return stat?.bytes === bytes.length && Buffer.compare(await storage.read(key), bytes) === 0
+}
+
+/** Begins the listing anew after a failure and leaves out what was already handed on; progress renews the attempts. */
+async function* listAgain(storage: Storage, policy: RetryPolicy, prefix: string): AsyncGenerator<ObjectStat> {
+  const seen = new Set<ObjectKey>()
+  let attempt = 1
+  for (;;) {
+    try {
+      for await (const object of storage.list(prefix)) {
+        if (seen.has(object.key)) continue
+        seen.add(object.key)
+        attempt = 1
+        yield object
+      }
+      return
+    } catch (error) {
+      if (attempt >= policy.attempts || !mayRetry(error)) throw error
+    }
+    await pauseAfter(policy, attempt)
+    attempt += 1
+  }
+}
