@@ -1,0 +1,26 @@
+/**
+ * Runs tasks of the pipeline, on this thread or on many. The owner of storage stands behind `store`; an executor
+ * knows when packs are on their way and slows down before they pile up.
+ */
+import type { SourceFiles } from '../model/files.ts'
+import type { PackTable } from '../model/pack-table.ts'
+import type { PackTicket } from '../pack/pack-header.ts'
+import type { PipelineSetup, Task, TaskResult } from './tasks.ts'
+
+export type ExecutorPorts = {
+  /** A fresh ticket for a data pack. */
+  readonly ticket: () => PackTicket
+  /** Makes the pack durable and records it; the bytes are the executor's again when it returns. */
+  readonly store: (bytes: Uint8Array<ArrayBuffer>, table: PackTable) => Promise<void>
+}
+
+export interface Executor extends AsyncDisposable {
+  /** How many tasks are worth having under way at once. */
+  readonly parallel: number
+  /** Resolves when the task is done (its packs may still be filling). */
+  run(task: Task): Promise<TaskResult>
+  /** Resolves when every chunk of every task done so far lies in a stored pack. */
+  flush(): Promise<void>
+}
+
+export type ExecutorFactory = (setup: PipelineSetup, ports: ExecutorPorts, source: SourceFiles) => Executor

@@ -1,0 +1,243 @@
+/**
+ * The whole way of a file on one thread: open, read, cut, name, deduplicate, hand new chunks to the packs, encode the
+ * entry. It reads sources and fills packs; it knows neither storage nor the log.
+ */
+import { ByteWriter } from '../base/bytes.ts'
+import type { Chunker } from '../chunker/chunker.ts'
+import type { ChunkerParams } from '../chunker/params.ts'
+import { looksIncompressible } from '../codec/probe.ts'
+import type { ChunkHasher } from '../crypto/blake3.ts'
+import type { Extent, FileStat, SourceFiles } from '../model/files.ts'
+import { CHUNK_ID_BYTES } from '../model/ids.ts'
+import { CONTENT_ITEMS_INLINE_MAX } from '../model/limits.ts'
+import { CHUNK_ITEM, CHUNK_ITEM_BYTES, writeHole } from '../snapshot/content.ts'
+import { type Entry, writeEntry } from '../snapshot/entry.ts'
+import type { PackFiller } from './pack-filler.ts'
+import type { SeenTable } from './seen-table.ts'
+import type { FailedFile, FilesResult, FilesTask, LongFile, PieceResult, PieceTask, TaskCounts } from './tasks.ts'
+
+/** A file that changed while it was read is read again this often before it is stored with a mark. */
+const READ_TRIES = 3
+/** The head that decides whether a file is cut and stored as incompressible. */
+const PROBE_BYTES = 65_536
+/** Smaller files are not worth the verdict. */
+const PROBE_FILE_BYTES_MIN = 16_384
+
+export type PipelineParts = {
+  readonly source: SourceFiles
+  readonly chunker: Chunker
+  readonly hasher: ChunkHasher
+  readonly seen: SeenTable
+  /** Whether the repository has the chunk already. */
+  readonly knows: (id: Uint8Array) => boolean
+  readonly filler: PackFiller
+  readonly params: ChunkerParams
+  /** For what does not get smaller. */
+  readonly mediaParams: ChunkerParams
+}
+
+export class FilePipeline {
+  readonly #parts: PipelineParts
+  readonly #id: Uint8Array<ArrayBuffer> = new Uint8Array(CHUNK_ID_BYTES)
+  readonly #items: ByteWriter = new ByteWriter(4096)
+  #counts: TaskCounts = noCounts()
+
+  constructor(parts: PipelineParts) {
+    this.#parts = parts
+  }
+
+  /** One result per file; a file that cannot be read is in `failed`, and never throws. Errors of packs do. */
+  files(task: FilesTask): FilesResult {
+    this.#counts = noCounts()
+    const encoded = new ByteWriter(task.paths.length * 160)
+    const ends = new Uint32Array(task.paths.length)
+    const long: LongFile[] = []
+    const failed: FailedFile[] = []
+    const changed: number[] = []
+    task.paths.forEach((path, index) => {
+      const outcome = this.#file(path, task.names[index] ?? '')
+      if ('reason' in outcome) failed.push({ index, reason: outcome.reason })
+      else {
+        if (outcome.entry.changed === true) changed.push(index)
+        if (this.#items.length > CONTENT_ITEMS_INLINE_MAX * CHUNK_ITEM_BYTES) {
+          long.push({ index, entry: outcome.entry, items: this.#items.done() })
+        } else if (this.#items.length > 0) {
+          writeEntry(encoded, { ...outcome.entry, content: { levels: 0, items: this.#items.view() } })
+        } else writeEntry(encoded, outcome.entry)
+      }
+      ends[index] = encoded.length
+    })
+    return { kind: 'files', encoded: encoded.done(), ends, long, failed, changed, counts: this.#counts }
+  }
+
+  piece(task: PieceTask): PieceResult {
+    this.#counts = noCounts()
+    this.#items.clear()
+    const { source } = this.#parts
+    const { offset, bytes } = task.range
+    let got = 0
+    try {
+      const fd = source.open(task.path)
+      try {
+        const stat = source.fstat(fd)
+        if (stat.inode !== task.inode) return this.#pieceFailed('REPLACED')
+        got = this.#content(fd, stat, offset, offset + bytes)
+      } finally {
+        source.close(fd)
+      }
+    } catch (error) {
+      return this.#pieceFailed(sourceReason(error))
+    }
+    return { kind: 'piece', items: this.#items.done(), bytes: got, counts: this.#counts }
+  }
+
+  #pieceFailed(failed: string): PieceResult {
+    return { kind: 'piece', items: new Uint8Array(0), bytes: 0, failed, counts: this.#counts }
+  }
+
+  #file(path: string, name: string): { entry: Entry } | { reason: string } {
+    const { source } = this.#parts
+    let fd: number
+    try {
+      fd = source.open(path)
+    } catch (error) {
+      return { reason: sourceReason(error) }
+    }
+    try {
+      for (let tries = 1; ; tries++) {
+        this.#items.clear()
+        const before = source.fstat(fd)
+        if (before.type !== 'file') return { reason: 'REPLACED' }
+        const size = this.#content(fd, before, 0, before.size)
+        const after = source.fstat(fd)
+        const changed = size !== after.size || !sameContent(before, after)
+        if (changed && tries < READ_TRIES) continue
+        return { entry: { ...entryOf(name, after, source.xattrs(path)), size, changed } }
+      }
+    } catch (error) {
+      return { reason: sourceReason(error) }
+    } finally {
+      source.close(fd)
+    }
+  }
+
+  /** Appends the items of `from` to `to`; returns the bytes they stand for (less where the file ends early). */
+  #content(fd: number, stat: FileStat, from: number, to: number): number {
+    if (to === from) return 0
+    const media = stat.size >= PROBE_FILE_BYTES_MIN && this.#isIncompressible(fd)
+    const sparse = stat.allocated < stat.size
+    const extents = sparse ? this.#parts.source.dataExtents(fd, stat.size) : [{ offset: 0, bytes: stat.size }]
+    let at = from
+    for (const extent of clip(extents, from, to)) {
+      if (extent.offset > at) writeHole(this.#items, extent.offset - at)
+      const end = extent.offset + extent.bytes
+      at = extent.offset + this.#data(fd, extent.offset, end, media)
+      if (at < end) return at - from
+    }
+    if (sparse && at < to) {
+      writeHole(this.#items, to - at)
+      at = to
+    }
+    return at - from
+  }
+
+  #isIncompressible(fd: number): boolean {
+    const { source, chunker } = this.#parts
+    const count = source.read(fd, chunker.window, 0, Math.min(PROBE_BYTES, chunker.window.length), 0)
+    return looksIncompressible(chunker.window.subarray(0, count))
+  }
+
+  /** Cuts, names and stores the bytes of `from` to `to`; returns how many there were. */
+  #data(fd: number, from: number, to: number, media: boolean): number {
+    const { source, chunker, params, mediaParams } = this.#parts
+    const { window } = chunker
+    let position = from
+    let filled = 0
+    for (;;) {
+      const wanted = Math.min(window.length - filled, to - position)
+      const count = wanted === 0 ? 0 : source.read(fd, window, filled, wanted, position)
+      position += count
+      filled += count
+      const final = count === 0 || position === to
+      if (!final && filled < window.length) continue
+      const chunks = chunker.cut(0, filled, final, media ? mediaParams : params)
+      let start = 0
+      for (let index = 0; index < chunks; index++) {
+        const end = chunker.ends[index] ?? 0
+        this.#chunk(window.subarray(start, end), !media)
+        start = end
+      }
+      if (final) break
+      window.copyWithin(0, start, filled)
+      filled -= start
+    }
+    this.#counts.read += position - from
+    return position - from
+  }
+
+  #chunk(chunk: Uint8Array, compress: boolean): void {
+    const { hasher, seen, knows, filler } = this.#parts
+    const id = this.#id
+    hasher.hashInto(chunk, id, 0)
+    this.#counts.chunks += 1
+    if (seen.claim(id, 0) && !knows(id)) {
+      filler.add(chunk, id, 0, compress)
+      this.#counts.newChunks += 1
+      this.#counts.newBytes += chunk.length
+    }
+    this.#items.u8(CHUNK_ITEM).raw(id)
+  }
+}
+
+/** The entry of a file or other thing, as far as its stat and xattrs go. */
+export function entryOf(name: string, stat: FileStat, xattrs: Entry['xattrs']): Entry {
+  return {
+    name,
+    type: stat.type,
+    mode: stat.mode,
+    uid: stat.uid,
+    gid: stat.gid,
+    size: stat.type === 'file' ? stat.size : 0,
+    mtimeSec: stat.mtimeSec,
+    mtimeNsec: stat.mtimeNsec,
+    ctimeSec: stat.ctimeSec,
+    ctimeNsec: stat.ctimeNsec,
+    inode: stat.inode,
+    xattrs,
+    hardLink: stat.type !== 'dir' && stat.links > 1 ? { links: stat.links, device: stat.device } : undefined,
+    device:
+      stat.type === 'char' || stat.type === 'block' ? { major: stat.rdevMajor, minor: stat.rdevMinor } : undefined,
+  }
+}
+
+/** Whether nothing that a write changes has changed. */
+export function sameContent(a: FileStat, b: FileStat): boolean {
+  return (
+    a.size === b.size &&
+    a.mtimeSec === b.mtimeSec &&
+    a.mtimeNsec === b.mtimeNsec &&
+    a.ctimeSec === b.ctimeSec &&
+    a.ctimeNsec === b.ctimeNsec &&
+    a.inode === b.inode
+  )
+}
+
+/** A system error's code; anything else is not the source's fault and is thrown on. */
+export function sourceReason(error: unknown): string {
+  if (error instanceof Error && 'syscall' in error && 'code' in error && typeof error.code === 'string') {
+    return error.code
+  }
+  throw error
+}
+
+function noCounts(): TaskCounts {
+  return { read: 0, chunks: 0, newChunks: 0, newBytes: 0 }
+}
+
+function* clip(extents: readonly Extent[], from: number, to: number): Generator<Extent> {
+  for (const { offset, bytes } of extents) {
+    const start = Math.max(offset, from)
+    const end = Math.min(offset + bytes, to)
+    if (start < end) yield { offset: start, bytes: end - start }
+  }
+}

@@ -1,0 +1,33 @@
+/** The executor for small runs, tests, and platforms without threads: everything on the calling thread. */
+import type { FinishedPack } from '../pack/pack-writer.ts'
+import type { Executor, ExecutorFactory } from './executor.ts'
+import { makePipeline } from './make-pipeline.ts'
+
+export const createInThreadExecutor: ExecutorFactory = (setup, ports, source): Executor => {
+  const finished: FinishedPack[] = []
+  const spare: Uint8Array<ArrayBuffer>[] = []
+  const pipeline = makePipeline(setup, source, ports.ticket, spare, (pack) => finished.push(pack))
+
+  const storeFinished = async (): Promise<void> => {
+    for (let pack = finished.shift(); pack !== undefined; pack = finished.shift()) {
+      await ports.store(pack.bytes, pack.table)
+      spare.push(new Uint8Array(pack.bytes.buffer))
+    }
+  }
+
+  return {
+    parallel: 1,
+    async run(task) {
+      const result = task.kind === 'files' ? pipeline.files.files(task) : pipeline.files.piece(task)
+      await storeFinished()
+      return result
+    },
+    async flush() {
+      pipeline.filler.flush()
+      await storeFinished()
+    },
+    async [Symbol.asyncDispose]() {
+      pipeline[Symbol.dispose]()
+    },
+  }
+}

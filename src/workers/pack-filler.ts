@@ -1,0 +1,128 @@
+/**
+ * From chunks to finished packs: fills segments, encodes and seals them, and decodes every finished pack again
+ * before it lets go of it. One per thread; it knows neither files nor storage.
+ */
+import { assert } from '../base/assert.ts'
+import type { Zstd } from '../codec/zstd.ts'
+import { CHUNK_ID_BYTES } from '../model/ids.ts'
+import { SEGMENT_BASES_MAX, SEGMENT_BYTES_MAX } from '../model/limits.ts'
+import { encodeSegment, SEGMENT_HEADER_BYTES } from '../pack/segment.ts'
+import { type FinishedPack, PackWriter } from '../pack/pack-writer.ts'
+import type { PackTicket } from '../pack/pack-header.ts'
+import { recheckPack } from './recheck-pack.ts'
+import type { ChunkHasher } from '../crypto/blake3.ts'
+
+export type FillerParts = {
+  readonly zstd: Zstd
+  readonly hasher: ChunkHasher
+  /** zstd level; 0 stores everything as it is. */
+  readonly level: number
+  /** Plaintext bytes of a full segment. */
+  readonly segmentBytes: number
+  /** Bytes of a full pack. */
+  readonly packBytes: number
+  /** Decode each pack again from the bytes to be stored. */
+  readonly recheck: boolean
+  readonly nextTicket: () => PackTicket
+  /** A buffer of `packBufferBytes(packBytes)`, given back or new. */
+  readonly nextBuffer: () => Uint8Array<ArrayBuffer>
+  /** Takes the finished pack and its buffer. */
+  readonly onPack: (pack: FinishedPack) => void
+}
+
+/** A segment that is being filled. */
+class OpenSegment {
+  readonly bytes: Uint8Array
+  readonly level: number
+  filled = 0
+  lengths: number[] = []
+  #ids: Uint8Array
+
+  constructor(capacity: number, level: number) {
+    this.bytes = new Uint8Array(capacity)
+    this.level = level
+    this.#ids = new Uint8Array(CHUNK_ID_BYTES * 128)
+  }
+
+  add(chunk: Uint8Array, ids: Uint8Array, idAt: number): void {
+    this.bytes.set(chunk, this.filled)
+    this.filled += chunk.length
+    const at = this.lengths.length * CHUNK_ID_BYTES
+    if (at === this.#ids.length) {
+      const larger = new Uint8Array(this.#ids.length * 2)
+      larger.set(this.#ids)
+      this.#ids = larger
+    }
+    this.#ids.set(ids.subarray(idAt, idAt + CHUNK_ID_BYTES), at)
+    this.lengths.push(chunk.length)
+  }
+
+  takeIds(): Uint8Array {
+    return this.#ids.slice(0, this.lengths.length * CHUNK_ID_BYTES)
+  }
+
+  clear(): void {
+    this.filled = 0
+    this.lengths = []
+  }
+}
+
+const NO_BASES = new Uint8Array(0)
+
+export class PackFiller {
+  readonly #parts: FillerParts
+  readonly #compressed: OpenSegment
+  readonly #stored: OpenSegment
+  readonly #encoded: Uint8Array
+  readonly #scratch: Uint8Array
+  #pack: PackWriter | undefined
+
+  constructor(parts: FillerParts) {
+    assert(parts.segmentBytes <= SEGMENT_BYTES_MAX, 'a segment target within the limit')
+    this.#parts = parts
+    this.#compressed = new OpenSegment(SEGMENT_BYTES_MAX, parts.level)
+    this.#stored = new OpenSegment(SEGMENT_BYTES_MAX, 0)
+    this.#encoded = new Uint8Array(SEGMENT_HEADER_BYTES + SEGMENT_BASES_MAX * CHUNK_ID_BYTES + SEGMENT_BYTES_MAX)
+    this.#scratch = new Uint8Array(SEGMENT_BYTES_MAX)
+  }
+
+  /** Copies the chunk and its id (32 bytes of `ids` at `idAt`). `compress` false: known not to get smaller. */
+  add(chunk: Uint8Array, ids: Uint8Array, idAt: number, compress: boolean): void {
+    const open = compress ? this.#compressed : this.#stored
+    if (open.filled + chunk.length > this.#parts.segmentBytes && open.filled > 0) this.#seal(open)
+    open.add(chunk, ids, idAt)
+  }
+
+  /** Closes what is open: all chunks added so far are in packs that have been handed over. */
+  flush(): void {
+    this.#seal(this.#compressed)
+    this.#seal(this.#stored)
+    this.#finishPack()
+  }
+
+  #seal(open: OpenSegment): void {
+    if (open.filled === 0) return
+    const plain = open.bytes.subarray(0, open.filled)
+    const length = encodeSegment(this.#parts.zstd, plain, open.level, this.#encoded)
+    this.#pack ??= new PackWriter(this.#parts.nextTicket(), this.#parts.nextBuffer(), this.#parts.packBytes)
+    this.#pack.add(this.#encoded.subarray(0, length), {
+      plain: open.filled,
+      depth: 0,
+      bases: NO_BASES,
+      chunkLengths: Uint32Array.from(open.lengths),
+      chunkIds: open.takeIds(),
+    })
+    open.clear()
+    if (this.#pack.isFull) this.#finishPack()
+  }
+
+  #finishPack(): void {
+    const writer = this.#pack
+    if (writer === undefined) return
+    this.#pack = undefined
+    const keys = writer.keys
+    const pack = writer.finish()
+    if (this.#parts.recheck) recheckPack(pack, keys, this.#parts.zstd, this.#parts.hasher, this.#scratch)
+    this.#parts.onPack(pack)
+  }
+}

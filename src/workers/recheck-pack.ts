@@ -1,0 +1,60 @@
+/**
+ * Reads a finished pack back from the bytes that are about to be stored: opens, decodes and hashes every chunk. What
+ * a compressor, a cipher or a flipped bit in memory spoiled is found here, while the source is still at hand.
+ */
+import type { Zstd } from '../codec/zstd.ts'
+import type { ChunkHasher } from '../crypto/blake3.ts'
+import { SnapError } from '../model/errors.ts'
+import { CHUNK_ID_BYTES } from '../model/ids.ts'
+import { PACK_HEADER_BYTES } from '../model/limits.ts'
+import type { SegmentRow } from '../model/pack-table.ts'
+import type { PackKeys } from '../pack/pack-header.ts'
+import { openPackSegment } from '../pack/pack-reader.ts'
+import type { FinishedPack } from '../pack/pack-writer.ts'
+import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
+
+/** `scratch` holds a segment's plaintext. `OBJECT_DAMAGED` where anything differs from what was meant to be stored. */
+export function recheckPack(
+  pack: FinishedPack,
+  keys: PackKeys,
+  zstd: Zstd,
+  hasher: ChunkHasher,
+  scratch: Uint8Array,
+): void {
+  const { bytes, table } = pack
+  let at = PACK_HEADER_BYTES
+  table.segments.forEach((row, number) => {
+    const opened = openPackSegment(table.id, bytes, keys, number, bytes.subarray(at, at + row.sealed))
+    at += row.sealed
+    const header = readSegmentHeader(opened)
+    // A delta segment was decoded against its bases when it was made; here its seal has been checked.
+    if (header.depth > 0) return
+    if (!chunksMatch(decodeSegment(zstd, opened, header, scratch), row, hasher)) {
+      throw new SnapError('OBJECT_DAMAGED', `pack ${table.id}: segment ${number} did not survive being read back`, {
+        hint: 'Nothing was stored. Memory or processor of this machine may be faulty: test them before the next backup.',
+      })
+    }
+  })
+}
+
+const computed = new Uint8Array(CHUNK_ID_BYTES)
+
+/** Whether every chunk of a decoded segment hashes to its id. */
+export function chunksMatch(plain: Uint8Array, row: SegmentRow, hasher: ChunkHasher): boolean {
+  return firstMismatch(plain, row, hasher) === -1
+}
+
+/** The number of the first chunk that does not hash to its id; -1 where all do. */
+export function firstMismatch(plain: Uint8Array, row: SegmentRow, hasher: ChunkHasher): number {
+  let at = 0
+  for (let index = 0; index < row.chunkLengths.length; index++) {
+    const length = row.chunkLengths[index] ?? 0
+    hasher.hashInto(plain.subarray(at, at + length), computed, 0)
+    at += length
+    const idAt = index * CHUNK_ID_BYTES
+    for (let byte = 0; byte < CHUNK_ID_BYTES; byte++) {
+      if (computed[byte] !== row.chunkIds[idAt + byte]) return index
+    }
+  }
+  return at === plain.length ? -1 : row.chunkLengths.length
+}

@@ -1,0 +1,97 @@
+/** What crosses threads while files are stored: paths go in; encoded entries, items and finished packs come out. */
+import type { ChunkerParams } from '../chunker/params.ts'
+import type { Extent } from '../model/files.ts'
+import type { PackTable } from '../model/pack-table.ts'
+import type { PackTicket } from '../pack/pack-header.ts'
+import type { Entry } from '../snapshot/entry.ts'
+import type { SeenMemory } from './seen-table.ts'
+
+/** Consecutive files of the walk. `names[i]` is the last component of `paths[i]`. */
+export type FilesTask = { readonly kind: 'files'; readonly paths: readonly string[]; readonly names: readonly string[] }
+
+/** A part of a file that is too large for one thread. Bytes. */
+export type PieceTask = { readonly kind: 'piece'; readonly path: string; readonly range: Extent; readonly inode: number }
+
+export type Task = FilesTask | PieceTask
+
+/** Counts of one task. */
+export type TaskCounts = {
+  /** Bytes of sources that were read. */
+  read: number
+  chunks: number
+  newChunks: number
+  /** Plaintext bytes of the new chunks. */
+  newBytes: number
+}
+
+/** A file whose list of chunks is too long for its entry: the caller stores the list and encodes the entry. */
+export type LongFile = { readonly index: number; readonly entry: Entry; readonly items: Uint8Array }
+
+export type FailedFile = { readonly index: number; readonly reason: string }
+
+export type FilesResult = {
+  readonly kind: 'files'
+  /** Encoded entries one after the other; `ends[i]` is where entry i ends (no bytes: it is in `long` or `failed`). */
+  readonly encoded: Uint8Array
+  readonly ends: Uint32Array
+  readonly long: readonly LongFile[]
+  readonly failed: readonly FailedFile[]
+  /** Indexes of files that kept changing while they were read. */
+  readonly changed: readonly number[]
+  readonly counts: TaskCounts
+}
+
+export type PieceResult = {
+  readonly kind: 'piece'
+  /** The piece's items, holes included. */
+  readonly items: Uint8Array
+  /** Bytes that the items stand for; less than asked where the file has shrunk. */
+  readonly bytes: number
+  /** The file is another one by now, cannot be read, or shrank: why. */
+  readonly failed?: string
+  readonly counts: TaskCounts
+}
+
+export type TaskResult = FilesResult | PieceResult
+
+export type CompressionMode = 'off' | 'fast' | 'auto' | 'max'
+
+/** All that a thread needs to begin. No repository key but the two that naming chunks takes. */
+export type PipelineSetup = {
+  readonly idKey: Uint8Array
+  readonly gearSecret: Uint8Array
+  readonly chunk: ChunkerParams
+  readonly media: ChunkerParams
+  readonly segmentBytes: number
+  readonly packBytes: number
+  readonly compression: CompressionMode
+  readonly recheck: boolean
+  readonly seen: SeenMemory
+  /** The manifest to ask what the repository has; `undefined` where it has nothing. */
+  readonly manifestPath: string | undefined
+}
+
+export type ToWorker =
+  | {
+      readonly kind: 'task'
+      readonly number: number
+      readonly task: Task
+      readonly tickets: readonly PackTicket[]
+      readonly buffers: readonly ArrayBuffer[]
+    }
+  | { readonly kind: 'flush'; readonly tickets: readonly PackTicket[] }
+
+export type FromWorker =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'pack'; readonly buffer: ArrayBuffer; readonly bytes: number; readonly table: PackTable }
+  | { readonly kind: 'done'; readonly number: number; readonly result: TaskResult }
+  | { readonly kind: 'flushed' }
+  | { readonly kind: 'failed'; readonly error: WireError }
+
+/** An error that survives being cloned. */
+export type WireError = {
+  readonly code: string | undefined
+  readonly message: string
+  readonly hint: string | undefined
+  readonly stack: string | undefined
+}

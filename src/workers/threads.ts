@@ -1,0 +1,166 @@
+/** The executor over worker threads: each runs the whole pipeline for the tasks it gets. */
+import { Worker } from 'node:worker_threads'
+import { assert } from '../base/assert.ts'
+import { SnapError } from '../model/errors.ts'
+import type { PackTable } from '../model/pack-table.ts'
+import type { Executor, ExecutorPorts } from './executor.ts'
+import type { FromWorker, PipelineSetup, Task, TaskResult, ToWorker } from './tasks.ts'
+import { unwireError } from './wire-error.ts'
+
+/** Tasks given to a thread before the first is done, so that it never waits for the next. */
+const TASKS_AHEAD = 2
+/** Packs on their way to the storage, over all threads, before new tasks wait. */
+const PACKS_IN_FLIGHT_MAX = 4
+/** Tickets that a thread holds at least when it gets a task; a task fills fewer packs than this. */
+const TICKETS_MIN = 2 * TASKS_AHEAD + 4
+
+type Waiting = { resolve: (result: TaskResult) => void; reject: (error: Error) => void }
+
+type Thread = {
+  readonly worker: Worker
+  readonly waiting: Map<number, Waiting>
+  tickets: number
+  flushed: (() => void) | undefined
+}
+
+/** `count` threads running `pipeline` tasks of at most 64 MiB each. */
+export function createThreadsExecutor(count: number, setup: PipelineSetup, ports: ExecutorPorts): Executor {
+  return new Threads(count, setup, ports)
+}
+
+class Threads implements Executor {
+  readonly parallel: number
+  readonly #ports: ExecutorPorts
+  readonly #threads: readonly Thread[]
+  readonly #queue: { task: Task; waiting: Waiting }[] = []
+  readonly #spare: ArrayBuffer[] = []
+  readonly #stores = new Set<Promise<void>>()
+  #failure: Error | undefined
+  #number = 0
+  #closing = false
+
+  constructor(count: number, setup: PipelineSetup, ports: ExecutorPorts) {
+    assert(count >= 1, 'at least one thread')
+    this.parallel = count * TASKS_AHEAD
+    this.#ports = ports
+    this.#threads = Array.from({ length: count }, () => this.#start(setup))
+  }
+
+  #start(setup: PipelineSetup): Thread {
+    const worker = new Worker(new URL('./worker-main.js', import.meta.url), { workerData: setup })
+    const thread: Thread = { worker, waiting: new Map(), tickets: 0, flushed: undefined }
+    worker.on('message', (message: FromWorker) => this.#receive(thread, message))
+    worker.on('error', (error: Error) => this.#fail(error))
+    worker.on('exit', (code) => {
+      if (!this.#closing) this.#fail(new Error(`a worker thread ended with status ${code}`))
+    })
+    return thread
+  }
+
+  run(task: Task): Promise<TaskResult> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) return reject(this.#failure)
+      this.#queue.push({ task, waiting: { resolve, reject } })
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    while (this.#failure === undefined && this.#stores.size < PACKS_IN_FLIGHT_MAX) {
+      const thread = this.#idlest()
+      const next = thread === undefined ? undefined : this.#queue.shift()
+      if (thread === undefined || next === undefined) return
+      const number = this.#number++
+      thread.waiting.set(number, next.waiting)
+      const buffers = this.#spare.splice(0, 1)
+      const message: ToWorker = { kind: 'task', number, task: next.task, tickets: this.#ticketsFor(thread), buffers }
+      thread.worker.postMessage(message, buffers)
+    }
+  }
+
+  #idlest(): Thread | undefined {
+    let best: Thread | undefined
+    for (const thread of this.#threads) {
+      if (thread.waiting.size < TASKS_AHEAD && (best === undefined || thread.waiting.size < best.waiting.size)) {
+        best = thread
+      }
+    }
+    return best
+  }
+
+  #ticketsFor(thread: Thread) {
+    const tickets = []
+    while (thread.tickets < TICKETS_MIN) {
+      tickets.push(this.#ports.ticket())
+      thread.tickets += 1
+    }
+    return tickets
+  }
+
+  #receive(thread: Thread, message: FromWorker): void {
+    switch (message.kind) {
+      case 'ready':
+        return
+      case 'failed':
+        return this.#fail(unwireError(message.error))
+      case 'flushed':
+        return thread.flushed?.()
+      case 'pack':
+        thread.tickets -= 1
+        return this.#store(message.buffer, message.bytes, message.table)
+      case 'done': {
+        const waiting = thread.waiting.get(message.number)
+        thread.waiting.delete(message.number)
+        waiting?.resolve(message.result)
+        return this.#pump()
+      }
+    }
+  }
+
+  #store(buffer: ArrayBuffer, bytes: number, table: PackTable): void {
+    const stored: Promise<void> = this.#ports
+      .store(new Uint8Array(buffer, 0, bytes), table)
+      .then(
+        () => void this.#spare.push(buffer),
+        (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))),
+      )
+      .finally(() => {
+        this.#stores.delete(stored)
+        this.#pump()
+      })
+    this.#stores.add(stored)
+  }
+
+  #fail(error: Error): void {
+    if (this.#failure !== undefined) return
+    this.#failure = error
+    for (const { waiting } of this.#queue.splice(0)) waiting.reject(error)
+    for (const thread of this.#threads) {
+      for (const waiting of thread.waiting.values()) waiting.reject(error)
+      thread.waiting.clear()
+      thread.flushed?.()
+    }
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => this.#flushThread(thread)))
+    while (this.#stores.size > 0) await Promise.all(this.#stores)
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  #flushThread(thread: Thread): Promise<void> {
+    if (this.#failure !== undefined) return Promise.resolve()
+    return new Promise((resolve) => {
+      thread.flushed = resolve
+      const message: ToWorker = { kind: 'flush', tickets: this.#ticketsFor(thread) }
+      thread.worker.postMessage(message)
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing = true
+    this.#fail(new SnapError('INTERRUPTED', 'the run was ended'))
+    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()))
+    while (this.#stores.size > 0) await Promise.all(this.#stores)
+  }
+}

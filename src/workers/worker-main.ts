@@ -1,0 +1,53 @@
+/** A worker thread's entry: takes tasks from the main thread, one after the other, and sends back what comes of them. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { assert } from '../base/assert.ts'
+import { createSourceFiles } from '../filesystem/source-files.ts'
+import type { FinishedPack } from '../pack/pack-writer.ts'
+import type { PackTicket } from '../pack/pack-header.ts'
+import { makePipeline } from './make-pipeline.ts'
+import type { FromWorker, PipelineSetup, ToWorker } from './tasks.ts'
+import { wireError } from './wire-error.ts'
+
+const port = parentPort
+assert(port !== null, 'this module runs in a worker thread')
+
+const tickets: PackTicket[] = []
+const buffers: Uint8Array<ArrayBuffer>[] = []
+
+const send = (message: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer)
+
+function sendPack(pack: FinishedPack): void {
+  const buffer = pack.bytes.buffer
+  send({ kind: 'pack', buffer, bytes: pack.bytes.length, table: pack.table }, [buffer])
+}
+
+function nextTicket(): PackTicket {
+  const ticket = tickets.shift()
+  assert(ticket !== undefined, 'a task comes with enough tickets')
+  return ticket
+}
+
+const pipeline = makePipeline(workerData as PipelineSetup, createSourceFiles(), nextTicket, buffers, sendPack)
+
+function handle(message: ToWorker): void {
+  tickets.push(...message.tickets)
+  if (message.kind === 'flush') {
+    pipeline.filler.flush()
+    send({ kind: 'flushed' })
+    return
+  }
+  for (const buffer of message.buffers) buffers.push(new Uint8Array(buffer))
+  const { task } = message
+  const result = task.kind === 'files' ? pipeline.files.files(task) : pipeline.files.piece(task)
+  const bytes = result.kind === 'files' ? result.encoded : result.items
+  send({ kind: 'done', number: message.number, result }, [bytes.buffer as ArrayBuffer])
+}
+
+port.on('message', (message: ToWorker) => {
+  try {
+    handle(message)
+  } catch (error) {
+    send({ kind: 'failed', error: wireError(error) })
+  }
+})
+send({ kind: 'ready' })
