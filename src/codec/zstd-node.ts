@@ -4,7 +4,8 @@
  */
 import * as zlib from 'node:zlib'
 import { SnapError } from '../model/errors.ts'
-import { rawContent, type Zstd } from './zstd.ts'
+import { rawContent } from './dictionary.ts'
+import type { Zstd } from './zstd.ts'
 
 type ZstdOptions = {
   readonly params?: Readonly<Record<number, number>>

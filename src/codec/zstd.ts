@@ -5,16 +5,15 @@
 import { createRequire } from 'node:module'
 import type * as Binding from 'zstd-napi/binding.js'
 import { SnapError } from '../model/errors.ts'
+import { rawContent } from './dictionary.ts'
 import { createNodeZstd } from './zstd-node.ts'
 
 /**
  * One context each way, reused: an object serves one call at a time, and none of the buffers is kept. Frames carry
  * no checksum and no dictionary id.
  *
- * A dictionary is raw content: bytes that the source may repeat. zstd itself would take a dictionary that opens
- * with the magic number of a trained one (37 A4 30 EC) for such; therefore the first byte of such a dictionary
- * is left out, on both sides. This rule is part of the repository format. Source and dictionary must not share
- * memory: zstd leaves out what overlaps.
+ * A dictionary is raw content, as `dictionary.ts` says. At level 3 zstd uses the last MiB of it. Source and
+ * dictionary must not share memory: zstd leaves out what overlaps.
  */
 export interface Zstd {
   readonly name: 'zstd-napi' | 'node:zlib'
@@ -71,13 +70,6 @@ function loadBinding(): typeof Binding | undefined {
   } catch {
     return undefined
   }
-}
-
-/** The part of a dictionary that is used: see `Zstd`. */
-export function rawContent(dictionary: Uint8Array): Uint8Array {
-  const trained =
-    dictionary[0] === 0x37 && dictionary[1] === 0xa4 && dictionary[2] === 0x30 && dictionary[3] === 0xec
-  return trained ? dictionary.subarray(1) : dictionary
 }
 
 /** libzstd's name of `ZSTD_error_dstSize_tooSmall`, which is all that the binding passes on. */

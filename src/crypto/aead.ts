@@ -13,7 +13,7 @@ export const SEAL_TAG_BYTES = 16
 /** Bytes that `sealObject` adds: salt and tag. */
 export const OBJECT_SEAL_BYTES = 48
 /** A pack key seals at most this many messages; the last number is never used. */
-export const SEALED_MESSAGES_MAX = 2 ** 32 - 1
+export const SEALED_MESSAGES_MAX: number = 2 ** 32 - 1
 
 const ALGORITHM = 'chacha20-poly1305'
 const NONCE_BYTES = 12

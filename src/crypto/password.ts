@@ -10,8 +10,8 @@ const MIB = 1024 * 1024
 
 export const PASSWORD_PASSES_MIN = 1
 export const PASSWORD_PASSES_MAX = 16
-export const PASSWORD_MEMORY_BYTES_MIN = 8 * MIB
-export const PASSWORD_MEMORY_BYTES_MAX = 512 * MIB
+export const PASSWORD_MEMORY_BYTES_MIN: number = 8 * MIB
+export const PASSWORD_MEMORY_BYTES_MAX: number = 512 * MIB
 export const PASSWORD_SALT_BYTES = 16
 export const PASSWORD_KEY_BYTES = 32
 
