@@ -1,0 +1,134 @@
+/**
+ * Where each chunk lies. Rows are found by the first 16 bytes of the chunk id, a keyed hash: 128 bits decide, and a
+ * reader rehashes what it reads. Knows nothing of what packs look like inside.
+ */
+import { assert } from '../base/assert.ts'
+import { toHex } from '../base/bytes.ts'
+import { CHUNK_ID_BYTES, type PackId, packId } from '../model/ids.ts'
+import type { Connection, Statement } from './connection.ts'
+
+/** Bytes of a chunk id that a row holds; the whole ids stand in the pack's listing. */
+export const CHUNK_KEY_BYTES = 16
+/** Chunks of one pack: an index object (16 MiB) lists fewer, and the sort below packs an ordinal into 20 bits. */
+export const PACK_CHUNKS_MAX = 1_048_576
+
+/** `offset` and `bytes` lie in the segment's plaintext. */
+export type ChunkLocation = {
+  readonly pack: number
+  readonly packId: PackId
+  readonly segment: number
+  readonly offset: number
+  readonly bytes: number
+  readonly depth: number
+  readonly trusted: boolean
+}
+
+/** The chunks of a pack, one element each; `ids` is 32 bytes each. */
+export type PackChunks = {
+  readonly ids: Uint8Array
+  readonly lengths: Uint32Array
+  readonly segments: Uint32Array
+  readonly offsets: Uint32Array
+}
+
+type StoredLocation = {
+  pack: number
+  id: Uint8Array
+  segment: number
+  offset: number
+  bytes: number
+  depth: number
+  trusted: number
+}
+
+/** States 0 and 1 are pending and live. */
+const USABLE = 'p.state <= 1'
+/** A fresh statement each: trusted packs first, then live before pending, then what needs the fewest other segments. */
+const locate = (condition: string): string => `
+  SELECT c.pack, p.id, c.segment, c.offset, c.bytes, s.depth, p.trusted
+  FROM chunks c CROSS JOIN packs p ON p.no = c.pack
+    CROSS JOIN segments s ON s.pack = c.pack AND s.number = c.segment
+  WHERE c.key = ? AND ${condition} ORDER BY p.trusted DESC, p.state DESC, s.depth, c.pack, c.segment, c.offset`
+
+export class ChunksTable {
+  readonly #knows: Statement<number>
+  readonly #locate: Statement<StoredLocation>
+  readonly #locateAll: Statement<StoredLocation>
+  readonly #insert: Statement
+  readonly #remove: Statement
+  /** Bound and copied by SQLite within the call, so one serves all. */
+  readonly #key: Uint8Array<ArrayBuffer> = new Uint8Array(CHUNK_KEY_BYTES)
+
+  constructor(connection: Connection) {
+    this.#knows = connection.prepareValue(
+      `SELECT 1 FROM chunks c CROSS JOIN packs p ON p.no = c.pack WHERE c.key = ? AND p.trusted = 1 AND ${USABLE} LIMIT 1`,
+    )
+    this.#locate = connection.prepare(`${locate(`p.trusted = 1 AND ${USABLE}`)} LIMIT 1`)
+    this.#locateAll = connection.prepare(locate(USABLE))
+    this.#insert = connection.prepare(
+      'INSERT INTO chunks (key, pack, segment, offset, bytes) VALUES (?, ?, ?, ?, ?)',
+    )
+    this.#remove = connection.prepare('DELETE FROM chunks WHERE key = ? AND pack = ?')
+  }
+
+  /** True where a trusted pack that is live or pending holds the chunk: deduplicating against it is safe. */
+  knows(id: Uint8Array): boolean {
+    return this.#knows.one(this.#keyAt(id, 0)) !== undefined
+  }
+
+  /** The best place among trusted packs, live before pending. */
+  locate(id: Uint8Array): ChunkLocation | undefined {
+    const row = this.#locate.one(this.#keyAt(id, 0))
+    return row === undefined ? undefined : locationOf(row)
+  }
+
+  /** Every place in live and pending packs, best first, untrusted packs last: for reading, where the hash decides. */
+  locations(id: Uint8Array): ChunkLocation[] {
+    return this.#locateAll.all(this.#keyAt(id, 0)).map(locationOf)
+  }
+
+  /** In the order of keys, which touches each page of the tree once. */
+  insert(pack: number, chunks: PackChunks): void {
+    const { ids, lengths, segments, offsets } = chunks
+    for (const ordinal of keyOrder(ids)) {
+      const key = this.#keyAt(ids, ordinal * CHUNK_ID_BYTES)
+      this.#insert.run(key, pack, segments[ordinal] ?? 0, offsets[ordinal] ?? 0, lengths[ordinal] ?? 0)
+    }
+  }
+
+  remove(pack: number, ids: Uint8Array): void {
+    for (const ordinal of keyOrder(ids)) this.#remove.run(this.#keyAt(ids, ordinal * CHUNK_ID_BYTES), pack)
+  }
+
+  #keyAt(ids: Uint8Array, at: number): Uint8Array {
+    assert(at + CHUNK_ID_BYTES <= ids.length, 'a chunk id has 32 bytes')
+    const key = this.#key
+    for (let index = 0; index < CHUNK_KEY_BYTES; index++) key[index] = ids[at + index] ?? 0
+    return key
+  }
+}
+
+function locationOf(row: StoredLocation): ChunkLocation {
+  return {
+    pack: row.pack,
+    packId: packId(toHex(row.id)),
+    segment: row.segment,
+    offset: row.offset,
+    bytes: row.bytes,
+    depth: row.depth,
+    trusted: row.trusted === 1,
+  }
+}
+
+/** Ordinals in the order of the ids' first 32 bits: a sort of plain doubles, without a comparator. */
+function keyOrder(ids: Uint8Array): Uint32Array {
+  const count = ids.length / CHUNK_ID_BYTES
+  assert(Number.isInteger(count) && count <= PACK_CHUNKS_MAX, `${count} chunks in one pack`)
+  const view = new DataView(ids.buffer, ids.byteOffset, ids.byteLength)
+  const keys = new Float64Array(count)
+  for (let ordinal = 0; ordinal < count; ordinal++) {
+    keys[ordinal] = view.getUint32(ordinal * CHUNK_ID_BYTES) * PACK_CHUNKS_MAX + ordinal
+  }
+  keys.sort()
+  return Uint32Array.from(keys, (key) => key % PACK_CHUNKS_MAX)
+}

@@ -1,0 +1,48 @@
+/** The index objects that the fold of the log knows, and whether their packs were taken in. */
+import { fromHex, toHex } from '../base/bytes.ts'
+import { type IndexId, indexId } from '../model/ids.ts'
+import type { Connection, Statement } from './connection.ts'
+
+/** In the order of the stored numbers. `pending`: named by the log, its packs not yet taken in. */
+const STATES = ['pending', 'live', 'condemned'] as const
+export type IndexState = (typeof STATES)[number]
+
+/** `hash` is that of the object's raw bytes. */
+export type IndexRow = { readonly id: IndexId; readonly hash: Uint8Array; readonly state: IndexState }
+type StoredIndex = { readonly id: Uint8Array; readonly hash: Uint8Array; readonly state: number }
+
+export class IndexesTable {
+  readonly #add: Statement
+  readonly #setState: Statement
+  readonly #remove: Statement
+  readonly #all: Statement<StoredIndex>
+
+  constructor(connection: Connection) {
+    this.#add = connection.prepare('INSERT OR IGNORE INTO indexes (id, hash, state) VALUES (?, ?, ?)')
+    this.#setState = connection.prepare('UPDATE indexes SET state = ? WHERE id = ?')
+    this.#remove = connection.prepare('DELETE FROM indexes WHERE id = ?')
+    this.#all = connection.prepare('SELECT id, hash, state FROM indexes ORDER BY id')
+  }
+
+  /** Returns false, changing nothing, where the id is known. */
+  add(index: IndexRow): boolean {
+    return this.#add.run(fromHex(index.id), index.hash, STATES.indexOf(index.state)) === 1
+  }
+
+  setState(id: IndexId, state: IndexState): boolean {
+    return this.#setState.run(STATES.indexOf(state), fromHex(id)) === 1
+  }
+
+  remove(id: IndexId): boolean {
+    return this.#remove.run(fromHex(id)) === 1
+  }
+
+  list(state?: IndexState): IndexRow[] {
+    const rows = this.#all.all().map((row) => ({
+      id: indexId(toHex(row.id)),
+      hash: row.hash,
+      state: STATES[row.state] ?? 'condemned',
+    }))
+    return state === undefined ? rows : rows.filter((row) => row.state === state)
+  }
+}

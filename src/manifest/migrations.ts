@@ -1,0 +1,80 @@
+/**
+ * The schema as an append-only list: migration n brings a manifest from `user_version` n to n + 1. A migration that
+ * was released is never edited. Integers marked "state" and "kind" are listed beside the table's class.
+ */
+import type { Connection } from './connection.ts'
+import { manifestDamaged } from './manifest-error.ts'
+
+/** "snap" in ASCII: `file` and others tell by it whose database this is. */
+export const APPLICATION_ID = 0x736e6170
+
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+  CREATE TABLE log (
+    number INTEGER PRIMARY KEY, hash BLOB NOT NULL, kind INTEGER NOT NULL, author BLOB NOT NULL,
+    time_ms INTEGER NOT NULL, problem TEXT);
+
+  CREATE TABLE snapshots (
+    id BLOB PRIMARY KEY, number INTEGER NOT NULL, series BLOB NOT NULL, time_ms INTEGER NOT NULL, host TEXT, user TEXT,
+    paths TEXT NOT NULL, tags TEXT NOT NULL, label TEXT, root BLOB NOT NULL, root_tree BLOB, summary TEXT NOT NULL,
+    details TEXT NOT NULL, forgotten_ms INTEGER) WITHOUT ROWID;
+  CREATE INDEX snapshots_by_series ON snapshots (series, time_ms);
+
+  CREATE TABLE indexes (id BLOB PRIMARY KEY, hash BLOB NOT NULL, state INTEGER NOT NULL) WITHOUT ROWID;
+
+  CREATE TABLE packs (
+    no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, kind INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    state INTEGER NOT NULL, trusted INTEGER NOT NULL, verified_ms INTEGER, run INTEGER);
+  CREATE TABLE segments (
+    pack INTEGER NOT NULL, number INTEGER NOT NULL, offset INTEGER NOT NULL, sealed INTEGER NOT NULL,
+    plain INTEGER NOT NULL, depth INTEGER NOT NULL, chunks INTEGER NOT NULL, bases BLOB,
+    PRIMARY KEY (pack, number)) WITHOUT ROWID;
+  CREATE TABLE listings (pack INTEGER PRIMARY KEY, chunks BLOB NOT NULL);
+  CREATE TABLE chunks (
+    key BLOB NOT NULL, pack INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    PRIMARY KEY (key, pack, segment, offset)) WITHOUT ROWID;
+
+  CREATE TABLE trees (no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, bytes BLOB);
+  CREATE TABLE entries (
+    tree INTEGER NOT NULL, name BLOB NOT NULL, type INTEGER NOT NULL, size INTEGER NOT NULL, mtime_sec INTEGER NOT NULL,
+    mtime_nsec INTEGER NOT NULL, mode INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, child INTEGER,
+    PRIMARY KEY (tree, name)) WITHOUT ROWID;
+
+  CREATE TABLE runs (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, started_ms INTEGER NOT NULL, ended_ms INTEGER, outcome TEXT,
+    snapshot BLOB, details TEXT NOT NULL);
+  `,
+]
+
+/** The schema that this program reads. */
+export const SCHEMA_VERSION: number = MIGRATIONS.length
+
+/** `undefined` for an empty file, else the version; `MANIFEST_FAILED` for another program's database or a newer schema. */
+export function schemaVersion(connection: Connection): number | undefined {
+  const version = Number(connection.pragma('user_version'))
+  const application = Number(connection.pragma('application_id'))
+  const objects = connection.prepareValue<number>('SELECT count(*) FROM sqlite_schema').one()
+  if (version === 0 && application === 0 && objects === 0) return undefined
+  if (application !== APPLICATION_ID)
+    throw manifestDamaged(connection.path, 'is a database of another program')
+  if (version < 1 || version > SCHEMA_VERSION) {
+    throw manifestDamaged(
+      connection.path,
+      `has schema ${version}; this program reads up to ${SCHEMA_VERSION}`,
+    )
+  }
+  return version
+}
+
+/** Brings the schema up to date in one transaction; two processes may do it at once. */
+export function migrate(connection: Connection): void {
+  connection.transaction(() => {
+    const version = schemaVersion(connection) ?? 0
+    if (version === SCHEMA_VERSION) return
+    for (const migration of MIGRATIONS.slice(version)) connection.exec(migration)
+    connection.pragma(`application_id = ${APPLICATION_ID}`)
+    connection.pragma(`user_version = ${SCHEMA_VERSION}`)
+  })
+}
