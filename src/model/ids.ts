@@ -20,6 +20,8 @@ export type IndexId = Branded<string, 'IndexId'>
 export type RepositoryId = Branded<string, 'RepositoryId'>
 /** 128 random bits as 32 hex digits; the object `slots/<id>`. */
 export type SlotId = Branded<string, 'SlotId'>
+/** 128 random bits as 32 hex digits; the object `lists/<id>`. */
+export type ListId = Branded<string, 'ListId'>
 /** 128 bits of a keyed hash over host and job or paths, as 32 hex digits. */
 export type SeriesId = Branded<string, 'SeriesId'>
 
@@ -30,18 +32,20 @@ export const ID_BYTES = 16
 const HEX_ID = /^[0-9a-f]{32}$/
 
 function hexId(text: string, what: string): string {
-  if (!HEX_ID.test(text)) throw new SnapError('OBJECT_DAMAGED', `${what} ${JSON.stringify(text.slice(0, 64))} is not 32 hex digits`)
+  if (!HEX_ID.test(text))
+    throw new SnapError('OBJECT_DAMAGED', `${what} ${JSON.stringify(text.slice(0, 64))} is not 32 hex digits`)
   return text
 }
 
 /** Takes exactly 32 bytes; a view, not a copy. */
 export function chunkId(bytes: Uint8Array): ChunkId {
-  if (bytes.length !== CHUNK_ID_BYTES) throw new SnapError('OBJECT_DAMAGED', `a chunk id has ${bytes.length} bytes, not 32`)
+  if (bytes.length !== CHUNK_ID_BYTES)
+    throw new SnapError('OBJECT_DAMAGED', `a chunk id has ${bytes.length} bytes, not 32`)
   return bytes as ChunkId
 }
 
 export function chunkKey(id: Uint8Array): ChunkKey {
-  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).latin1Slice(0, CHUNK_ID_BYTES) as ChunkKey
+  return Buffer.from(id.buffer, id.byteOffset, CHUNK_ID_BYTES).toString('latin1') as ChunkKey
 }
 
 export function chunkIdOfKey(key: ChunkKey): ChunkId {
@@ -53,4 +57,5 @@ export const snapshotId = (text: string): SnapshotId => hexId(text, 'snapshot id
 export const indexId = (text: string): IndexId => hexId(text, 'index id') as IndexId
 export const repositoryId = (text: string): RepositoryId => hexId(text, 'repository id') as RepositoryId
 export const slotId = (text: string): SlotId => hexId(text, 'slot id') as SlotId
+export const listId = (text: string): ListId => hexId(text, 'list id') as ListId
 export const seriesId = (text: string): SeriesId => hexId(text, 'series id') as SeriesId

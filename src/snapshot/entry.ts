@@ -7,7 +7,6 @@ import { nameBytes, nameFromBytes } from '../base/names.ts'
 import { SnapError } from '../model/errors.ts'
 import type { EntryType, Xattr } from '../model/files.ts'
 import {
-  ENTRY_BYTES_MAX,
   LINK_TARGET_BYTES_MAX,
   NAME_BYTES_MAX,
   XATTR_BYTES_MAX,
@@ -181,8 +180,23 @@ function readXattrs(reader: ByteReader): Xattr[] {
   return xattrs
 }
 
+type EntryField =
+  | 'type'
+  | 'flags'
+  | 'mode'
+  | 'uid'
+  | 'gid'
+  | 'size'
+  | 'mtimeSec'
+  | 'mtimeNsec'
+  | 'ctimeSec'
+  | 'ctimeNsec'
+  | 'inode'
+  | 'nameLength'
+  | 'name'
+
 /** Where the fixed fields of an encoded entry lie, for comparing without decoding (format, section 6). */
-export const ENTRY_AT = {
+export const ENTRY_AT: Readonly<Record<EntryField, number>> = {
   type: 4,
   flags: 5,
   mode: 6,
@@ -196,7 +210,6 @@ export const ENTRY_AT = {
   inode: 48,
   nameLength: 56,
   name: NAME_AT,
-} as const
+}
 
 export const ENTRY_BYTES_MIN: number = NAME_AT + 1
-export { ENTRY_BYTES_MAX }

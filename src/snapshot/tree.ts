@@ -5,8 +5,9 @@
 import { ByteReader, ByteWriter, decodeText, encodeText } from '../base/bytes.ts'
 import { keyedHash } from '../crypto/blake3.ts'
 import { SnapError } from '../model/errors.ts'
+import { ENTRY_BYTES_MAX } from '../model/limits.ts'
 import { type Content, encodeContent } from './content.ts'
-import { decodeEntry, ENTRY_AT, ENTRY_BYTES_MAX, ENTRY_BYTES_MIN, type Entry } from './entry.ts'
+import { decodeEntry, ENTRY_AT, ENTRY_BYTES_MIN, type Entry } from './entry.ts'
 
 const TREE_VERSION = 1
 const TREE_LABEL = new TextEncoder().encode('tree')

@@ -49,7 +49,7 @@ export function makePipeline(
     chunker: createChunker(gearTable(setup.gearSecret), WINDOW_BYTES),
     hasher,
     seen: new SeenTable(setup.seen),
-    knows: manifest === undefined ? () => false : (id) => manifest.knows(id),
+    knows: manifest === undefined ? () => false : (id) => manifest.chunks.knows(id),
     filler,
     params: setup.chunk,
     mediaParams: setup.media,

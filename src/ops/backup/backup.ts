@@ -1,0 +1,246 @@
+/**
+ * `backup`: walks the sources, stores what is new, and commits a snapshot. The order of durable steps is the write
+ * session's; this file decides what goes into the snapshot and what is reported.
+ */
+import type { Clock } from '../../model/clock.ts'
+import { SnapError } from '../../model/errors.ts'
+import type { SourceFiles } from '../../model/files.ts'
+import type { SnapshotId } from '../../model/ids.ts'
+import type { ProgressEvent } from '../../model/progress.ts'
+import type { Repository } from '../../repository/repository.ts'
+import { WriteSession, type WriteOptions } from '../../repository/write-session.ts'
+import { decodeContent, type Content } from '../../snapshot/content.ts'
+import { decodeEntry, ENTRY_AT } from '../../snapshot/entry.ts'
+import { seriesOf } from '../../snapshot/series.ts'
+import { encodeTree, type Owner, treeId } from '../../snapshot/tree.ts'
+import type { DirectoryNode, PreviousDirectory } from './directory-node.ts'
+import { FileQueue } from './file-queue.ts'
+import { rootTree } from './roots.ts'
+import { BackupCounter, type BackupSummary, type UnreadablePath } from './summary.ts'
+import { Walk, type WalkOptions } from './walk.ts'
+
+export type BackupRequest = {
+  /** Absolute, normal paths. */
+  readonly paths: readonly string[]
+  readonly hostname: string
+  readonly username: string
+  readonly job?: string | undefined
+  readonly tags: readonly string[]
+  readonly label?: string | undefined
+  /** ms; the snapshot's time where it is imported, else the start of the run. */
+  readonly time?: number | undefined
+  /** The patterns as given: recorded in the snapshot. */
+  readonly excludes: readonly string[]
+  readonly walk: WalkOptions
+  readonly write: WriteOptions
+  /** Name and version of this program. */
+  readonly program: string
+}
+
+export type BackupPorts = {
+  readonly source: SourceFiles
+  readonly clock: Clock
+  readonly progress: (event: ProgressEvent) => void
+  /** Each path with what was decided about it; for `-v`. */
+  readonly decided?: (path: string, decision: 'new' | 'changed' | 'unmodified' | 'excluded', why?: string) => void
+  readonly signal: AbortSignal
+}
+
+export type BackupResult = {
+  readonly snapshot: SnapshotId
+  readonly parent: SnapshotId | undefined
+  readonly summary: BackupSummary
+  readonly unreadable: readonly UnreadablePath[]
+}
+
+/**
+ * Saves a snapshot; it is durable when this returns. Throws `SOURCE_UNREADABLE` where none of the paths can be read;
+ * paths below that cannot be read are in `unreadable`, and the snapshot records them.
+ */
+export async function backup(repository: Repository, request: BackupRequest, ports: BackupPorts): Promise<BackupResult> {
+  const startedMs = ports.clock.now()
+  const paths = readablePaths(request.paths, ports)
+  const counter = new BackupCounter()
+  for (const { path, reason } of paths.missing) counter.addUnreadable(path, reason)
+  const { idKey } = repository.keys
+  const source = request.job === undefined ? { paths: request.paths } : { job: request.job }
+  const series = seriesOf(idKey, request.hostname, source)
+  const parent = repository.manifest.snapshots.latestOf(series)
+  await using session = await WriteSession.begin(repository, request.write, ports.source)
+  const previous = parent === undefined ? undefined : await previousRoot(repository, parent.root)
+
+  const events = walkEvents(counter, ports)
+  const queue = new FileQueue(session.executor, session.contents, ports.source, {
+    stored: (file, bytes) => ports.progress({ kind: 'done', files: 1, bytes, path: file.path }),
+    unreadable: (file, reason) => events.unreadable(file.path, reason),
+    changed: (file) => {
+      counter.changedWhileRead += 1
+      ports.progress({ kind: 'warning', path: file.path, reason: 'changed while it was read' })
+    },
+    settled: (node) => walk.settled(node),
+  })
+  const walk: Walk = new Walk(
+    {
+      source: ports.source,
+      queue,
+      previousOf: (entry) => previousDirectory(repository, entry),
+      complete: (node) => completeDirectory(node, session, counter, idKey, ports.source),
+      events,
+      signal: ports.signal,
+    },
+    request.walk,
+  )
+  const root = await walk.run(rootTree(paths.readable), previous)
+  ports.progress({ kind: 'total', files: counter.filesTotal, bytes: counter.bytesTotal, final: true })
+  await session.flush()
+  ports.signal.throwIfAborted()
+
+  const summary = summarise(counter, queue, session, startedMs, ports.clock.now())
+  const snapshot = await session.commit({
+    series,
+    time: request.time ?? startedMs,
+    root,
+    details: {
+      hostname: request.hostname,
+      username: request.username,
+      paths: request.paths,
+      tags: request.tags,
+      ...(request.label === undefined ? {} : { label: request.label }),
+      ...(request.job === undefined ? {} : { job: request.job }),
+      program: request.program,
+      excludes: request.excludes,
+      incomplete: counter.unreadableCount > 0,
+      unreadable: counter.unreadable,
+      summary,
+    },
+  })
+  return { snapshot, parent: parent?.id, summary, unreadable: counter.unreadable }
+}
+
+function readablePaths(paths: readonly string[], ports: BackupPorts): { readable: string[]; missing: UnreadablePath[] } {
+  const readable: string[] = []
+  const missing: UnreadablePath[] = []
+  for (const path of paths) {
+    try {
+      ports.source.lstat(path)
+      readable.push(path)
+    } catch (cause) {
+      const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
+      missing.push({ path, reason })
+      ports.progress({ kind: 'warning', path, reason })
+    }
+  }
+  if (readable.length === 0) {
+    const [first] = missing
+    throw new SnapError('SOURCE_UNREADABLE', `cannot read ${first?.path ?? 'anything'}: ${first?.reason ?? 'no path'}`, {
+      hint: 'Nothing was saved. Check the path and its permissions.',
+    })
+  }
+  return { readable, missing }
+}
+
+function walkEvents(counter: BackupCounter, ports: BackupPorts): ConstructorParameters<typeof Walk>[0]['events'] {
+  return {
+    found: (path, stat) => {
+      counter.found(stat)
+      ports.progress({ kind: 'found', files: stat.type === 'file' ? 1 : 0, bytes: stat.type === 'file' ? stat.size : 0, path })
+    },
+    unmodified: (path, bytes) => {
+      counter.filesUnmodified += 1
+      ports.progress({ kind: 'done', files: 1, bytes, path })
+      ports.decided?.(path, 'unmodified')
+    },
+    queued: (path, isNew) => {
+      if (isNew) counter.filesNew += 1
+      else counter.filesChanged += 1
+      ports.decided?.(path, isNew ? 'new' : 'changed')
+    },
+    unreadable: (path, reason) => {
+      counter.addUnreadable(path, reason)
+      ports.progress({ kind: 'warning', path, reason })
+    },
+    excluded: (path, why) => ports.decided?.(path, 'excluded', why),
+  }
+}
+
+async function previousRoot(repository: Repository, root: Uint8Array): Promise<PreviousDirectory | undefined> {
+  const content = decodeContent(root)
+  return { content, tree: await repository.trees.encoded(content) }
+}
+
+async function previousDirectory(repository: Repository, encoded: Uint8Array): Promise<PreviousDirectory | undefined> {
+  const { type, content, unreadable } = decodeEntry(encoded)
+  if (type !== 'dir' || content === undefined || unreadable !== undefined) return undefined
+  return { content, tree: await repository.trees.encoded(content) }
+}
+
+function completeDirectory(
+  node: DirectoryNode,
+  session: WriteSession,
+  counter: BackupCounter,
+  idKey: Uint8Array,
+  source: SourceFiles,
+): Content {
+  if (node.previous !== undefined && node.isUnchanged) {
+    counter.dirsUnmodified += 1
+    return node.previous.content
+  }
+  if (node.previous === undefined) counter.dirsNew += 1
+  else counter.dirsChanged += 1
+  const entries = node.entries()
+  const bytes = encodeTree(ownersOf(entries, source), entries)
+  const content = session.contents.bytes(bytes)
+  session.recorder.add(treeId(idKey, content), bytes, entries)
+  return content
+}
+
+/** The names of all owners that occur, as far as the system knows them. */
+function ownersOf(entries: readonly Uint8Array[], source: SourceFiles): Owner[] {
+  const users = new Set<number>()
+  const groups = new Set<number>()
+  for (const entry of entries) {
+    const view = new DataView(entry.buffer, entry.byteOffset, ENTRY_AT.name)
+    users.add(view.getUint32(ENTRY_AT.uid, true))
+    groups.add(view.getUint32(ENTRY_AT.gid, true))
+  }
+  const owners: Owner[] = []
+  for (const number of users) {
+    const name = source.userName(number)
+    if (name !== undefined) owners.push({ kind: 'user', number, name })
+  }
+  for (const number of groups) {
+    const name = source.groupName(number)
+    if (name !== undefined) owners.push({ kind: 'group', number, name })
+  }
+  return owners
+}
+
+function summarise(
+  counter: BackupCounter,
+  queue: FileQueue,
+  session: WriteSession,
+  startedMs: number,
+  endedMs: number,
+): BackupSummary {
+  return {
+    filesNew: counter.filesNew,
+    filesChanged: counter.filesChanged,
+    filesUnmodified: counter.filesUnmodified,
+    dirsNew: counter.dirsNew,
+    dirsChanged: counter.dirsChanged,
+    dirsUnmodified: counter.dirsUnmodified,
+    others: counter.others,
+    filesTotal: counter.filesTotal,
+    bytesTotal: counter.bytesTotal,
+    bytesRead: queue.counts.read,
+    dataChunks: queue.counts.newChunks,
+    treeChunks: session.contents.counts.newChunks,
+    bytesAdded: queue.counts.newBytes + session.contents.counts.newBytes,
+    bytesStored: session.bytesStored,
+    unreadable: counter.unreadableCount,
+    changedWhileRead: counter.changedWhileRead,
+    startedMs,
+    endedMs,
+  }
+}
+

@@ -1,0 +1,227 @@
+/**
+ * Files on their way to the pipeline: gathers them into tasks, keeps a bounded number under way, and puts what comes
+ * back into the directories' slots. Files too large for one thread go piece by piece.
+ */
+import type { FileStat, SourceFiles } from '../../model/files.ts'
+import type { ContentStore } from '../../repository/content-store.ts'
+import { encodeEntry, type Entry } from '../../snapshot/entry.ts'
+import type { Executor } from '../../workers/executor.ts'
+import { entryOf, sameContent, sourceReason } from '../../workers/file-pipeline.ts'
+import type { FilesResult, TaskCounts } from '../../workers/tasks.ts'
+import type { DirectoryNode } from './directory-node.ts'
+
+/** A task holds at most this many files and bytes: enough to fill segments with neighbours, small enough to balance. */
+const TASK_FILES_MAX = 256
+const TASK_BYTES_MAX = 8 * 1024 * 1024
+/** A file above this is cut into pieces of this size, so that every core works on it. Each boundary is a forced cut. */
+export const PIECE_BYTES: number = 64 * 1024 * 1024
+/** Files that wait or are under way before the walk pauses. */
+const FILES_AHEAD_MAX = 32_768
+/** A large file that changed while it was read is read once more. */
+const PIECE_TRIES = 2
+
+export type QueuedFile = {
+  readonly node: DirectoryNode
+  readonly slot: number
+  readonly path: string
+  readonly name: string
+  readonly stat: FileStat
+}
+
+export type FileQueueEvents = {
+  /** The entry is in its slot. `bytes`: the file's size. */
+  readonly stored: (file: QueuedFile, bytes: number) => void
+  readonly unreadable: (file: QueuedFile, reason: string) => void
+  readonly changed: (file: QueuedFile) => void
+  /** The slot is filled or dropped: the directory may be complete. */
+  readonly settled: (node: DirectoryNode) => void
+}
+
+export class FileQueue {
+  readonly #executor: Executor
+  readonly #contents: ContentStore
+  readonly #source: SourceFiles
+  readonly #events: FileQueueEvents
+  readonly counts: TaskCounts = { read: 0, chunks: 0, newChunks: 0, newBytes: 0 }
+  #batch: QueuedFile[] = []
+  #batchBytes = 0
+  #ahead = 0
+  readonly #running = new Set<Promise<void>>()
+  #failure: { readonly error: unknown } | undefined
+  #wake: (() => void) | undefined
+
+  constructor(executor: Executor, contents: ContentStore, source: SourceFiles, events: FileQueueEvents) {
+    this.#executor = executor
+    this.#contents = contents
+    this.#source = source
+    this.#events = events
+  }
+
+  /** Whether the walk should `await room()` before it goes on. */
+  get isCrowded(): boolean {
+    return this.#ahead >= FILES_AHEAD_MAX || this.#failure !== undefined
+  }
+
+  add(file: QueuedFile): void {
+    this.#ahead += 1
+    if (file.stat.size > PIECE_BYTES) {
+      this.#submit()
+      this.#track(this.#large(file))
+      return
+    }
+    this.#batch.push(file)
+    this.#batchBytes += file.stat.size
+    if (this.#batch.length >= TASK_FILES_MAX || this.#batchBytes >= TASK_BYTES_MAX) this.#submit()
+  }
+
+  /** Resolves when there is room again; throws what a task threw. */
+  async room(): Promise<void> {
+    while (this.#ahead >= FILES_AHEAD_MAX && this.#failure === undefined) {
+      this.#submit()
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  /** Resolves when every file added is in its slot. */
+  async drain(): Promise<void> {
+    this.#submit()
+    while (this.#running.size > 0) await Promise.all(this.#running)
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  #submit(): void {
+    if (this.#batch.length === 0) return
+    const files = this.#batch
+    this.#batch = []
+    this.#batchBytes = 0
+    this.#track(this.#small(files))
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked: Promise<void> = work
+      .catch((error: unknown) => {
+        this.#failure ??= { error }
+      })
+      .finally(() => {
+        this.#running.delete(tracked)
+        this.#wake?.()
+      })
+    this.#running.add(tracked)
+  }
+
+  async #small(files: readonly QueuedFile[]): Promise<void> {
+    const result = await this.#executor.run({
+      kind: 'files',
+      paths: files.map((file) => file.path),
+      names: files.map((file) => file.name),
+    })
+    if (result.kind !== 'files') throw new TypeError('a files task has a files result')
+    this.#count(result.counts)
+    this.#settle(files, result)
+  }
+
+  #settle(files: readonly QueuedFile[], result: FilesResult): void {
+    const long = new Map(result.long.map((file) => [file.index, file]))
+    const failed = new Map(result.failed.map((file) => [file.index, file.reason]))
+    let start = 0
+    files.forEach((file, index) => {
+      const end = result.ends[index] ?? 0
+      const reason = failed.get(index)
+      const list = long.get(index)
+      if (reason !== undefined) this.#failed(file, reason)
+      else if (list !== undefined) this.#stored(file, { ...list.entry, content: this.#contents.list(list.items) })
+      else {
+        file.node.fill(file.slot, result.encoded.subarray(start, end))
+        this.#done(file, file.stat.size)
+      }
+      start = end
+    })
+    for (const index of result.changed) {
+      const file = files[index]
+      if (file !== undefined) this.#events.changed(file)
+    }
+  }
+
+  #stored(file: QueuedFile, entry: Entry): void {
+    file.node.fill(file.slot, encodeEntry(entry))
+    this.#done(file, entry.size)
+  }
+
+  #done(file: QueuedFile, bytes: number): void {
+    this.#ahead -= 1
+    this.#events.stored(file, bytes)
+    this.#events.settled(file.node)
+  }
+
+  /** A file that is gone is no failure: it was deleted in time. */
+  #failed(file: QueuedFile, reason: string): void {
+    this.#ahead -= 1
+    if (reason === 'ENOENT') file.node.drop()
+    else {
+      file.node.fill(file.slot, encodeEntry({ ...entryOf(file.name, file.stat, undefined), unreadable: reason }))
+      this.#events.unreadable(file, reason)
+    }
+    this.#events.settled(file.node)
+  }
+
+  async #large(file: QueuedFile): Promise<void> {
+    let stat = file.stat
+    for (let tries = 1; ; tries++) {
+      const outcome = await this.#pieces(file.path, stat)
+      if (typeof outcome === 'string') return this.#failed(file, outcome)
+      let after: FileStat
+      let entry: Entry
+      try {
+        after = this.#source.lstat(file.path)
+        entry = entryOf(file.name, after, this.#source.xattrs(file.path))
+      } catch (error) {
+        return this.#failed(file, sourceReason(error))
+      }
+      const changed = !sameContent(stat, after) || outcome.bytes !== after.size
+      if (changed && tries < PIECE_TRIES && after.type === 'file') {
+        stat = after
+        continue
+      }
+      if (changed) this.#events.changed(file)
+      return this.#stored(file, { ...entry, type: 'file', size: outcome.bytes, content: outcome.content, changed })
+    }
+  }
+
+  /** All pieces of a file as one content, or why one could not be read. */
+  async #pieces(path: string, stat: FileStat) {
+    const builder = this.#contents.builder()
+    const pending: ReturnType<Executor['run']>[] = []
+    let bytes = 0
+    let next = 0
+    const start = (): void => {
+      const range = { offset: next, bytes: Math.min(PIECE_BYTES, stat.size - next) }
+      next += range.bytes
+      const piece = this.#executor.run({ kind: 'piece', path, range, inode: stat.inode })
+      piece.catch(() => undefined) // awaited in order below; a later one may fail first
+      pending.push(piece)
+    }
+    while (pending.length > 0 || next < stat.size) {
+      while (pending.length < this.#executor.parallel + 1 && next < stat.size) start()
+      const result = await pending.shift()
+      if (result?.kind !== 'piece') throw new TypeError('a piece task has a piece result')
+      this.#count(result.counts)
+      if (result.failed !== undefined) {
+        await Promise.all(pending)
+        return result.failed
+      }
+      builder.append(result.items)
+      bytes += result.bytes
+    }
+    return { content: builder.finish(), bytes }
+  }
+
+  #count(counts: TaskCounts): void {
+    this.counts.read += counts.read
+    this.counts.chunks += counts.chunks
+    this.counts.newChunks += counts.newChunks
+    this.counts.newBytes += counts.newBytes
+  }
+}

@@ -1,0 +1,61 @@
+/** What a backup did, in numbers; and how it counts them while the walk goes on. */
+import type { FileStat } from '../../model/files.ts'
+
+export type BackupSummary = {
+  readonly filesNew: number
+  readonly filesChanged: number
+  readonly filesUnmodified: number
+  readonly dirsNew: number
+  readonly dirsChanged: number
+  readonly dirsUnmodified: number
+  /** Symlinks, FIFOs, devices, sockets. */
+  readonly others: number
+  /** Files that the snapshot holds, and their sizes added up. */
+  readonly filesTotal: number
+  readonly bytesTotal: number
+  /** Bytes of sources that were read. */
+  readonly bytesRead: number
+  /** New chunks: count, plaintext bytes, and the bytes of the packs and index objects that hold them. */
+  readonly dataChunks: number
+  readonly treeChunks: number
+  readonly bytesAdded: number
+  readonly bytesStored: number
+  readonly unreadable: number
+  readonly changedWhileRead: number
+  readonly startedMs: number
+  readonly endedMs: number
+}
+
+/** A path that could not be read, and the system's reason, as `EACCES`. */
+export type UnreadablePath = { readonly path: string; readonly reason: string }
+
+export class BackupCounter {
+  filesNew = 0
+  filesChanged = 0
+  filesUnmodified = 0
+  dirsNew = 0
+  dirsChanged = 0
+  dirsUnmodified = 0
+  others = 0
+  bytesTotal = 0
+  changedWhileRead = 0
+  readonly unreadable: UnreadablePath[] = []
+  unreadableCount = 0
+
+  found(stat: FileStat): void {
+    if (stat.type === 'file') this.bytesTotal += stat.size
+    else if (stat.type !== 'dir') this.others += 1
+  }
+
+  addUnreadable(path: string, reason: string): void {
+    this.unreadableCount += 1
+    if (this.unreadable.length < UNREADABLE_KEPT_MAX) this.unreadable.push({ path, reason })
+  }
+
+  get filesTotal(): number {
+    return this.filesNew + this.filesChanged + this.filesUnmodified
+  }
+}
+
+/** Paths that a snapshot records as unreadable; beyond that only their number. */
+export const UNREADABLE_KEPT_MAX = 100

@@ -1,0 +1,312 @@
+/**
+ * Walks the sources depth first, recognises what has not changed since the parent snapshot, queues the rest, and
+ * encodes each directory when its last entry has come. It reads names and stats only; contents are the pipeline's.
+ */
+import { setImmediate } from 'node:timers/promises'
+import type { FileStat, SourceFiles } from '../../model/files.ts'
+import { DIRECTORY_DEPTH_MAX, LINK_TARGET_BYTES_MAX } from '../../model/limits.ts'
+import { compareNames, nameBytes } from '../../base/names.ts'
+import type { Rules } from '../../filesystem/ignore-rules.ts'
+import type { Content } from '../../snapshot/content.ts'
+import { encodeEntry, type Entry } from '../../snapshot/entry.ts'
+import { isSameFile } from '../../snapshot/same-entry.ts'
+import { entryNameBytes } from '../../snapshot/tree.ts'
+import { entryOf, sourceReason } from '../../workers/file-pipeline.ts'
+import { DirectoryNode, type PreviousDirectory } from './directory-node.ts'
+import type { FileQueue } from './file-queue.ts'
+import { joinPath, type RootNode } from './roots.ts'
+
+export type WalkPorts = {
+  readonly source: SourceFiles
+  readonly queue: FileQueue
+  /** A directory of the parent snapshot, from its encoded entry. */
+  readonly previousOf: (entry: Uint8Array) => Promise<PreviousDirectory | undefined>
+  /** Encodes and stores a complete directory; the same content where nothing changed. */
+  readonly complete: (node: DirectoryNode) => Content
+  readonly events: WalkEvents
+  readonly signal: AbortSignal
+}
+
+export type WalkEvents = {
+  readonly found: (path: string, stat: FileStat) => void
+  /** Taken over from the parent snapshot without being read. */
+  readonly unmodified: (path: string, bytes: number) => void
+  /** Queued: new, or changed since the parent snapshot. */
+  readonly queued: (path: string, isNew: boolean) => void
+  readonly unreadable: (path: string, reason: string) => void
+  readonly excluded: (path: string, why: string) => void
+}
+
+export type WalkOptions = {
+  /** Reread every file. */
+  readonly full: boolean
+  readonly oneFileSystem: boolean
+  readonly largestFile: number | undefined
+  readonly excludeCaches: boolean
+  /** Rules at the root of each source. */
+  readonly rules: Rules
+  /** Name of the ignore file read in each directory. */
+  readonly ignoreFile: string | undefined
+  readonly isCacheDirectory: (path: string) => boolean
+  /** Absolute paths that never belong to a snapshot: the repository and its caches. */
+  readonly neverPaths: ReadonlySet<string>
+}
+
+const IGNORE_FILE_BYTES_MAX = 1_048_576
+const BREATH_EVERY_MS = 4
+
+export class Walk {
+  readonly #ports: WalkPorts
+  readonly #options: WalkOptions
+  #root: Content | undefined
+  #breathed = 0
+
+  constructor(ports: WalkPorts, options: WalkOptions) {
+    this.#ports = ports
+    this.#options = options
+  }
+
+  /** Walks everything; resolves, when the queue has drained too, with the content of the root tree. */
+  async run(roots: RootNode, previous: PreviousDirectory | undefined): Promise<Content> {
+    const node = new DirectoryNode({ name: '', path: '/', stat: undefined, previous, parent: undefined })
+    if (roots.selected) await this.#directory(node, this.#options.rules, this.#deviceOf('/'), 0)
+    else await this.#connecting(node, roots, 0)
+    await this.#ports.queue.drain()
+    if (this.#root === undefined) throw new TypeError('the root is complete when the queue has drained')
+    return this.#root
+  }
+
+  /** Called when a slot was filled from outside. */
+  settled(node: DirectoryNode): void {
+    if (!node.isComplete) return
+    const content = this.#ports.complete(node)
+    if (node.parent === undefined) {
+      this.#root = content
+      return
+    }
+    node.parent.node.fill(node.parent.slot, this.#directoryEntry(node, content))
+    this.settled(node.parent.node)
+  }
+
+  #directoryEntry(node: DirectoryNode, content: Content): Uint8Array {
+    const { stat, unreadable } = node
+    if (stat === undefined) throw new TypeError('every directory but the root has a stat')
+    const xattrs = this.#xattrs(node.path)
+    return encodeEntry({ ...entryOf(node.name, stat, xattrs), content, unreadable })
+  }
+
+  #xattrs(path: string): Entry['xattrs'] {
+    try {
+      return this.#ports.source.xattrs(path)
+    } catch (error) {
+      this.#ports.events.unreadable(path, sourceReason(error))
+      return undefined
+    }
+  }
+
+  #deviceOf(path: string): number {
+    return this.#ports.source.lstat(path).device
+  }
+
+  /** A directory above the sources: only what leads to them is in it. */
+  async #connecting(node: DirectoryNode, root: RootNode, depth: number): Promise<void> {
+    const names = [...root.children.keys()].sort(compareNames)
+    const before = new PreviousNames(node.previous)
+    const later: (() => Promise<void>)[] = []
+    for (const name of names) {
+      const child = root.children.get(name)
+      if (child === undefined) continue
+      const stat = this.#lstat(child.path)
+      if (stat === undefined) continue
+      if (child.selected || stat.type !== 'dir') {
+        const rules = this.#options.rules
+        later.push(...(await this.#entry(node, name, child.path, stat, before.find(name), rules, stat.device, depth)))
+        continue
+      }
+      const next = await this.#child(node, name, child.path, stat, before.find(name))
+      later.push(() => this.#connecting(next, child, depth + 1))
+    }
+    for (const step of later) await step()
+    node.listed()
+    this.settled(node)
+  }
+
+  async #directory(node: DirectoryNode, rules: Rules, device: number, depth: number): Promise<void> {
+    const { source, events, signal } = this.#ports
+    signal.throwIfAborted()
+    let names: string[]
+    try {
+      names = source.list(node.path)
+    } catch (error) {
+      node.unreadable = sourceReason(error)
+      events.unreadable(node.path, node.unreadable)
+      names = []
+    }
+    names.sort(compareNames)
+    const inner = this.#withIgnoreFile(node.path, names, rules)
+    const before = new PreviousNames(node.previous)
+    const later: (() => Promise<void>)[] = []
+    for (const name of names) {
+      const path = joinPath(node.path, name)
+      const stat = this.#lstat(path)
+      if (stat === undefined || this.#isExcluded(name, path, stat, inner, device)) continue
+      const previous = before.find(name)
+      if (stat.type === 'file') this.#file(node, name, path, stat, previous)
+      else later.push(...(await this.#entry(node, name, path, stat, previous, inner, device, depth)))
+    }
+    if (this.#ports.queue.isCrowded) await this.#ports.queue.room()
+    await this.#breathe()
+    for (const step of later) await step()
+    node.listed()
+    this.settled(node)
+  }
+
+  /** Lets messages from the threads in: the walk itself never waits for anything. */
+  async #breathe(): Promise<void> {
+    const now = performance.now()
+    if (now - this.#breathed < BREATH_EVERY_MS) return
+    await setImmediate()
+    this.#breathed = performance.now()
+  }
+
+  /** What is still to do for the entry, if it is a directory. */
+  async #entry(
+    node: DirectoryNode,
+    name: string,
+    path: string,
+    stat: FileStat,
+    previous: Uint8Array | undefined,
+    rules: Rules,
+    device: number,
+    depth: number,
+  ): Promise<(() => Promise<void>)[]> {
+    if (stat.type === 'file') {
+      this.#file(node, name, path, stat, previous)
+      return []
+    }
+    if (stat.type === 'dir') {
+      if (depth >= DIRECTORY_DEPTH_MAX) {
+        this.#ports.events.unreadable(path, 'TOO_DEEP')
+        node.push(encodeEntry({ ...entryOf(name, stat, undefined), unreadable: 'TOO_DEEP' }))
+        return []
+      }
+      const child = await this.#child(node, name, path, stat, previous)
+      return [() => this.#directory(child, rules.descend(name), device, depth + 1)]
+    }
+    const target = stat.type === 'symlink' ? this.#readlink(path) : undefined
+    if (stat.type === 'symlink' && target === undefined) return []
+    this.#ports.events.found(path, stat)
+    node.push(encodeEntry({ ...entryOf(name, stat, this.#xattrs(path)), target }))
+    return []
+  }
+
+  async #child(
+    node: DirectoryNode,
+    name: string,
+    path: string,
+    stat: FileStat,
+    previous: Uint8Array | undefined,
+  ): Promise<DirectoryNode> {
+    this.#ports.events.found(path, stat)
+    const before = previous === undefined ? undefined : await this.#ports.previousOf(previous)
+    return new DirectoryNode({ name, path, stat, previous: before, parent: { node, slot: node.reserve() } })
+  }
+
+  #file(node: DirectoryNode, name: string, path: string, stat: FileStat, previous: Uint8Array | undefined): void {
+    const { events, queue } = this.#ports
+    events.found(path, stat)
+    if (!this.#options.full && previous !== undefined && isSameFile(previous, stat)) {
+      node.push(previous)
+      events.unmodified(path, stat.size)
+      return
+    }
+    events.queued(path, previous === undefined)
+    queue.add({ node, slot: node.reserve(), path, name, stat })
+  }
+
+  /** `undefined`: gone by now, or reported as unreadable. */
+  #lstat(path: string): FileStat | undefined {
+    try {
+      return this.#ports.source.lstat(path)
+    } catch (error) {
+      const reason = sourceReason(error)
+      if (reason !== 'ENOENT') this.#ports.events.unreadable(path, reason)
+      return undefined
+    }
+  }
+
+  #readlink(path: string): string | undefined {
+    try {
+      const target = this.#ports.source.readlink(path)
+      return nameBytes(target).length > LINK_TARGET_BYTES_MAX ? undefined : target
+    } catch (error) {
+      const reason = sourceReason(error)
+      if (reason !== 'ENOENT') this.#ports.events.unreadable(path, reason)
+      return undefined
+    }
+  }
+
+  #isExcluded(name: string, path: string, stat: FileStat, rules: Rules, device: number): boolean {
+    const why = this.#whyExcluded(name, path, stat, rules, device)
+    if (why !== undefined) this.#ports.events.excluded(path, why)
+    return why !== undefined
+  }
+
+  #whyExcluded(name: string, path: string, stat: FileStat, rules: Rules, device: number): string | undefined {
+    const { neverPaths, oneFileSystem, largestFile, excludeCaches, isCacheDirectory } = this.#options
+    const isDirectory = stat.type === 'dir'
+    if (neverPaths.size > 0 && neverPaths.has(path)) return 'the repository itself'
+    if (rules.ignores(name, isDirectory)) return 'excluded by a pattern'
+    if (oneFileSystem && stat.device !== device && isDirectory) return 'another file system'
+    if (largestFile !== undefined && stat.type === 'file' && stat.size > largestFile) return 'larger than the limit'
+    if (excludeCaches && isDirectory && isCacheDirectory(path)) return 'a cache directory'
+    return undefined
+  }
+
+  #withIgnoreFile(path: string, names: readonly string[], rules: Rules): Rules {
+    const { ignoreFile } = this.#options
+    if (ignoreFile === undefined || !names.includes(ignoreFile)) return rules
+    const text = this.#readIgnoreFile(joinPath(path, ignoreFile))
+    return text === undefined ? rules : rules.withIgnoreFile(text)
+  }
+
+  #readIgnoreFile(path: string): string | undefined {
+    const { source, events } = this.#ports
+    try {
+      const fd = source.open(path)
+      try {
+        const bytes = Buffer.alloc(Math.min(source.fstat(fd).size, IGNORE_FILE_BYTES_MAX))
+        return bytes.toString('utf8', 0, source.read(fd, bytes, 0, bytes.length, 0))
+      } finally {
+        source.close(fd)
+      }
+    } catch (error) {
+      events.unreadable(path, sourceReason(error))
+      return undefined
+    }
+  }
+}
+
+/** Finds the entries of the parent snapshot for names that come in order. */
+class PreviousNames {
+  readonly #entries: readonly Uint8Array[]
+  #at = 0
+
+  constructor(previous: PreviousDirectory | undefined) {
+    this.#entries = previous?.tree.entries ?? []
+  }
+
+  /** Names must rise from call to call. */
+  find(name: string): Uint8Array | undefined {
+    if (this.#at >= this.#entries.length) return undefined
+    const wanted = nameBytes(name)
+    for (; this.#at < this.#entries.length; this.#at++) {
+      const entry = this.#entries[this.#at]
+      if (entry === undefined) return undefined
+      const order = Buffer.compare(entryNameBytes(entry), wanted)
+      if (order === 0) return entry
+      if (order > 0) return undefined
+    }
+    return undefined
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * Reads chunks by id: finds the segment through the manifest, fetches and decodes it (bases first, for a delta
+ * segment), and checks the hash. Decoded segments are kept within a bound. For reading here and there; restore and
+ * verify go through packs in order instead.
+ */
+import { type Zstd } from '../codec/zstd.ts'
+import type { ChunkHasher } from '../crypto/blake3.ts'
+import type { ChunkLocation } from '../manifest/chunks-table.ts'
+import type { Manifest } from '../manifest/manifest.ts'
+import { SnapError } from '../model/errors.ts'
+import { CHUNK_ID_BYTES } from '../model/ids.ts'
+import { DICTIONARY_BYTES_MAX, SEGMENT_CLOSURE_MAX } from '../model/limits.ts'
+import type { Storage } from '../model/storage.ts'
+import { toHex } from '../base/bytes.ts'
+import { packKey } from '../object/object-keys.ts'
+import { openPackSegment } from '../pack/pack-reader.ts'
+import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
+import { type Content, readItems } from '../snapshot/content.ts'
+import type { PackKeyring } from './pack-keyring.ts'
+
+/** Plaintext bytes of decoded segments that are kept. */
+const CACHE_BYTES_MAX = 32 * 1024 * 1024
+
+export type ChunkReaderParts = {
+  readonly storage: Storage
+  readonly manifest: Manifest
+  readonly keyring: () => Promise<PackKeyring>
+  readonly zstd: () => Zstd
+  readonly hasher: ChunkHasher
+}
+
+/** Decoding budget of one read: a hostile repository cannot make one chunk cost more than this. */
+type Budget = { segments: number }
+
+export class ChunkReader {
+  readonly #parts: ChunkReaderParts
+  readonly #cache = new Map<string, Uint8Array>()
+  #cached = 0
+  readonly #computed = new Uint8Array(CHUNK_ID_BYTES)
+
+  constructor(parts: ChunkReaderParts) {
+    this.#parts = parts
+  }
+
+  /** The chunk's bytes, checked against its id: a view that stays valid. `OBJECT_MISSING` where nothing holds it. */
+  async chunk(id: Uint8Array): Promise<Uint8Array> {
+    return this.#chunk(id, { segments: 0 }, Number.POSITIVE_INFINITY)
+  }
+
+  async #chunk(id: Uint8Array, budget: Budget, depthBelow: number): Promise<Uint8Array> {
+    const location = this.#parts.manifest.chunks.locate(id)
+    if (location === undefined) {
+      throw new SnapError('OBJECT_MISSING', `chunk ${toHex(id)} is in no pack that the repository has`)
+    }
+    const segment = await this.#segment(location, budget, depthBelow)
+    const bytes = segment.subarray(location.offset, location.offset + location.bytes)
+    this.#parts.hasher.hashInto(bytes, this.#computed, 0)
+    if (bytes.length !== location.bytes || Buffer.compare(this.#computed, id) !== 0) {
+      throw new SnapError('OBJECT_DAMAGED', `pack ${location.packId}: chunk ${toHex(id)} does not match its id`)
+    }
+    return bytes
+  }
+
+  async #segment(location: ChunkLocation, budget: Budget, depthBelow: number): Promise<Uint8Array> {
+    if (location.depth >= depthBelow) {
+      throw new SnapError('OBJECT_DAMAGED', `pack ${location.packId}: a base is as deep as what needs it`)
+    }
+    const name = `${location.pack}/${location.segment}`
+    const cached = this.#cache.get(name)
+    if (cached !== undefined) {
+      this.#cache.delete(name)
+      this.#cache.set(name, cached)
+      return cached
+    }
+    budget.segments += 1
+    if (budget.segments > SEGMENT_CLOSURE_MAX) {
+      throw new SnapError('LIMIT_EXCEEDED', `pack ${location.packId}: a segment needs more than ${SEGMENT_CLOSURE_MAX} others`)
+    }
+    const decoded = await this.#decode(location, budget)
+    this.#keep(name, decoded)
+    return decoded
+  }
+
+  async #decode(location: ChunkLocation, budget: Budget): Promise<Uint8Array> {
+    const { storage, manifest, keyring, zstd } = this.#parts
+    const row = manifest.packs.segmentOf(location.pack, location.segment)
+    if (row === undefined) throw new SnapError('MANIFEST_FAILED', 'the manifest has a chunk without its segment')
+    const opened = await (await keyring()).of(location.packId)
+    const sealed = await storage.read(packKey(location.packId), { offset: row.offset, bytes: row.sealed })
+    const segment = openPackSegment(location.packId, opened.header, opened, location.segment, sealed)
+    const header = readSegmentHeader(segment)
+    const dictionary = header.depth === 0 ? undefined : await this.#dictionary(header.bases, header.depth, budget)
+    return decodeSegment(zstd(), segment, header, new Uint8Array(header.plain), dictionary)
+  }
+
+  async #dictionary(bases: Uint8Array, depth: number, budget: Budget): Promise<Uint8Array> {
+    const parts: Uint8Array[] = []
+    let bytes = 0
+    for (let at = 0; at < bases.length; at += CHUNK_ID_BYTES) {
+      const base = await this.#chunk(bases.subarray(at, at + CHUNK_ID_BYTES), budget, depth)
+      bytes += base.length
+      if (bytes > DICTIONARY_BYTES_MAX) throw new SnapError('LIMIT_EXCEEDED', `a dictionary above ${DICTIONARY_BYTES_MAX} bytes`)
+      parts.push(base)
+    }
+    return Buffer.concat(parts)
+  }
+
+  #keep(name: string, segment: Uint8Array): void {
+    this.#cache.set(name, segment)
+    this.#cached += segment.length
+    for (const [oldest, bytes] of this.#cache) {
+      if (this.#cached <= CACHE_BYTES_MAX || oldest === name) break
+      this.#cache.delete(oldest)
+      this.#cached -= bytes.length
+    }
+  }
+
+  /** The chunks and holes of a content in order, whatever its levels. */
+  async *items(content: Content): AsyncGenerator<{ readonly chunk: Uint8Array } | { readonly hole: number }> {
+    if (content.levels === 0) {
+      yield* readItems(content.items)
+      return
+    }
+    yield* this.#lower(content.levels, content.items)
+  }
+
+  async *#lower(levels: number, items: Uint8Array): AsyncGenerator<{ readonly chunk: Uint8Array } | { readonly hole: number }> {
+    let carried: Uint8Array = new Uint8Array(0)
+    for (const item of readItems(items)) {
+      if ('hole' in item) throw new SnapError('OBJECT_DAMAGED', 'a hole in a list of lists')
+      const bytes = Buffer.concat([carried, await this.chunk(item.chunk)])
+      const whole = wholeItems(bytes)
+      carried = bytes.subarray(whole)
+      const part = bytes.subarray(0, whole)
+      if (levels === 1) yield* readItems(part)
+      else yield* this.#lower(levels - 1, part)
+    }
+    if (carried.length > 0) throw new SnapError('OBJECT_DAMAGED', 'a list of chunks ends within an item')
+  }
+
+  /** All bytes of a content; `LIMIT_EXCEEDED` above `bytesMax`. Holes are zeros. */
+  async bytes(content: Content, bytesMax: number): Promise<Uint8Array> {
+    const parts: Uint8Array[] = []
+    let total = 0
+    for await (const item of this.items(content)) {
+      const length = 'chunk' in item ? (await this.#push(parts, item.chunk)) : item.hole
+      total += length
+      if (total > bytesMax) throw new SnapError('LIMIT_EXCEEDED', `content above ${bytesMax} bytes`)
+      if ('hole' in item) parts.push(new Uint8Array(item.hole))
+    }
+    return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts)
+  }
+
+  async #push(parts: Uint8Array[], id: Uint8Array): Promise<number> {
+    const bytes = await this.chunk(id)
+    parts.push(bytes)
+    return bytes.length
+  }
+}
+
+/** Bytes up to the end of the last whole item. */
+function wholeItems(bytes: Uint8Array): number {
+  let at = 0
+  for (;;) {
+    const length = bytes[at] === 2 ? 9 : CHUNK_ID_BYTES + 1
+    if (at + length > bytes.length || at >= bytes.length) return at
+    at += length
+  }
+}

@@ -1,0 +1,58 @@
+/** Gathers the tables of stored packs into index objects of bounded size and stores them. */
+import { toHex } from '../base/bytes.ts'
+import { hash } from '../crypto/blake3.ts'
+import type { Random } from '../model/clock.ts'
+import { ID_BYTES, type IndexId, indexId, type RepositoryId } from '../model/ids.ts'
+import { INDEX_BYTES_TARGET } from '../model/limits.ts'
+import type { PackTable } from '../model/pack-table.ts'
+import type { Storage } from '../model/storage.ts'
+import { indexKey } from '../object/object-keys.ts'
+import { sealNamed } from '../object/sealed-object.ts'
+import { encodeIndex, indexBytes } from '../pack/index-object.ts'
+
+/** An index object as the log names it: `hash` is of its raw bytes. */
+export type StoredIndex = { readonly id: IndexId; readonly hash: Uint8Array }
+
+export type IndexWriterParts = {
+  readonly storage: Storage
+  readonly repository: RepositoryId
+  readonly indexKey: Uint8Array
+  readonly random: Random
+}
+
+export class IndexWriter {
+  readonly #parts: IndexWriterParts
+  readonly #stored: StoredIndex[] = []
+  #tables: PackTable[] = []
+  #bytes = 0
+
+  constructor(parts: IndexWriterParts) {
+    this.#parts = parts
+  }
+
+  /** The pack is durable by now. Stores an index object when enough have come. */
+  async add(table: PackTable): Promise<void> {
+    this.#tables.push(table)
+    this.#bytes += indexBytes(table)
+    if (this.#bytes >= INDEX_BYTES_TARGET) await this.#store()
+  }
+
+  /** Stores what is left; all index objects of this run, durable. */
+  async finish(): Promise<readonly StoredIndex[]> {
+    if (this.#tables.length > 0) await this.#store()
+    return this.#stored
+  }
+
+  async #store(): Promise<void> {
+    const { storage, repository, indexKey: secret, random } = this.#parts
+    const tables = this.#tables
+    this.#tables = []
+    this.#bytes = 0
+    const id = indexId(toHex(random.bytes(ID_BYTES)))
+    const key = indexKey(id)
+    const body = encodeIndex(tables)
+    const bytes = sealNamed({ repositoryId: repository, type: 'index', key, secret, body, random })
+    await storage.put(key, [bytes])
+    this.#stored.push({ id, hash: hash(bytes) })
+  }
+}

@@ -1,0 +1,37 @@
+/** Whether an encoded entry still describes what `lstat` says: read from its fixed fields, without decoding it. */
+import type { FileStat } from '../model/files.ts'
+import { ENTRY_AT, FLAG_UNREADABLE } from './entry.ts'
+
+const TYPE_FILE = 1
+const FLAG_CHANGED = 32
+const HIGH = 0x1_0000_0000
+
+/**
+ * True for a file whose size, times (mtime and ctime, to the nanosecond), inode, owner and mode are those of
+ * the entry, and which was read whole and at rest the last time: its content and xattrs are taken to be the same.
+ */
+export function isSameFile(entry: Uint8Array, stat: FileStat): boolean {
+  const view = new DataView(entry.buffer, entry.byteOffset, ENTRY_AT.name)
+  return (
+    view.getUint8(ENTRY_AT.type) === TYPE_FILE &&
+    (view.getUint8(ENTRY_AT.flags) & (FLAG_UNREADABLE | FLAG_CHANGED)) === 0 &&
+    stat.type === 'file' &&
+    view.getUint32(ENTRY_AT.mtimeNsec, true) === stat.mtimeNsec &&
+    view.getUint32(ENTRY_AT.ctimeNsec, true) === stat.ctimeNsec &&
+    signed(view, ENTRY_AT.mtimeSec) === stat.mtimeSec &&
+    signed(view, ENTRY_AT.ctimeSec) === stat.ctimeSec &&
+    unsigned(view, ENTRY_AT.size) === stat.size &&
+    unsigned(view, ENTRY_AT.inode) === stat.inode &&
+    view.getUint16(ENTRY_AT.mode, true) === stat.mode &&
+    view.getUint32(ENTRY_AT.uid, true) === stat.uid &&
+    view.getUint32(ENTRY_AT.gid, true) === stat.gid
+  )
+}
+
+function unsigned(view: DataView, at: number): number {
+  return view.getUint32(at + 4, true) * HIGH + view.getUint32(at, true)
+}
+
+function signed(view: DataView, at: number): number {
+  return view.getInt32(at + 4, true) * HIGH + view.getUint32(at, true)
+}
