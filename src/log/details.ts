@@ -1,0 +1,155 @@
+/**
+ * What a snapshot says about itself, as JSON sealed to the content public key (format, section 7): writers can make
+ * it and only readers can read it. Notes, the audit trail, are sealed in the same way.
+ */
+import { decodeText, encodeText } from '../base/bytes.ts'
+import type { Box } from '../crypto/box.ts'
+import { SnapError } from '../model/errors.ts'
+
+/** JSON, before it is sealed. */
+export const DETAILS_BYTES_MAX = 4_194_304
+/** Paths that are named; what is above counts in the summary only. */
+export const UNREADABLE_MAX = 100
+
+export type UnreadablePath = { readonly path: string; readonly reason: string }
+
+/** In paths each byte that is not part of valid UTF-8 is U+DC00 + byte. */
+export type SnapshotDetails = {
+  readonly hostname: string
+  readonly username: string
+  readonly paths: readonly string[]
+  readonly tags: readonly string[]
+  readonly label?: string | undefined
+  readonly job?: string | undefined
+  readonly program: { readonly name: string; readonly version: string }
+  readonly excludes: readonly string[]
+  /** Something was unreadable. */
+  readonly incomplete: boolean
+  readonly unreadable: readonly UnreadablePath[]
+  readonly summary: Readonly<Record<string, number>>
+}
+
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue | undefined }
+/** What was done, by a restore, a verification or a drill. */
+export type Note = { readonly [key: string]: JsonValue | undefined }
+
+export type ContentKeys = { readonly contentPublic: Uint8Array; readonly contentSecret: Uint8Array }
+
+/** `LIMIT_EXCEEDED` above `UNREADABLE_MAX` paths or `DETAILS_BYTES_MAX` bytes. */
+export function sealDetails(box: Box, contentPublic: Uint8Array, details: SnapshotDetails): Uint8Array {
+  checkUnreadable(details.unreadable.length)
+  return sealJson(box, contentPublic, details)
+}
+
+export function openDetails(box: Box, keys: ContentKeys, sealed: Uint8Array): SnapshotDetails {
+  return validateDetails(openJson(box, keys, sealed))
+}
+
+export function sealNote(box: Box, contentPublic: Uint8Array, note: Note): Uint8Array {
+  return sealJson(box, contentPublic, note)
+}
+
+export function openNote(box: Box, keys: ContentKeys, sealed: Uint8Array): Note {
+  return object(openJson(box, keys, sealed), 'a note') as Note
+}
+
+function sealJson(box: Box, contentPublic: Uint8Array, value: unknown): Uint8Array {
+  const json = encodeText(JSON.stringify(value))
+  checkBytes(json.length)
+  return box.seal(contentPublic, json)
+}
+
+function openJson(box: Box, keys: ContentKeys, sealed: Uint8Array): unknown {
+  const json = box.open(keys.contentPublic, keys.contentSecret, sealed)
+  checkBytes(json.length)
+  try {
+    return JSON.parse(decodeText(json, 'sealed JSON'))
+  } catch (cause) {
+    throw new SnapError('OBJECT_DAMAGED', 'sealed JSON does not parse', { cause })
+  }
+}
+
+/** `OBJECT_DAMAGED` where a field is absent or of another type; fields that are not known are dropped. */
+export function validateDetails(value: unknown): SnapshotDetails {
+  const fields = object(value, 'details')
+  const program = object(fields['program'], 'program')
+  const unreadable = array(fields['unreadable'], 'unreadable')
+  checkUnreadable(unreadable.length)
+  return {
+    hostname: text(fields['hostname'], 'hostname'),
+    username: text(fields['username'], 'username'),
+    paths: texts(fields['paths'], 'paths'),
+    tags: texts(fields['tags'], 'tags'),
+    ...optional('label', fields['label']),
+    ...optional('job', fields['job']),
+    program: { name: text(program['name'], 'program'), version: text(program['version'], 'program') },
+    excludes: texts(fields['excludes'], 'excludes'),
+    incomplete: boolean(fields['incomplete'], 'incomplete'),
+    unreadable: unreadable.map(unreadablePath),
+    summary: numbers(fields['summary'], 'summary'),
+  }
+}
+
+function unreadablePath(value: unknown): UnreadablePath {
+  const fields = object(value, 'unreadable')
+  return { path: text(fields['path'], 'unreadable'), reason: text(fields['reason'], 'unreadable') }
+}
+
+function optional<Name extends string>(name: Name, value: unknown): { [N in Name]?: string } {
+  return value === undefined ? {} : ({ [name]: text(value, name) } as { [N in Name]?: string })
+}
+
+function object(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>
+  }
+  throw wrongType(what)
+}
+
+function array(value: unknown, what: string): readonly unknown[] {
+  if (Array.isArray(value)) return value
+  throw wrongType(what)
+}
+
+function text(value: unknown, what: string): string {
+  if (typeof value === 'string') return value
+  throw wrongType(what)
+}
+
+function texts(value: unknown, what: string): string[] {
+  return array(value, what).map((item) => text(item, what))
+}
+
+function boolean(value: unknown, what: string): boolean {
+  if (typeof value === 'boolean') return value
+  throw wrongType(what)
+}
+
+function numbers(value: unknown, what: string): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(object(value, what)).map(([name, item]) => {
+      if (typeof item !== 'number' || !Number.isFinite(item)) throw wrongType(what)
+      return [name, item]
+    }),
+  )
+}
+
+function wrongType(what: string): SnapError {
+  return new SnapError('OBJECT_DAMAGED', `the details of a snapshot: ${what} is absent or of another type`)
+}
+
+function checkBytes(bytes: number): void {
+  if (bytes <= DETAILS_BYTES_MAX) return
+  throw new SnapError('LIMIT_EXCEEDED', `details of ${bytes} bytes; ${DETAILS_BYTES_MAX} are allowed`)
+}
+
+function checkUnreadable(count: number): void {
+  if (count <= UNREADABLE_MAX) return
+  throw new SnapError('LIMIT_EXCEEDED', `${count} unreadable paths; ${UNREADABLE_MAX} are allowed`)
+}
