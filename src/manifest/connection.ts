@@ -2,6 +2,7 @@
  * One SQLite connection and its prepared statements. Every call into SQLite passes through here, so that its errors
  * are mapped in one place. Knows no table.
  */
+import { existsSync } from 'node:fs'
 import Sqlite from 'better-sqlite3'
 import { manifestDamaged, manifestError } from './manifest-error.ts'
 
@@ -59,9 +60,10 @@ export class Connection implements Disposable {
   readonly path: string
   readonly #database: Sqlite.Database
 
-  /** The file must exist. Nothing is read or written yet. */
+  /** `MANIFEST_FAILED` where the file does not exist. Nothing is read or written yet. */
   constructor(path: string, readOnly: boolean) {
     this.path = path
+    if (!existsSync(path)) throw manifestDamaged(path, 'does not exist')
     try {
       this.#database = new Sqlite(path, { readonly: readOnly, fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
     } catch (error) {

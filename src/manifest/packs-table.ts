@@ -6,6 +6,7 @@ import { assert } from '../base/assert.ts'
 import { fromHex, toHex } from '../base/bytes.ts'
 import { CHUNK_ID_BYTES, type PackId, packId } from '../model/ids.ts'
 import { PACK_HEADER_BYTES } from '../model/limits.ts'
+import type { PackKind, PackTable, SegmentRow } from '../model/pack-table.ts'
 import type { ChunksTable, PackChunks } from './chunks-table.ts'
 import type { Connection, Statement } from './connection.ts'
 import { manifestDamaged } from './manifest-error.ts'
@@ -14,34 +15,21 @@ import { manifestDamaged } from './manifest-error.ts'
 const STATES = ['pending', 'live', 'condemned', 'quarantined'] as const
 export type PackState = (typeof STATES)[number]
 
-export type SegmentTable = {
-  /** Bytes of the sealed segment in the pack. */
-  readonly sealed: number
-  readonly plain: number
-  readonly depth: number
-  /** Chunk ids of its bases, 32 bytes each. */
-  readonly bases: Uint8Array
-  readonly chunkLengths: Uint32Array
-  /** 32 bytes each. */
-  readonly chunkIds: Uint8Array
-}
+/** As the byte in the object header. */
+const KIND_NUMBERS: Record<PackKind, number> = { data: 1, tree: 2 }
 
-export type NewPack = {
-  readonly id: PackId
-  /** As in the object header: 1 data, 2 tree. */
-  readonly kind: number
-  readonly bytes: number
+/** What lies in the pack, and what is known about it. */
+export type NewPack = PackTable & {
   readonly state: PackState
   /** Written by this client or an admin, or attested. */
   readonly trusted: boolean
   readonly run?: number | undefined
-  readonly segments: readonly SegmentTable[]
 }
 
 export type PackRow = {
   readonly no: number
   readonly id: PackId
-  readonly kind: number
+  readonly kind: PackKind
   readonly bytes: number
   readonly state: PackState
   readonly trusted: boolean
@@ -49,7 +37,7 @@ export type PackRow = {
   readonly run: number | null
 }
 
-export type SegmentRow = {
+export type SegmentPlace = {
   /** Of the sealed segment in the pack. */
   readonly offset: number
   readonly sealed: number
@@ -69,7 +57,7 @@ type StoredPack = {
   verifiedMs: number | null
   run: number | null
 }
-type StoredSegment = Omit<SegmentRow, 'bases'> & { readonly bases: Uint8Array | null }
+type StoredSegment = Omit<SegmentPlace, 'bases'> & { readonly bases: Uint8Array | null }
 
 const NO_BASES = new Uint8Array(0)
 const LENGTH_BYTES = 4
@@ -152,7 +140,7 @@ export class PacksTable {
     const trusted = pack.trusted ? 1 : 0
     const no = this.#insert.insert(
       fromHex(pack.id),
-      pack.kind,
+      KIND_NUMBERS[pack.kind],
       pack.bytes,
       stateNumber,
       trusted,
@@ -191,16 +179,16 @@ export class PacksTable {
     return this.list('pending')
   }
 
-  segmentOf(pack: number, number: number): SegmentRow | undefined {
+  segmentOf(pack: number, number: number): SegmentPlace | undefined {
     const row = this.#segment.one(pack, number)
     return row === undefined ? undefined : { ...row, bases: row.bases ?? NO_BASES }
   }
 
   /** The whole table of a pack, as it was added; empty for an unknown number. Views of one buffer, which is the caller's. */
-  tableOf(pack: number): SegmentTable[] {
+  tableOf(pack: number): SegmentRow[] {
     const segments = this.#segments.all(pack)
     const { ids, lengths } = this.#chunksOf(pack)
-    const tables: SegmentTable[] = []
+    const tables: SegmentRow[] = []
     let at = 0
     for (const { sealed, plain, depth, chunks, bases } of segments) {
       const chunkLengths = lengths.subarray(at, at + chunks)
@@ -264,12 +252,18 @@ export class PacksTable {
   #row(row: StoredPack): PackRow {
     const state = STATES[row.state]
     if (state === undefined) throw manifestDamaged(this.#connection.path, `has a pack in state ${row.state}`)
-    return { ...row, id: packId(toHex(row.id)), state, trusted: row.trusted === 1 }
+    return {
+      ...row,
+      id: packId(toHex(row.id)),
+      kind: row.kind === KIND_NUMBERS.tree ? 'tree' : 'data',
+      state,
+      trusted: row.trusted === 1,
+    }
   }
 }
 
 /** Lengths (32 bits each, in this machine's byte order: the file never leaves it), then ids. */
-function listChunks(tables: readonly SegmentTable[]): PackChunks & { readonly listing: Uint8Array } {
+function listChunks(tables: readonly SegmentRow[]): PackChunks & { readonly listing: Uint8Array } {
   let count = 0
   for (const table of tables) count += table.chunkLengths.length
   const listing = new Uint8Array(count * (LENGTH_BYTES + CHUNK_ID_BYTES))

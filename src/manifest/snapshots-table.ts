@@ -78,9 +78,11 @@ export class SnapshotsTable {
          summary, details, forgotten_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     this.#select = connection.prepare(
-      `SELECT ${COLUMNS} FROM snapshots
-       WHERE (?1 IS NULL OR series = ?1) AND (?2 IS NULL OR host = ?2) AND time_ms >= ?3 AND time_ms <= ?4
-         AND (?5 = 2 OR (forgotten_ms IS NOT NULL) = ?5)
+      `WITH wanted (of_series, of_host, after_ms, before_ms, forgotten) AS (VALUES (?, ?, ?, ?, ?))
+       SELECT ${COLUMNS} FROM snapshots, wanted
+       WHERE coalesce(series = of_series, of_series IS NULL) AND coalesce(host = of_host, of_host IS NULL)
+         AND time_ms BETWEEN after_ms AND before_ms
+         AND (forgotten = 2 OR (forgotten_ms IS NOT NULL) = forgotten)
        ORDER BY time_ms, number`,
     )
     this.#range = connection.prepare(

@@ -1,4 +1,6 @@
 /** Counts and sizes of the manifest itself, for `stats`. */
+
+import type { PackKind } from '../model/pack-table.ts'
 import type { Connection } from './connection.ts'
 import type { PackState } from './packs-table.ts'
 
@@ -21,7 +23,7 @@ export type TableName = (typeof TABLES)[number]
 export type TableStatistics = { readonly name: TableName; readonly rows: number; readonly bytes: number }
 export type PackStatistics = {
   readonly state: PackState
-  readonly kind: number
+  readonly kind: PackKind
   readonly count: number
   readonly bytes: number
 }
@@ -41,7 +43,8 @@ export function readStatistics(connection: Connection): ManifestStatistics {
   const bytesOf = new Map(sizes.all().map((row) => [row.name, row.bytes]))
   const packs = connection.prepare<PackStatistics>(
     `SELECT CASE state WHEN 0 THEN 'pending' WHEN 1 THEN 'live' WHEN 2 THEN 'condemned' ELSE 'quarantined' END AS state,
-       kind, count(*) AS count, sum(bytes) AS bytes FROM packs GROUP BY packs.state, kind ORDER BY packs.state, kind`,
+       CASE kind WHEN 2 THEN 'tree' ELSE 'data' END AS kind, count(*) AS count, sum(bytes) AS bytes
+     FROM packs GROUP BY packs.state, packs.kind ORDER BY packs.state, packs.kind`,
   )
   return {
     bytes: Number(connection.pragma('page_count')) * Number(connection.pragma('page_size')),
