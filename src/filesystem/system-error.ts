@@ -1,0 +1,30 @@
+/**
+ * Errors of system calls in the shape that Node gives its own: `code`, `errno`, `syscall`, `path`. Knows nothing of
+ * who made the call or why.
+ */
+import { constants } from 'node:os'
+import { getSystemErrorMap } from 'node:util'
+
+export type SystemError = NodeJS.ErrnoException
+
+const CODES: ReadonlyMap<number, string> = new Map(
+  Object.entries(constants.errno).map(([code, errno]) => [errno, code]),
+)
+
+/** `errno` is positive, as C has it. */
+export function systemError(errno: number, syscall: string, path: string): SystemError {
+  const known = getSystemErrorMap().get(-errno)
+  const code = known?.[0] ?? CODES.get(errno) ?? `ERRNO_${errno}`
+  const error: SystemError = new Error(`${code}: ${known?.[1] ?? 'system error'}, ${syscall} '${path}'`)
+  error.code = code
+  error.errno = -errno
+  error.syscall = syscall
+  error.path = path
+  return error
+}
+
+/** The system's code of `error`, or '' where it is something else. */
+export function systemCode(error: unknown): string {
+  if (!(error instanceof Error) || !('syscall' in error)) return ''
+  return 'code' in error && typeof error.code === 'string' ? error.code : ''
+}
