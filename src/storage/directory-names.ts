@@ -7,7 +7,7 @@
  * it (`settle`), and directories found in place count as durable only after one fsync of their parent by ourselves.
  */
 import { mapBounded } from './bounded.ts'
-import { directoryOf } from './key.ts'
+import { directoryOf, TEMPORARY_SEGMENT } from './key.ts'
 import type { StorageFs } from './storage-fs.ts'
 import { errnoOf } from './system-error.ts'
 
@@ -59,7 +59,8 @@ export class DirectoryNames {
   async #adopt(parent: string): Promise<Set<string>> {
     const found = new Set<string>()
     for (const { name, kind } of await this.#fs.readdir(this.path(parent))) {
-      if (kind === 'directory') found.add(parent === '' ? name : `${parent}/${name}`)
+      const directory = parent === '' ? name : `${parent}/${name}`
+      if (kind === 'directory' && directory !== TEMPORARY_SEGMENT) found.add(directory)
     }
     if (found.size > 0) await this.sync(parent)
     return found

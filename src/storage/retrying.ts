@@ -16,12 +16,15 @@ export function retrying(storage: Storage, policy: RetryPolicy = RETRY_POLICY): 
   return {
     description: storage.description,
     put: (key, parts) => again(() => storage.put(key, parts)),
-    create: (key, bytes) =>
-      again(async (attempt) => {
-        if (await storage.create(key, bytes)) return true
-        // An earlier attempt may have taken effect though it reported a failure.
-        return attempt > 1 && (await holds(storage, key, bytes))
-      }),
+    create: async (key, bytes) => {
+      let tries = 0
+      const created = await again((attempt) => {
+        tries = attempt
+        return storage.create(key, bytes)
+      })
+      // An earlier try may have taken effect though it reported a failure.
+      return created || (tries > 1 && (await again(() => holds(storage, key, bytes))))
+    },
     read: (key, range) => again(() => storage.read(key, range)),
     stat: (key) => again(() => storage.stat(key)),
     list: (prefix) => listAgain(storage, policy, prefix),
