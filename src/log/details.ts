@@ -77,28 +77,28 @@ function openJson(box: Box, keys: ContentKeys, sealed: Uint8Array): unknown {
 
 /** `OBJECT_DAMAGED` where a field is absent or of another type; fields that are not known are dropped. */
 export function validateDetails(value: unknown): SnapshotDetails {
-  const fields = object(value, 'details')
-  const program = object(fields['program'], 'program')
-  const unreadable = array(fields['unreadable'], 'unreadable')
+  const fields: Partial<Record<keyof SnapshotDetails, unknown>> = object(value, 'details')
+  const program: { name?: unknown; version?: unknown } = object(fields.program, 'program')
+  const unreadable = array(fields.unreadable, 'unreadable')
   checkUnreadable(unreadable.length)
   return {
-    hostname: text(fields['hostname'], 'hostname'),
-    username: text(fields['username'], 'username'),
-    paths: texts(fields['paths'], 'paths'),
-    tags: texts(fields['tags'], 'tags'),
-    ...optional('label', fields['label']),
-    ...optional('job', fields['job']),
-    program: { name: text(program['name'], 'program'), version: text(program['version'], 'program') },
-    excludes: texts(fields['excludes'], 'excludes'),
-    incomplete: boolean(fields['incomplete'], 'incomplete'),
+    hostname: text(fields.hostname, 'hostname'),
+    username: text(fields.username, 'username'),
+    paths: texts(fields.paths, 'paths'),
+    tags: texts(fields.tags, 'tags'),
+    ...optional('label', fields.label),
+    ...optional('job', fields.job),
+    program: { name: text(program.name, 'program'), version: text(program.version, 'program') },
+    excludes: texts(fields.excludes, 'excludes'),
+    incomplete: boolean(fields.incomplete, 'incomplete'),
     unreadable: unreadable.map(unreadablePath),
-    summary: numbers(fields['summary'], 'summary'),
+    summary: numbers(fields.summary, 'summary'),
   }
 }
 
 function unreadablePath(value: unknown): UnreadablePath {
-  const fields = object(value, 'unreadable')
-  return { path: text(fields['path'], 'unreadable'), reason: text(fields['reason'], 'unreadable') }
+  const fields: { path?: unknown; reason?: unknown } = object(value, 'unreadable')
+  return { path: text(fields.path, 'unreadable'), reason: text(fields.reason, 'unreadable') }
 }
 
 function optional<Name extends string>(name: Name, value: unknown): { [N in Name]?: string } {

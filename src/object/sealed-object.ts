@@ -48,6 +48,11 @@ export type ToOpen = ObjectPlace & {
   readonly bodyBytesMax: number
 }
 
+/** No object with a body of at most `bodyBytesMax` is longer. */
+export function sealedBytesMax(bodyBytesMax: number, contextBytes = 0): number {
+  return OBJECT_HEADER_BYTES + contextBytes + OBJECT_SEAL_BYTES + padmeBytes(LENGTH_BYTES + bodyBytesMax)
+}
+
 /** The whole object, ready to store. */
 export function sealNamed(object: ToSeal): Uint8Array<ArrayBuffer> {
   const { repositoryId: repository, type, key, secret, body } = object
@@ -77,7 +82,7 @@ export function openNamed(object: ToOpen): Uint8Array {
   const sealedAt = OBJECT_HEADER_BYTES + (object.contextBytes ?? 0)
   if (bytes.length < sealedAt + OBJECT_SEAL_BYTES)
     throw new SnapError('OBJECT_DAMAGED', `${key} is cut short`)
-  if (bytes.length > sealedAt + OBJECT_SEAL_BYTES + padmeBytes(LENGTH_BYTES + bodyBytesMax)) {
+  if (bytes.length > sealedBytesMax(bodyBytesMax, object.contextBytes)) {
     throw new SnapError('LIMIT_EXCEEDED', `${key} has ${bytes.length} bytes; a body may have ${bodyBytesMax}`)
   }
   const aad = aadOf(
