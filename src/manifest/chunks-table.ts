@@ -3,7 +3,6 @@
  * reader rehashes what it reads. Knows nothing of what packs look like inside.
  */
 import { assert } from '../base/assert.ts'
-import { toHex } from '../base/bytes.ts'
 import { CHUNK_ID_BYTES, type PackId, packId } from '../model/ids.ts'
 import type { Connection, Statement } from './connection.ts'
 
@@ -33,27 +32,21 @@ export type PackChunks = {
 
 type StoredLocation = {
   pack: number
-  id: Uint8Array
+  id: string
   segment: number
   offset: number
   bytes: number
   depth: number
   trusted: number
+  state: number
 }
 
 /** States 0 and 1 are pending and live. */
 const USABLE = 'p.state <= 1'
-/** A fresh statement each: trusted packs first, then live before pending, then what needs the fewest other segments. */
-const locate = (condition: string): string => `
-  SELECT c.pack, p.id, c.segment, c.offset, c.bytes, s.depth, p.trusted
-  FROM chunks c CROSS JOIN packs p ON p.no = c.pack
-    CROSS JOIN segments s ON s.pack = c.pack AND s.number = c.segment
-  WHERE c.key = ? AND ${condition} ORDER BY p.trusted DESC, p.state DESC, s.depth, c.pack, c.segment, c.offset`
 
 export class ChunksTable {
   readonly #knows: Statement<number>
   readonly #locate: Statement<StoredLocation>
-  readonly #locateAll: Statement<StoredLocation>
   readonly #insert: Statement
   readonly #remove: Statement
   /** Bound and copied by SQLite within the call, so one serves all. */
@@ -63,8 +56,13 @@ export class ChunksTable {
     this.#knows = connection.prepareValue(
       `SELECT 1 FROM chunks c CROSS JOIN packs p ON p.no = c.pack WHERE c.key = ? AND p.trusted = 1 AND ${USABLE} LIMIT 1`,
     )
-    this.#locate = connection.prepare(`${locate(`p.trusted = 1 AND ${USABLE}`)} LIMIT 1`)
-    this.#locateAll = connection.prepare(locate(USABLE))
+    // Few chunks lie in more than one place: ordering them here would cost every look-up a sorter.
+    this.#locate = connection.prepare(
+      `SELECT c.pack, lower(hex(p.id)) AS id, c.segment, c.offset, c.bytes, s.depth, p.trusted, p.state
+       FROM chunks c CROSS JOIN packs p ON p.no = c.pack
+         CROSS JOIN segments s ON s.pack = c.pack AND s.number = c.segment
+       WHERE c.key = ? AND ${USABLE}`,
+    )
     this.#insert = connection.prepare(
       'INSERT INTO chunks (key, pack, segment, offset, bytes) VALUES (?, ?, ?, ?, ?)',
     )
@@ -78,13 +76,16 @@ export class ChunksTable {
 
   /** The best place among trusted packs, live before pending. */
   locate(id: Uint8Array): ChunkLocation | undefined {
-    const row = this.#locate.one(this.#keyAt(id, 0))
-    return row === undefined ? undefined : locationOf(row)
+    let best: StoredLocation | undefined
+    for (const row of this.#locate.all(this.#keyAt(id, 0))) {
+      if (row.trusted === 1 && (best === undefined || byWorth(row, best) < 0)) best = row
+    }
+    return best === undefined ? undefined : locationOf(best)
   }
 
   /** Every place in live and pending packs, best first, untrusted packs last: for reading, where the hash decides. */
   locations(id: Uint8Array): ChunkLocation[] {
-    return this.#locateAll.all(this.#keyAt(id, 0)).map(locationOf)
+    return this.#locate.all(this.#keyAt(id, 0)).sort(byWorth).map(locationOf)
   }
 
   /** In the order of keys, which touches each page of the tree once. */
@@ -108,10 +109,22 @@ export class ChunksTable {
   }
 }
 
+/** Trusted packs first, then live before pending, then what needs the fewest other segments, then the oldest. */
+function byWorth(left: StoredLocation, right: StoredLocation): number {
+  return (
+    right.trusted - left.trusted ||
+    right.state - left.state ||
+    left.depth - right.depth ||
+    left.pack - right.pack ||
+    left.segment - right.segment ||
+    left.offset - right.offset
+  )
+}
+
 function locationOf(row: StoredLocation): ChunkLocation {
   return {
     pack: row.pack,
-    packId: packId(toHex(row.id)),
+    packId: packId(row.id),
     segment: row.segment,
     offset: row.offset,
     bytes: row.bytes,

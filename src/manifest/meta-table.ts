@@ -25,6 +25,16 @@ export class MetaTable {
     this.#set.run('repository', id)
   }
 
+  /** The fold of the log up to the head, as its owner encodes it. */
+  logState(): Uint8Array | undefined {
+    const value = this.#get.one('log state')
+    return value instanceof Uint8Array ? value : undefined
+  }
+
+  setLogState(state: Uint8Array): void {
+    this.#set.run('log state', state)
+  }
+
   head(): Head | undefined {
     const number = this.#get.one('head number')
     const hash = this.#get.one('head hash')
