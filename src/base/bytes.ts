@@ -21,6 +21,7 @@ export class ByteWriter {
     return this.#length
   }
 
+  /** Where `count` bytes may be written. It may replace `#bytes`: call it before `#bytes` is read. */
   #room(count: number): number {
     const at = this.#length
     const end = at + count
@@ -34,17 +35,20 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
-    this.#bytes.writeUInt8(value, this.#room(1))
+    const at = this.#room(1)
+    this.#bytes.writeUInt8(value, at)
     return this
   }
 
   u16(value: number): this {
-    this.#bytes.writeUInt16LE(value, this.#room(2))
+    const at = this.#room(2)
+    this.#bytes.writeUInt16LE(value, at)
     return this
   }
 
   u32(value: number): this {
-    this.#bytes.writeUInt32LE(value, this.#room(4))
+    const at = this.#room(4)
+    this.#bytes.writeUInt32LE(value, at)
     return this
   }
 
@@ -192,7 +196,8 @@ export class ByteReader {
   /** A count of things of at least `bytesEach` bytes: more than can follow is refused before anything is allocated. */
   count(max: number, bytesEach = 1): number {
     const value = this.varint()
-    if (value > max) throw new SnapError('LIMIT_EXCEEDED', `${this.#what}: a count of ${value} is above the limit of ${max}`)
+    if (value > max)
+      throw new SnapError('LIMIT_EXCEEDED', `${this.#what}: a count of ${value} is above the limit of ${max}`)
     if (value * bytesEach > this.left) this.fail(`a count of ${value} with ${this.left} bytes left`)
     return value
   }
