@@ -2,10 +2,10 @@
 import { deriveKey, keyedHash } from '../crypto/blake3.ts'
 
 const GEAR_ENTRIES = 256
-const CONTEXT = 'snap 2026 gear table of the chunker'
+const CONTEXT = 'snapkeep v1 gear entries'
 
 /**
- * 256 u32, part of the repository format: with `key` = BLAKE3 derive_key(`snap 2026 gear table of the chunker`,
+ * 256 u32, part of the repository format: with `key` = BLAKE3 derive_key(`snapkeep v1 gear entries`,
  * `secret`), entries 8 i to 8 i + 7 are the eight little-endian u32 of BLAKE3 keyed with `key` over i as a
  * little-endian u32, for i = 0 to 31.
  */

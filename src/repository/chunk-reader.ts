@@ -47,6 +47,17 @@ export class ChunkReader {
     return this.#chunk(id, { segments: 0 }, Number.POSITIVE_INFINITY)
   }
 
+  /** Plaintext bytes of a chunk, without reading it; `undefined` where nothing holds it. */
+  lengthOf(id: Uint8Array): number | undefined {
+    return this.#parts.manifest.chunks.locate(id)?.bytes
+  }
+
+  /** Whether these bytes are the chunk. */
+  matches(bytes: Uint8Array, id: Uint8Array): boolean {
+    this.#parts.hasher.hashInto(bytes, this.#computed, 0)
+    return Buffer.compare(this.#computed, id) === 0
+  }
+
   async #chunk(id: Uint8Array, budget: Budget, depthBelow: number): Promise<Uint8Array> {
     const location = this.#parts.manifest.chunks.locate(id)
     if (location === undefined) {
@@ -54,11 +65,17 @@ export class ChunkReader {
     }
     const segment = await this.#segment(location, budget, depthBelow)
     const bytes = segment.subarray(location.offset, location.offset + location.bytes)
-    this.#parts.hasher.hashInto(bytes, this.#computed, 0)
-    if (bytes.length !== location.bytes || Buffer.compare(this.#computed, id) !== 0) {
+    if (bytes.length !== location.bytes || !this.matches(bytes, id)) {
       throw new SnapError('OBJECT_DAMAGED', `pack ${location.packId}: chunk ${toHex(id)} does not match its id`)
     }
     return bytes
+  }
+
+  /** The joined bases of a delta segment, in its order. */
+  async dictionaryOf(pack: number, number: number): Promise<Uint8Array> {
+    const row = this.#parts.manifest.packs.segmentOf(pack, number)
+    if (row === undefined) throw new SnapError('MANIFEST_FAILED', 'the manifest lacks a segment that it names')
+    return this.#dictionary(row.bases, row.depth, { segments: 1 })
   }
 
   async #segment(location: ChunkLocation, budget: Budget, depthBelow: number): Promise<Uint8Array> {

@@ -47,7 +47,7 @@ class Threads implements Executor {
   }
 
   #start(setup: PipelineSetup): Thread {
-    const worker = new Worker(new URL('./worker-main.js', import.meta.url), { workerData: setup })
+    const worker = new Worker(new URL('./worker-main.js', import.meta.url), { workerData: setup, trackUnmanagedFds: false })
     const thread: Thread = { worker, waiting: new Map(), tickets: 0, flushed: undefined }
     worker.on('message', (message: FromWorker) => this.#receive(thread, message))
     worker.on('error', (error: Error) => this.#fail(error))

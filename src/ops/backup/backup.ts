@@ -6,7 +6,7 @@ import type { Clock } from '../../model/clock.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { SourceFiles } from '../../model/files.ts'
 import type { SnapshotId } from '../../model/ids.ts'
-import type { ProgressEvent } from '../../model/progress.ts'
+import type { ProgressListener } from '../../model/progress.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { WriteSession, type WriteOptions } from '../../repository/write-session.ts'
 import { decodeContent, type Content } from '../../snapshot/content.ts'
@@ -33,14 +33,13 @@ export type BackupRequest = {
   readonly excludes: readonly string[]
   readonly walk: WalkOptions
   readonly write: WriteOptions
-  /** Name and version of this program. */
-  readonly program: string
+  readonly program: { readonly name: string; readonly version: string }
 }
 
 export type BackupPorts = {
   readonly source: SourceFiles
   readonly clock: Clock
-  readonly progress: (event: ProgressEvent) => void
+  readonly progress: ProgressListener
   /** Each path with what was decided about it; for `-v`. */
   readonly decided?: (path: string, decision: 'new' | 'changed' | 'unmodified' | 'excluded', why?: string) => void
   readonly signal: AbortSignal
@@ -71,7 +70,10 @@ export async function backup(repository: Repository, request: BackupRequest, por
 
   const events = walkEvents(counter, ports)
   const queue = new FileQueue(session.executor, session.contents, ports.source, {
-    stored: (file, bytes) => ports.progress({ kind: 'done', files: 1, bytes, path: file.path }),
+    stored: (file, bytes) => {
+      ports.progress({ kind: 'file', path: file.path })
+      ports.progress({ kind: 'done', files: 1, bytes })
+    },
     unreadable: (file, reason) => events.unreadable(file.path, reason),
     changed: (file) => {
       counter.changedWhileRead += 1
@@ -141,13 +143,16 @@ function readablePaths(paths: readonly string[], ports: BackupPorts): { readable
 
 function walkEvents(counter: BackupCounter, ports: BackupPorts): ConstructorParameters<typeof Walk>[0]['events'] {
   return {
-    found: (path, stat) => {
+    found: (_path, stat) => {
       counter.found(stat)
-      ports.progress({ kind: 'found', files: stat.type === 'file' ? 1 : 0, bytes: stat.type === 'file' ? stat.size : 0, path })
+      // Not for every file: the total is for the eye.
+      if (stat.type === 'dir') {
+        ports.progress({ kind: 'total', files: counter.filesTotal, bytes: counter.bytesTotal, final: false })
+      }
     },
     unmodified: (path, bytes) => {
       counter.filesUnmodified += 1
-      ports.progress({ kind: 'done', files: 1, bytes, path })
+      ports.progress({ kind: 'done', files: 1, bytes })
       ports.decided?.(path, 'unmodified')
     },
     queued: (path, isNew) => {

@@ -118,7 +118,7 @@ describe('chunkerParams', () => {
 describe('gearTable', () => {
   it('is what the format says, computed by another implementation of BLAKE3', () => {
     const secret = new TextEncoder().encode('golden')
-    const context = new TextEncoder().encode('snap 2026 gear table of the chunker')
+    const context = new TextEncoder().encode('snapkeep v1 gear entries')
     const key = blake3(secret, { context })
     const blocks = Array.from({ length: 32 }, (_, i) => blake3(Uint8Array.of(i, 0, 0, 0), { key }))
     expect(Buffer.from(gearTable(secret).buffer)).toEqual(Buffer.concat(blocks))

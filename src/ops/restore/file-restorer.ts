@@ -1,0 +1,222 @@
+/** Writes the files of a restore: gathers them in windows, runs the planned tasks, and finishes files of many parts. */
+import { randomBytes } from 'node:crypto'
+import type { TargetFiles } from '../../model/files.ts'
+import { SnapError } from '../../model/errors.ts'
+import type { ProgressListener } from '../../model/progress.ts'
+import type { Repository } from '../../repository/repository.ts'
+import type { Entry } from '../../snapshot/entry.ts'
+import type { DirectoryCache } from '../../workers/directory-cache.ts'
+import type { FileFailure, RestoreFile, RestoreTask, RestoreTaskResult } from '../../workers/restore-task.ts'
+import type { TaskPool } from '../../workers/task-pool.ts'
+import { FileWindow, type PlannedTask } from './file-window.ts'
+import { metaOf } from './meta.ts'
+import type { RestoreCounter } from './report.ts'
+
+/** Files and chunks that are planned together: bounds memory, and is enough for reading packs in order. */
+const WINDOW_FILES_MAX = 65_536
+const WINDOW_CHUNKS_MAX = 262_144
+
+export type FileToRestore = {
+  readonly entry: Entry
+  /** In the snapshot. */
+  readonly path: string
+  /** Below the target. */
+  readonly directory: readonly string[]
+  /** Something is there that it replaces. */
+  readonly replaces: boolean
+}
+
+export type FileRestorerParts = {
+  readonly repository: Repository
+  readonly pool: TaskPool<RestoreTask, RestoreTaskResult>
+  readonly target: TargetFiles
+  readonly directories: DirectoryCache
+  readonly counter: RestoreCounter
+  readonly progress: ProgressListener
+  readonly keepOwner: boolean
+  readonly signal: AbortSignal
+}
+
+export class FileRestorer {
+  readonly #parts: FileRestorerParts
+  #window: FileWindow
+  #files: FileToRestore[] = []
+  #names: string[] = []
+
+  constructor(parts: FileRestorerParts) {
+    this.#parts = parts
+    this.#window = new FileWindow(parts.repository)
+  }
+
+  async add(file: FileToRestore): Promise<void> {
+    const index = this.#files.push(file) - 1
+    this.#names.push(file.replaces ? temporaryName() : file.entry.name)
+    try {
+      const size = await this.#locate(file.entry, index)
+      if (size !== file.entry.size) {
+        throw new SnapError('OBJECT_DAMAGED', `its chunks add up to ${size} bytes, not ${file.entry.size}`)
+      }
+    } catch (error) {
+      if (!(error instanceof SnapError)) throw error
+      this.#fail(file, { side: 'repository', code: error.code, reason: error.message })
+      this.#failed.add(index)
+    }
+    if (this.#files.length >= WINDOW_FILES_MAX || this.#window.chunks >= WINDOW_CHUNKS_MAX) await this.flush()
+  }
+
+  readonly #failed = new Set<number>()
+
+  /** Plans every chunk of the file; returns the bytes that they and the holes add up to. */
+  async #locate(entry: Entry, index: number): Promise<number> {
+    if (entry.content === undefined) return 0
+    let position = 0
+    for await (const item of this.#parts.repository.chunks.items(entry.content)) {
+      position += 'hole' in item ? item.hole : this.#window.add(index, position, item.chunk)
+      if (position > entry.size) throw new SnapError('OBJECT_DAMAGED', `its chunks exceed its size of ${entry.size} bytes`)
+    }
+    return position
+  }
+
+  /** Everything added so far is written when this returns. */
+  async flush(): Promise<void> {
+    const { tasks, partsOf } = this.#window.plan()
+    const files = this.#files
+    const manyParts: number[] = []
+    files.forEach((_file, index) => {
+      const parts = partsOf(index)
+      if (this.#failed.has(index)) return
+      if (parts === 1) return
+      if (this.#createEmpty(index)) manyParts.push(index)
+    })
+    await this.#runAll(tasks, partsOf)
+    for (const index of manyParts) if (!this.#failed.has(index)) this.#finish(index)
+    files.forEach((file, index) => {
+      this.#parts.progress({ kind: 'done', files: 1, bytes: file.entry.size })
+      if (!this.#failed.has(index)) this.#parts.counter.filesRestored += 1
+      else if (partsOf(index) !== 1) this.#discard(index)
+    })
+    this.#window = new FileWindow(this.#parts.repository)
+    this.#files = []
+    this.#names = []
+    this.#failed.clear()
+  }
+
+  async #runAll(tasks: readonly PlannedTask[], partsOf: (file: number) => number): Promise<void> {
+    const { pool, signal } = this.#parts
+    const running = new Set<Promise<void>>()
+    let failure: { readonly error: unknown } | undefined
+    for (const task of tasks) {
+      signal.throwIfAborted()
+      const work: Promise<void> = this.#runTask(task, partsOf)
+        .catch((error: unknown) => {
+          failure ??= { error }
+        })
+        .finally(() => running.delete(work))
+      running.add(work)
+      if (running.size > pool.parallel) await Promise.race(running)
+      if (failure !== undefined) break
+    }
+    await Promise.all(running)
+    if (failure !== undefined) throw failure.error
+  }
+
+  async #runTask(planned: PlannedTask, partsOf: (file: number) => number): Promise<void> {
+    const fetched = await this.#window.fetch(planned, (file) => this.#describe(file, partsOf(file) === 1))
+    for (const [file, failure] of fetched.failed) this.#failIndex(file, failure)
+    if (fetched.task.segments.length === 0) return
+    const result = await this.#parts.pool.run(fetched.task, fetched.transfer)
+    this.#parts.counter.bytesWritten += result.bytes
+    fetched.files.forEach((file, local) => {
+      const failure = result.failures[local]
+      if (failure !== undefined) this.#failIndex(file, failure)
+      this.#parts.counter.lost(this.#files[file]?.path ?? '', result.losses[local] ?? [])
+    })
+  }
+
+  #describe(index: number, whole: boolean): RestoreFile {
+    const file = this.#files[index]
+    if (file === undefined) throw new TypeError('a planned file is in the window')
+    return {
+      directory: file.directory,
+      name: this.#names[index] ?? file.entry.name,
+      whole: whole && !this.#failed.has(index),
+      size: file.entry.size,
+      meta: metaOf(file.entry, this.#parts.keepOwner),
+      renameTo: file.replaces ? file.entry.name : undefined,
+    }
+  }
+
+  /** A file of many parts, or of none, is made before its parts are written. */
+  #createEmpty(index: number): boolean {
+    const file = this.#files[index]
+    if (file === undefined) return false
+    const { target, directories } = this.#parts
+    return this.#try(index, () => {
+      const fd = directories.of(file.directory).createFile(this.#names[index] ?? file.entry.name, OWNER_ONLY)
+      try {
+        if (file.entry.size > 0) target.truncate(fd, file.entry.size)
+      } finally {
+        target.close(fd)
+      }
+    })
+  }
+
+  #finish(index: number): void {
+    const file = this.#files[index]
+    const name = this.#names[index]
+    if (file === undefined || name === undefined) return
+    const { target, directories, counter, keepOwner } = this.#parts
+    this.#try(index, () => {
+      const directory = directories.of(file.directory)
+      const fd = directory.openFile(name, true)
+      try {
+        counter.lost(file.path, target.setFileMeta(fd, metaOf(file.entry, keepOwner)))
+      } finally {
+        target.close(fd)
+      }
+      if (file.replaces) directory.rename(name, file.entry.name)
+    })
+  }
+
+  #discard(index: number): void {
+    const file = this.#files[index]
+    const name = this.#names[index]
+    if (file === undefined || name === undefined) return
+    try {
+      const directory = this.#parts.directories.of(file.directory)
+      if (directory.lstat(name) !== undefined) directory.remove(name)
+    } catch {
+      // Reported as failed already; what could not be removed is under a name that the report gives.
+    }
+  }
+
+  #try(index: number, act: () => void): boolean {
+    try {
+      act()
+      return true
+    } catch (error) {
+      if (!(error instanceof SnapError)) throw error
+      this.#failIndex(index, { side: 'target', code: error.code, reason: error.message })
+      return false
+    }
+  }
+
+  #failIndex(index: number, failure: FileFailure): void {
+    const file = this.#files[index]
+    if (file === undefined || this.#failed.has(index)) return
+    this.#failed.add(index)
+    this.#fail(file, failure)
+  }
+
+  #fail(file: FileToRestore, failure: FileFailure): void {
+    this.#parts.counter.failures.push({ path: file.path, ...failure })
+    this.#parts.progress({ kind: 'warning', path: file.path, reason: failure.reason })
+  }
+}
+
+const OWNER_ONLY = 0o600
+
+/** Beside the file that it will replace; dot first, so that a listing shows it least. */
+function temporaryName(): string {
+  return `.snap-${randomBytes(8).toString('hex')}.tmp`
+}

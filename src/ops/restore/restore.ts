@@ -1,0 +1,330 @@
+/**
+ * `restore`: brings a snapshot, or part of it, back below a target directory. Walks the snapshot's trees, compares with
+ * what is there, writes files by pack, and sets links and directories last, so that nothing is ever written through a
+ * link that came from the repository.
+ */
+import { DIRECTORY_DEPTH_MAX } from '../../model/limits.ts'
+import { SnapError } from '../../model/errors.ts'
+import type { FileStat, TargetDirectory, TargetFiles } from '../../model/files.ts'
+import type { ProgressListener } from '../../model/progress.ts'
+import type { Repository } from '../../repository/repository.ts'
+import { type Content, decodeContent } from '../../snapshot/content.ts'
+import type { Entry } from '../../snapshot/entry.ts'
+import { DirectoryCache } from '../../workers/directory-cache.ts'
+import type { RestoreTask, RestoreTaskResult } from '../../workers/restore-task.ts'
+import type { TaskPool } from '../../workers/task-pool.ts'
+import { FileRestorer } from './file-restorer.ts'
+import { metaOf } from './meta.ts'
+import { RestoreCounter, type RestoreAction, type RestoreReport } from './report.ts'
+import { sameContentAsFile } from './same-content.ts'
+import { namesOf, Selection } from './selection.ts'
+
+export type OverwritePolicy = 'always' | 'if-changed' | 'if-newer' | 'never'
+
+export type RestoreRequest = {
+  /** Encoded content of the snapshot's root tree. */
+  readonly root: Uint8Array
+  /** Paths or globs within the snapshot; empty for everything. */
+  readonly select: readonly string[]
+  /** A directory of the snapshot whose contents go directly below the target. */
+  readonly strip: string | undefined
+  readonly target: string
+  readonly overwrite: OverwritePolicy
+  /** Remove what the snapshot does not have from the directories that are restored. */
+  readonly deleteExtra: boolean
+  /** Only say what would be done. */
+  readonly dryRun: boolean
+  readonly keepOwner: boolean
+}
+
+export type RestorePorts = {
+  readonly target: TargetFiles
+  /** Threads that write below `request.target`. */
+  readonly pool: TaskPool<RestoreTask, RestoreTaskResult>
+  readonly progress: ProgressListener
+  /** Each decision; for `-v` and `--dry-run`. */
+  readonly decided?: (path: string, action: RestoreAction) => void
+  readonly signal: AbortSignal
+}
+
+/** Failures of single files are in the report; what stops everything is thrown. */
+export async function restore(repository: Repository, request: RestoreRequest, ports: RestorePorts): Promise<RestoreReport> {
+  const run = new RestoreRun(repository, request, ports)
+  return run.run()
+}
+
+type Finishing = { readonly names: readonly string[]; readonly path: string; readonly entry: Entry }
+
+class RestoreRun {
+  readonly #repository: Repository
+  readonly #request: RestoreRequest
+  readonly #ports: RestorePorts
+  readonly #selection: Selection
+  readonly #counter = new RestoreCounter()
+  readonly #directories: Finishing[] = []
+  readonly #symlinks: Finishing[] = []
+  readonly #hardLinks: (Finishing & { readonly first: string })[] = []
+  /** Where the first entry of each hard-linked file was put. */
+  readonly #linked = new Map<string, { readonly names: readonly string[]; readonly name: string }>()
+
+  constructor(repository: Repository, request: RestoreRequest, ports: RestorePorts) {
+    this.#repository = repository
+    this.#request = request
+    this.#ports = ports
+    this.#selection = new Selection(request.select)
+  }
+
+  async run(): Promise<RestoreReport> {
+    const { target, progress, pool, signal } = this.#ports
+    const { content, names } = await this.#start()
+    if (this.#request.dryRun) return this.#dry(content, names)
+    using root = target.openRoot(this.#request.target)
+    using directories = new DirectoryCache(root)
+    const files = new FileRestorer({
+      repository: this.#repository,
+      pool,
+      target,
+      directories,
+      counter: this.#counter,
+      progress,
+      keepOwner: this.#request.keepOwner,
+      signal,
+    })
+    await this.#directory(content, names, [], root, files)
+    this.#selection.checkMatched()
+    await files.flush()
+    directories.clear()
+    this.#finishHardLinks(directories)
+    this.#finishSymlinks(directories)
+    this.#finishDirectories(directories)
+    return this.#counter.report()
+  }
+
+  /** The tree to begin with and its path in the snapshot. */
+  async #start(): Promise<{ content: Content; names: readonly string[] }> {
+    let content = decodeContent(this.#request.root)
+    const names = namesOf(this.#request.strip ?? '/')
+    for (const name of names) {
+      const { entries } = await this.#repository.trees.tree(content)
+      const entry = entries.find((candidate) => candidate.name === name)
+      if (entry?.type !== 'dir' || entry.content === undefined) {
+        throw new SnapError('PATH_UNKNOWN', `the snapshot has no directory ${this.#request.strip ?? '/'}`, {
+          hint: 'Look around with `snap ls SNAPSHOT`.',
+        })
+      }
+      content = entry.content
+    }
+    return { content, names }
+  }
+
+  async #directory(
+    content: Content,
+    names: readonly string[],
+    below: readonly string[],
+    directory: TargetDirectory | undefined,
+    files: FileRestorer | undefined,
+  ): Promise<void> {
+    this.#ports.signal.throwIfAborted()
+    if (names.length > DIRECTORY_DEPTH_MAX) {
+      throw new SnapError('LIMIT_EXCEEDED', `directories nested deeper than ${DIRECTORY_DEPTH_MAX}`)
+    }
+    const tree = await this.#tree(content, names)
+    if (tree === undefined) return
+    if (this.#request.deleteExtra && this.#selection.wants(names) === 'all') {
+      this.#deleteExtra(new Set(tree.map((entry) => entry.name)), names, directory)
+    }
+    for (const entry of tree) {
+      const path = [...names, entry.name]
+      const wanted = this.#selection.wants(path)
+      if (wanted === 'none' || (wanted === 'some' && entry.type !== 'dir')) continue
+      await this.#guarded(path, () => this.#entry(entry, path, below, directory, files, wanted === 'all'))
+    }
+  }
+
+  /** The entries; a tree that is damaged fails what is below it, and nothing else. */
+  async #tree(content: Content, names: readonly string[]): Promise<readonly Entry[] | undefined> {
+    let entries: readonly Entry[] | undefined
+    await this.#guarded(names, async () => {
+      entries = (await this.#repository.trees.tree(content)).entries
+    })
+    return entries
+  }
+
+  async #guarded(names: readonly string[], act: () => Promise<void>): Promise<void> {
+    try {
+      await act()
+    } catch (error) {
+      if (!(error instanceof SnapError) || FATAL.has(error.code)) throw error
+      const side = error.code.startsWith('TARGET') ? 'target' : 'repository'
+      this.#fail(names, side, error.code, error.message)
+    }
+  }
+
+  #fail(names: readonly string[], side: 'repository' | 'source' | 'target', code: string, reason: string): void {
+    const path = `/${names.join('/')}`
+    this.#counter.failures.push({ path, side, code, reason })
+    this.#ports.progress({ kind: 'warning', path, reason })
+  }
+
+  async #entry(
+    entry: Entry,
+    path: readonly string[],
+    below: readonly string[],
+    directory: TargetDirectory | undefined,
+    files: FileRestorer | undefined,
+    wanted: boolean,
+  ): Promise<void> {
+    if (entry.unreadable !== undefined && entry.type !== 'dir') {
+      this.#fail(path, 'source', entry.unreadable, `was unreadable when the snapshot was made (${entry.unreadable})`)
+      return
+    }
+    const existing = directory?.lstat(entry.name)
+    if (entry.type === 'dir') return this.#enter(entry, path, below, directory, existing, files, wanted)
+    this.#counter.bytesTotal += entry.size
+    const action = await this.#decide(entry, existing, directory)
+    this.#ports.decided?.(`/${path.join('/')}`, action)
+    this.#count(entry, action)
+    if (directory === undefined || files === undefined || action === 'keep') return
+    await this.#put(entry, path, below, directory, files, existing, action)
+  }
+
+  #count(entry: Entry, action: RestoreAction): void {
+    if (action === 'keep') this.#counter.filesKept += 1
+    else if (entry.type !== 'file') this.#counter.others += 1
+    else if (action === 'unchanged') this.#counter.filesUnchanged += 1
+  }
+
+  async #decide(entry: Entry, existing: FileStat | undefined, directory: TargetDirectory | undefined): Promise<RestoreAction> {
+    if (existing === undefined || directory === undefined) return 'create'
+    const { overwrite } = this.#request
+    if (overwrite === 'never') return 'keep'
+    const order = existing.mtimeSec - entry.mtimeSec || existing.mtimeNsec - entry.mtimeNsec
+    if (overwrite === 'if-newer' && order >= 0) return 'keep'
+    if (existing.type !== entry.type || entry.type !== 'file' || existing.size !== entry.size) return 'replace'
+    if (overwrite === 'if-changed' && order === 0) return 'unchanged'
+    const same = await sameContentAsFile(this.#repository.chunks, this.#ports.target, directory, entry)
+    return same ? 'unchanged' : 'replace'
+  }
+
+  async #put(
+    entry: Entry,
+    path: readonly string[],
+    below: readonly string[],
+    directory: TargetDirectory,
+    files: FileRestorer,
+    existing: FileStat | undefined,
+    action: RestoreAction,
+  ): Promise<void> {
+    const place = { names: below, path: `/${path.join('/')}`, entry }
+    if (entry.hardLink !== undefined) {
+      const link = `${entry.hardLink.device}:${entry.inode}`
+      if (this.#linked.has(link)) {
+        this.#hardLinks.push({ ...place, first: link })
+        return
+      }
+      this.#linked.set(link, { names: below, name: entry.name })
+    }
+    if (entry.type === 'symlink') this.#symlinks.push(place)
+    else if (entry.type === 'file') {
+      if (existing?.type === 'dir') directory.remove(entry.name)
+      if (action === 'unchanged') this.#counter.lost(place.path, directory.setMeta(entry.name, 'file', metaOf(entry, this.#request.keepOwner)))
+      else await files.add({ entry, path: place.path, directory: below, replaces: existing !== undefined && existing.type !== 'dir' })
+    } else this.#special(entry, place.path, directory, existing)
+  }
+
+  /** FIFOs, devices; a socket belongs to the program that makes it. */
+  #special(entry: Entry, path: string, directory: TargetDirectory, existing: FileStat | undefined): void {
+    if (existing !== undefined) directory.remove(entry.name)
+    const { device } = entry
+    if (entry.type === 'fifo') directory.makeFifo(entry.name, entry.mode)
+    else if ((entry.type === 'char' || entry.type === 'block') && device !== undefined) {
+      directory.makeDevice(entry.name, entry.type, entry.mode, device.major, device.minor)
+    } else {
+      this.#counter.lost(path, ['sockets are not restored: the program that listens makes them'])
+      return
+    }
+    this.#counter.lost(path, directory.setMeta(entry.name, entry.type, metaOf(entry, this.#request.keepOwner)))
+  }
+
+  async #enter(
+    entry: Entry,
+    path: readonly string[],
+    below: readonly string[],
+    directory: TargetDirectory | undefined,
+    existing: FileStat | undefined,
+    files: FileRestorer | undefined,
+    wanted: boolean,
+  ): Promise<void> {
+    const names = [...below, entry.name]
+    if (entry.unreadable !== undefined) {
+      this.#fail(path, 'source', entry.unreadable, `was unreadable when the snapshot was made (${entry.unreadable})`)
+    }
+    if (existing !== undefined && existing.type !== 'dir' && wanted) directory?.remove(entry.name)
+    using child = directory?.makeDirectory(entry.name)
+    this.#counter.directories += 1
+    if (existing === undefined || wanted) this.#directories.push({ names, path: `/${path.join('/')}`, entry })
+    if (entry.content !== undefined) await this.#directory(entry.content, path, names, child, files)
+  }
+
+  #deleteExtra(kept: ReadonlySet<string>, names: readonly string[], directory: TargetDirectory | undefined): void {
+    if (directory === undefined) return
+    for (const name of directory.list()) {
+      if (kept.has(name)) continue
+      this.#ports.decided?.(`/${[...names, name].join('/')}`, 'delete')
+      if (!this.#request.dryRun) directory.remove(name)
+      this.#counter.filesDeleted += 1
+    }
+  }
+
+  #finishHardLinks(directories: DirectoryCache): void {
+    for (const { names, path, entry, first } of this.#hardLinks) {
+      this.#finishing(path, () => {
+        const source = this.#linked.get(first)
+        if (source === undefined) return
+        const directory = directories.of(names)
+        const from = directories.of(source.names)
+        if (directory.lstat(entry.name) !== undefined) directory.remove(entry.name)
+        directory.makeLink(entry.name, from, source.name)
+        this.#counter.filesRestored += entry.type === 'file' ? 1 : 0
+      })
+    }
+  }
+
+  #finishSymlinks(directories: DirectoryCache): void {
+    for (const { names, path, entry } of this.#symlinks) {
+      this.#finishing(path, () => {
+        const directory = directories.of(names)
+        if (directory.lstat(entry.name) !== undefined) directory.remove(entry.name)
+        directory.makeSymlink(entry.name, entry.target ?? '')
+        this.#counter.lost(path, directory.setMeta(entry.name, 'symlink', metaOf(entry, this.#request.keepOwner)))
+      })
+    }
+  }
+
+  /** Deepest first: a directory's times change while its children are set. */
+  #finishDirectories(directories: DirectoryCache): void {
+    for (const { names, path, entry } of this.#directories.reverse()) {
+      this.#finishing(path, () => {
+        this.#counter.lost(path, directories.of(names).setOwnMeta(metaOf(entry, this.#request.keepOwner)))
+      })
+    }
+  }
+
+  #finishing(path: string, act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      if (!(error instanceof SnapError) || FATAL.has(error.code)) throw error
+      this.#fail(namesOf(path), 'target', error.code, error.message)
+    }
+  }
+
+  async #dry(content: Content, names: readonly string[]): Promise<RestoreReport> {
+    await this.#directory(content, names, [], undefined, undefined)
+    this.#selection.checkMatched()
+    return this.#counter.report()
+  }
+}
+
+/** What makes going on pointless. */
+const FATAL: ReadonlySet<string> = new Set(['TARGET_FULL', 'KEY_WRONG', 'MANIFEST_FAILED', 'STORAGE_FAILED', 'INTERRUPTED'])

@@ -1,0 +1,75 @@
+/** Which part of a snapshot is wanted: paths and globs against the paths in the tree. */
+import { SnapError } from '../../model/errors.ts'
+
+/** What a directory's entry is to a selection. */
+export type Wanted = 'all' | 'some' | 'none'
+
+type Pattern = readonly RegExp[]
+
+/**
+ * Paths are matched name by name from the root; `*`, `?` and `[...]` match within a name, `**` any number of names. An
+ * empty list wants everything.
+ */
+export class Selection {
+  readonly #patterns: readonly { readonly text: string; readonly names: Pattern }[]
+  readonly #matched = new Set<string>()
+
+  constructor(paths: readonly string[]) {
+    this.#patterns = paths.map((text) => ({ text, names: namesOf(text).map(nameExpression) }))
+  }
+
+  /** `names`: the entry's path from the root. */
+  wants(names: readonly string[]): Wanted {
+    if (this.#patterns.length === 0) return 'all'
+    let wanted: Wanted = 'none'
+    for (const { text, names: pattern } of this.#patterns) {
+      const match = matchNames(pattern, names)
+      if (match === 'all') {
+        this.#matched.add(text)
+        return 'all'
+      }
+      if (match === 'some') wanted = 'some'
+    }
+    return wanted
+  }
+
+  /** Throws `PATH_UNKNOWN` where a path without wildcards matched nothing. Call after the walk. */
+  checkMatched(): void {
+    const missing = this.#patterns.filter(({ text }) => !this.#matched.has(text)).map(({ text }) => text)
+    const [first] = missing
+    if (first === undefined) return
+    throw new SnapError('PATH_UNKNOWN', `the snapshot has nothing at ${missing.join(', ')}`, {
+      hint: `Look around with \`snap ls SNAPSHOT ${first.slice(0, first.lastIndexOf('/')) || '/'}\`.`,
+    })
+  }
+}
+
+export function namesOf(path: string): string[] {
+  return path.split('/').filter((name) => name !== '')
+}
+
+const ANY_DEPTH = /^\*\*$/
+
+function nameExpression(name: string): RegExp {
+  if (name === '**') return ANY_DEPTH
+  const source = name.replace(/[.+^${}()|\\]/g, '\\$&').replaceAll('*', '[^/]*').replaceAll('?', '[^/]')
+  return new RegExp(`^${source}$`, 's')
+}
+
+/** `all`: the pattern covers the path or a directory above it; `some`: something below the path may match. */
+function matchNames(pattern: Pattern, names: readonly string[]): Wanted {
+  const [first, ...rest] = pattern
+  if (first === undefined) return 'all'
+  const [name, ...below] = names
+  if (first === ANY_DEPTH) {
+    if (matchNames(rest, names) === 'all') return 'all'
+    return name === undefined ? 'some' : best(matchNames(rest, names), matchNames(pattern, below))
+  }
+  if (name === undefined) return 'some'
+  return first.test(name) ? matchNames(rest, below) : 'none'
+}
+
+function best(a: Wanted, b: Wanted): Wanted {
+  if (a === 'all' || b === 'all') return 'all'
+  return a === 'some' || b === 'some' ? 'some' : 'none'
+}

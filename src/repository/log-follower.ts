@@ -1,0 +1,258 @@
+/**
+ * Keeps the manifest in step with the log: folds new entries, takes in the snapshots and index objects that they name,
+ * and adds entries of its own. The fold decides what is true; the manifest is its copy in tables.
+ */
+import { hash } from '../crypto/blake3.ts'
+import type { Box } from '../crypto/box.ts'
+import { signaturePublicKey } from '../crypto/signature.ts'
+import { assert } from '../base/assert.ts'
+import { toHex } from '../base/bytes.ts'
+import type { RepositoryConfig } from '../keys/config.ts'
+import type { RepositoryKeys } from '../keys/hierarchy.ts'
+import { decodeState, encodeState } from '../log/checkpoint.ts'
+import { openDetails, type SnapshotDetails } from '../log/details.ts'
+import { LOG_KINDS } from '../log/entry.ts'
+import { applyEntry, type AppliedEntry } from '../log/fold.ts'
+import { emptyState, type LiveIndex, type LoggedSnapshot, type LogState } from '../log/log-state.ts'
+import { appendEntry, catchUp, checkExtends, type Log, preparePayload } from '../log/log.ts'
+import type { LogPayload } from '../log/payloads.ts'
+import type { Manifest } from '../manifest/manifest.ts'
+import type { Clock, Random } from '../model/clock.ts'
+import { hasCode, SnapError } from '../model/errors.ts'
+import type { IndexId, PackId, RepositoryId } from '../model/ids.ts'
+import { INDEX_BYTES_MAX } from '../model/limits.ts'
+import type { Storage } from '../model/storage.ts'
+import { indexKey } from '../object/object-keys.ts'
+import { openNamed } from '../object/sealed-object.ts'
+import { decodeIndex } from '../pack/index-object.ts'
+
+/** Slots that may be lost to others before an entry gives up: each loss means that somebody else went on. */
+const APPEND_TRIES_MAX = 1_000
+
+export type FollowerParts = {
+  readonly id: RepositoryId
+  readonly storage: Storage
+  readonly keys: RepositoryKeys
+  readonly config: RepositoryConfig
+  readonly manifest: Manifest
+  readonly clock: Clock
+  readonly random: Random
+  readonly box: () => Promise<Box>
+}
+
+/** An index object that could not be taken in: its packs are not known here. */
+export type IndexProblem = { readonly id: IndexId; readonly error: SnapError }
+
+export class LogFollower {
+  readonly #parts: FollowerParts
+  readonly #log: Log
+  readonly #author: string
+  #state: LogState
+  readonly indexProblems: IndexProblem[] = []
+
+  constructor(parts: FollowerParts) {
+    this.#parts = parts
+    this.#log = { storage: parts.storage, repositoryId: parts.id, logKey: parts.keys.logKey }
+    this.#author = toHex(signaturePublicKey(parts.keys.signingSeed))
+    this.#state = emptyState(parts.config.firstAdmin)
+  }
+
+  get state(): Readonly<LogState> {
+    return this.#state
+  }
+
+  /** Takes up where this client was, checks that the log still goes on from there, and follows it to its head. */
+  async begin(): Promise<void> {
+    const { manifest, config } = this.#parts
+    const stored = manifest.meta.logState()
+    if (stored !== undefined) {
+      this.#state = decodeState(stored, 'the manifest')
+      if (this.#state.next > 0) {
+        await checkExtends(this.#log, { number: this.#state.next - 1, hash: this.#state.lastHash })
+      }
+    }
+    await this.follow()
+    const isFirstAdmin = this.#author === toHex(config.firstAdmin)
+    if (this.#state.next === 0 && isFirstAdmin) {
+      const publicKey = config.firstAdmin
+      await this.append(() => ({ kind: 'keys', keys: [{ publicKey, role: 'admin', name: 'first admin' }] }))
+    }
+  }
+
+  /** Takes in what others have added; returns the applied entries. */
+  async follow(): Promise<readonly AppliedEntry[]> {
+    const entries: AppliedEntry[] = []
+    await catchUp(this.#log, this.#state, (entry) => entries.push(entry))
+    await this.#record(entries)
+    await this.#takeIndexes()
+    return entries
+  }
+
+  /**
+   * Adds an entry, however often others are faster; durable when it returns. `draft` is asked anew after each loss, and
+   * may throw where the entries in between make the entry wrong.
+   */
+  async append(draft: (state: Readonly<LogState>, lost: readonly AppliedEntry[]) => LogPayload): Promise<AppliedEntry> {
+    const { random, clock, keys } = this.#parts
+    let lost: readonly AppliedEntry[] = []
+    for (let tries = 0; tries < APPEND_TRIES_MAX; tries++) {
+      const prepared = await preparePayload(this.#log, draft(this.#state, lost), random)
+      const raw = await appendEntry(this.#log, this.#state, {
+        prepared,
+        timeMs: clock.now(),
+        signingSeed: keys.signingSeed,
+        random,
+      })
+      if (raw !== undefined) {
+        const entry = applyEntry(this.#state, raw, this.#log)
+        await this.#record([entry])
+        if (entry.applied === undefined) {
+          const reasons = entry.problems.map(({ reason }) => reason).join(', ')
+          throw new SnapError('KEY_WRONG', `the repository does not accept this entry (${reasons})`, {
+            hint: 'The key in use may have been revoked or may not do this.',
+          })
+        }
+        return entry
+      }
+      lost = await this.follow()
+      assert(lost.length > 0, 'who lost a slot finds the entry that took it')
+    }
+    throw new SnapError('STORAGE_FAILED', `gave up adding to the log after ${APPEND_TRIES_MAX} tries`)
+  }
+
+  /** The details of snapshots, for those who can read them. */
+  async #record(entries: readonly AppliedEntry[]): Promise<void> {
+    if (entries.length === 0) return
+    const { manifest } = this.#parts
+    const details = await this.#detailsOf(entries)
+    manifest.transaction(() => {
+      for (const entry of entries) this.#recordEntry(entry, details)
+      this.#reconcile(entries)
+      manifest.meta.setLogState(encodeState(this.#state))
+      manifest.meta.setHead(this.#state.next - 1, this.#state.lastHash)
+    })
+  }
+
+  async #detailsOf(entries: readonly AppliedEntry[]): Promise<ReadonlyMap<number, SnapshotDetails>> {
+    const found = new Map<number, SnapshotDetails>()
+    const { keys, box } = this.#parts
+    const { contentSecret, contentPublic } = keys
+    const commits = entries.filter(({ applied }) => applied?.payload.kind === 'commit')
+    if (contentSecret === undefined || commits.length === 0) return found
+    const opener = await box()
+    for (const { number, applied } of commits) {
+      if (applied?.payload.kind !== 'commit') continue
+      try {
+        found.set(number, openDetails(opener, { contentPublic, contentSecret }, applied.payload.details))
+      } catch (error) {
+        // A writer may have sealed nonsense: the snapshot stays restorable by its id.
+        if (!hasCode(error, 'OBJECT_DAMAGED', 'LIMIT_EXCEEDED')) throw error
+      }
+    }
+    return found
+  }
+
+  #recordEntry(entry: AppliedEntry, details: ReadonlyMap<number, SnapshotDetails>): void {
+    const { manifest } = this.#parts
+    const { number, hash: entryHash, applied, problems } = entry
+    manifest.log.add({
+      number,
+      hash: entryHash,
+      kind: applied === undefined ? 0 : LOG_KINDS.indexOf(applied.entry.kind) + 1,
+      author: applied?.entry.author ?? new Uint8Array(0),
+      timeMs: applied?.entry.timeMs ?? 0,
+      problem: problems.length === 0 ? null : problems.map(({ reason }) => reason).join(', '),
+    })
+    if (applied?.payload.kind !== 'commit') return
+    const snapshot = this.#state.snapshots.get(applied.payload.snapshot)
+    if (snapshot !== undefined) this.#recordSnapshot(snapshot, details.get(number))
+  }
+
+  #recordSnapshot(snapshot: LoggedSnapshot, details: SnapshotDetails | undefined): void {
+    this.#parts.manifest.snapshots.add({
+      id: snapshot.id,
+      number: snapshot.number,
+      series: snapshot.series,
+      timeMs: snapshot.timeMs,
+      host: details?.hostname ?? null,
+      user: details?.username ?? null,
+      paths: details?.paths ?? [],
+      tags: details?.tags ?? [],
+      label: details?.label ?? null,
+      root: snapshot.root,
+      rootTree: null,
+      summary: details?.summary ?? null,
+      details: details ?? null,
+      forgottenMs: snapshot.forgotten?.timeMs ?? null,
+    })
+  }
+
+  /** What entries other than commits change in tables that are there already. */
+  #reconcile(entries: readonly AppliedEntry[]): void {
+    const { manifest } = this.#parts
+    for (const { applied } of entries) {
+      const payload = applied?.payload
+      if (payload === undefined) continue
+      if (payload.kind === 'forget' || payload.kind === 'unforget') {
+        for (const id of payload.snapshots) {
+          manifest.snapshots.setForgotten(id, this.#state.snapshots.get(id)?.forgotten?.timeMs ?? null)
+        }
+      } else if (payload.kind === 'gc') {
+        for (const id of payload.packs) this.#setPackState(id, 'condemned')
+        for (const id of payload.indexes) manifest.indexes.setState(id, 'condemned')
+      } else if (payload.kind === 'quarantine') {
+        for (const id of payload.packs) this.#setPackState(id, 'quarantined')
+      } else if (payload.kind === 'attest') {
+        for (const id of payload.packs) {
+          const pack = manifest.packs.byId(id)
+          if (pack !== undefined) manifest.packs.trust(pack.no)
+        }
+      }
+    }
+  }
+
+  #setPackState(id: PackId, state: 'condemned' | 'quarantined'): void {
+    const pack = this.#parts.manifest.packs.byId(id)
+    if (pack !== undefined) this.#parts.manifest.packs.setState(pack.no, state)
+  }
+
+  /** Index objects that the fold knows and the manifest has not taken in yet. */
+  async #takeIndexes(): Promise<void> {
+    const { manifest } = this.#parts
+    const known = new Set(manifest.indexes.list('live').map(({ id }) => id))
+    this.indexProblems.length = 0
+    for (const [id, index] of this.#state.indexes) {
+      if (known.has(id)) continue
+      try {
+        await this.#takeIndex(id, index)
+      } catch (error) {
+        if (!hasCode(error, 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'LIMIT_EXCEEDED')) throw error
+        this.indexProblems.push({ id, error })
+      }
+    }
+  }
+
+  async #takeIndex(id: IndexId, index: LiveIndex): Promise<void> {
+    const { manifest, storage, keys, id: repositoryId } = this.#parts
+    const key = indexKey(id)
+    const bytes = await storage.read(key)
+    if (Buffer.compare(hash(bytes), index.hash) !== 0) {
+      throw new SnapError('OBJECT_DAMAGED', `${key} is not the index object that the log names`)
+    }
+    const place = { repositoryId, type: 'index', key, secret: keys.indexKey } as const
+    const tables = decodeIndex(openNamed({ ...place, bytes, bodyBytesMax: INDEX_BYTES_MAX }), key)
+    const trusted = index.trusted || index.author === this.#author
+    manifest.transaction(() => {
+      for (const table of tables) {
+        const isTrusted = trusted || this.#state.attested.has(table.id)
+        manifest.packs.add({ ...table, state: this.#stateOfPack(table.id), trusted: isTrusted })
+      }
+      manifest.indexes.add({ id, hash: index.hash, state: 'live' })
+    })
+  }
+
+  #stateOfPack(id: PackId): 'live' | 'condemned' | 'quarantined' {
+    if (this.#state.condemnedPacks.has(id)) return 'condemned'
+    return this.#state.quarantined.has(id) ? 'quarantined' : 'live'
+  }
+}

@@ -1,0 +1,146 @@
+/** Makes and opens repositories: config, slots, keys, then the manifest and the log. */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { toHex } from '../base/bytes.ts'
+import { loadBox } from '../crypto/box.ts'
+import { signaturePublicKey } from '../crypto/signature.ts'
+import { DEFAULT_PARAMS, MEDIA_PARAMS, chunkerParams } from '../chunker/params.ts'
+import { openConfig, type RepositoryConfig, repositoryIdOfConfig, sealConfig } from '../keys/config.ts'
+import { createAdminKeys } from '../keys/hierarchy.ts'
+import { createSlot, openSlot, readSlotHead, type SlotSecret } from '../keys/slot.ts'
+import type { SlotContents } from '../keys/slot-body.ts'
+import { openManifest } from '../manifest/open-manifest.ts'
+import type { Clock, Random } from '../model/clock.ts'
+import { hasCode, SnapError } from '../model/errors.ts'
+import { ID_BYTES, type RepositoryId, repositoryId, type SlotId } from '../model/ids.ts'
+import { PACK_BYTES_TARGET, SEGMENT_BYTES_MAX } from '../model/limits.ts'
+import type { Storage } from '../model/storage.ts'
+import { CONFIG_KEY, SLOT_PREFIX, slotIdOf, slotKey } from '../object/object-keys.ts'
+import { Repository } from './repository.ts'
+
+export type RepositoryPorts = {
+  /** Taken over: closed with the repository. */
+  readonly storage: Storage
+  /** Where manifests are kept, one directory for each repository. */
+  readonly cacheDirectory: string
+  readonly clock: Clock
+  readonly random: Random
+}
+
+export type InitRequest = {
+  /** Makes the secret of the first slot, once the repository's id is known (a key file holds it). */
+  readonly secret: (id: RepositoryId) => Promise<SlotSecret>
+  readonly slotName: string
+  /** Average chunk of ordinary files in bytes; the default where absent. */
+  readonly chunkBytes?: number | undefined
+}
+
+/**
+ * Makes a repository and opens it. `REPOSITORY_EXISTS` where there is one. The config is created last but one, and
+ * only if absent: two `init` at once make one repository, and one killed half-way leaves none.
+ */
+export async function createRepository(ports: RepositoryPorts, request: InitRequest): Promise<Repository> {
+  const { storage, random, clock } = ports
+  if ((await storage.stat(CONFIG_KEY)) !== undefined) throw exists(storage)
+  const id = repositoryId(toHex(random.bytes(ID_BYTES)))
+  const keys = createAdminKeys(await loadBox(), random)
+  const createdMs = clock.now()
+  const config: RepositoryConfig = {
+    chunks: request.chunkBytes === undefined ? DEFAULT_PARAMS : chunkerParams(request.chunkBytes),
+    incompressibleChunks: MEDIA_PARAMS,
+    segmentBytesTarget: SEGMENT_BYTES_MAX,
+    packBytesTarget: PACK_BYTES_TARGET,
+    contentPublic: keys.contentPublic,
+    firstAdmin: signaturePublicKey(keys.signingSeed),
+    createdMs,
+  }
+  const secret = await request.secret(id)
+  const slot = await createSlot({ repositoryId: id, secret, contents: { keys, name: request.slotName, createdMs }, random })
+  await storage.put(slotKey(slot.id), [slot.bytes])
+  if (!(await storage.create(CONFIG_KEY, sealConfig(config, id, keys.configKey, random)))) {
+    await storage.remove(slotKey(slot.id))
+    throw exists(storage)
+  }
+  return openRepository(ports, secret)
+}
+
+function exists(storage: Storage): SnapError {
+  return new SnapError('REPOSITORY_EXISTS', `there is a repository already at ${storage.description}`, {
+    hint: 'Use it as it is, or choose another place.',
+  })
+}
+
+/** Opens with the first slot that the secret fits, and follows the log to its head. */
+export async function openRepository(ports: RepositoryPorts, secret: SlotSecret): Promise<Repository> {
+  const { storage, cacheDirectory, clock, random } = ports
+  const configBytes = await readConfig(storage)
+  const id = repositoryIdOfConfig(configBytes)
+  const { slot, contents } = await findSlot(storage, id, secret)
+  const config = openConfig(configBytes, id, contents.keys.configKey)
+  const directory = join(cacheDirectory, id)
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const manifestPath = join(directory, 'manifest.db')
+  const manifest = openManifest(manifestPath)
+  const repository = new Repository({
+    id,
+    storage,
+    keys: contents.keys,
+    config,
+    manifest,
+    manifestPath,
+    slot,
+    clock,
+    random,
+  })
+  try {
+    await repository.log.begin()
+  } catch (error) {
+    manifest[Symbol.dispose]()
+    throw error
+  }
+  return repository
+}
+
+async function readConfig(storage: Storage): Promise<Uint8Array> {
+  try {
+    return await storage.read(CONFIG_KEY)
+  } catch (error) {
+    if (!hasCode(error, 'OBJECT_MISSING')) throw error
+    throw new SnapError('REPOSITORY_MISSING', `there is no repository at ${storage.description}`, {
+      hint: 'Check --repo or SNAP_REPOSITORY, or make one with `snap init`.',
+    })
+  }
+}
+
+export type OpenedSlot = { readonly slot: SlotId; readonly contents: SlotContents }
+
+/** `KEY_WRONG` where no slot opens. Slots that are damaged are passed over while another opens. */
+async function findSlot(storage: Storage, id: RepositoryId, secret: SlotSecret): Promise<OpenedSlot> {
+  let damaged: SnapError | undefined
+  for (const slot of await slotIds(storage)) {
+    try {
+      const bytes = await storage.read(slotKey(slot))
+      if (readSlotHead(bytes, id, slot).kind !== secret.kind) continue
+      return { slot, contents: await openSlot(bytes, id, slot, secret) }
+    } catch (error) {
+      if (hasCode(error, 'OBJECT_DAMAGED', 'LIMIT_EXCEEDED', 'OBJECT_MISSING')) damaged = error
+      else if (!hasCode(error, 'KEY_WRONG')) throw error
+    }
+  }
+  throw new SnapError(
+    'KEY_WRONG',
+    `this ${secret.kind} does not open the repository at ${storage.description}`,
+    damaged === undefined
+      ? { hint: 'Check the password or key file.' }
+      : { hint: 'Check the password or key file; a key slot of the repository is damaged.', cause: damaged },
+  )
+}
+
+export async function slotIds(storage: Storage): Promise<SlotId[]> {
+  const ids: SlotId[] = []
+  for await (const stat of storage.list(SLOT_PREFIX)) {
+    const id = slotIdOf(stat.key)
+    if (id !== undefined) ids.push(id)
+  }
+  return ids.sort()
+}

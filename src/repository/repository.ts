@@ -1,0 +1,126 @@
+/**
+ * An open repository, as operations see it: its keys, what its log says, and readers of what it holds. It owns the
+ * storage and the manifest and closes both.
+ */
+import { createZstd, type Zstd } from '../codec/zstd.ts'
+import { createChunkHasher } from '../crypto/blake3.ts'
+import { type Box, loadBox } from '../crypto/box.ts'
+import type { RepositoryConfig } from '../keys/config.ts'
+import type { RepositoryKeys } from '../keys/hierarchy.ts'
+import type { Manifest } from '../manifest/manifest.ts'
+import type { Clock, Random } from '../model/clock.ts'
+import { SnapError } from '../model/errors.ts'
+import type { RepositoryId, SlotId } from '../model/ids.ts'
+import type { Storage } from '../model/storage.ts'
+import { packIdOf, PACK_PREFIX } from '../object/object-keys.ts'
+import { ChunkReader } from './chunk-reader.ts'
+import { LogFollower } from './log-follower.ts'
+import { PackKeyring } from './pack-keyring.ts'
+import { TreeReader } from './tree-reader.ts'
+
+export type RepositoryParts = {
+  readonly id: RepositoryId
+  readonly storage: Storage
+  readonly keys: RepositoryKeys
+  readonly config: RepositoryConfig
+  readonly manifest: Manifest
+  /** For worker threads, which open their own connection. */
+  readonly manifestPath: string
+  /** The slot that opened it. */
+  readonly slot: SlotId
+  readonly clock: Clock
+  readonly random: Random
+}
+
+export class Repository implements AsyncDisposable {
+  readonly id: RepositoryId
+  readonly storage: Storage
+  readonly keys: RepositoryKeys
+  readonly config: RepositoryConfig
+  readonly manifest: Manifest
+  readonly manifestPath: string
+  readonly slot: SlotId
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: LogFollower
+  readonly chunks: ChunkReader
+  readonly trees: TreeReader
+  #keyring: Promise<PackKeyring> | undefined
+  #zstd: Zstd | undefined
+
+  constructor(parts: RepositoryParts) {
+    this.id = parts.id
+    this.storage = parts.storage
+    this.keys = parts.keys
+    this.config = parts.config
+    this.manifest = parts.manifest
+    this.manifestPath = parts.manifestPath
+    this.slot = parts.slot
+    this.clock = parts.clock
+    this.random = parts.random
+    this.log = new LogFollower({ ...parts, box: () => this.box() })
+    this.chunks = new ChunkReader({
+      storage: parts.storage,
+      manifest: parts.manifest,
+      keyring: () => this.keyring(),
+      zstd: () => this.zstd(),
+      hasher: createChunkHasher(parts.keys.idKey),
+    })
+    this.trees = new TreeReader(parts.manifest, this.chunks, parts.keys.idKey)
+  }
+
+  /** libsodium takes a while to load: only what seals or opens packs and names needs it. */
+  box(): Promise<Box> {
+    return loadBox()
+  }
+
+  zstd(): Zstd {
+    this.#zstd ??= createZstd()
+    return this.#zstd
+  }
+
+  /** The keys of packs. `KEY_WRONG` for a role that cannot read content. */
+  keyring(): Promise<PackKeyring> {
+    this.#keyring ??= this.#openKeyring()
+    return this.#keyring
+  }
+
+  async #openKeyring(): Promise<PackKeyring> {
+    const { contentSecret } = this.keys
+    if (contentSecret === undefined) {
+      throw new SnapError('KEY_WRONG', 'this key can add snapshots but not read them', {
+        hint: 'Use the key of an admin or a reader.',
+      })
+    }
+    return new PackKeyring(this.storage, this.id, { ...this.keys, contentSecret }, await this.box())
+  }
+
+  /**
+   * That every pack which the manifest takes for live or pending is in the storage, whole. `OBJECT_MISSING` names those
+   * that are not: nothing may be committed that relies on them.
+   */
+  async checkPacksExist(): Promise<void> {
+    const missing = new Map(
+      this.manifest.packs
+        .list()
+        .filter((pack) => pack.state === 'live' || pack.state === 'pending')
+        .map((pack) => [pack.id, pack.bytes] as const),
+    )
+    for await (const stat of this.storage.list(PACK_PREFIX)) {
+      const id = packIdOf(stat.key)
+      if (id !== undefined && missing.get(id) === stat.bytes) missing.delete(id)
+    }
+    if (missing.size === 0) return
+    const names = [...missing.keys()]
+    throw new SnapError(
+      'OBJECT_MISSING',
+      `${names.length} packs are missing from the repository or have another size: ${names.slice(0, 5).join(', ')}`,
+      { hint: 'Run `snap verify` to see which snapshots are affected.' },
+    )
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.manifest[Symbol.dispose]()
+    await this.storage[Symbol.asyncDispose]()
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * One run that adds to the repository, from first pack to commit. The order of durable steps is here and nowhere
+ * else (format, section 9): packs, then index objects, then the check that everything relied upon exists, then the
+ * log entry; only after that is a snapshot saved.
+ */
+import { createChunker } from '../chunker/chunker.ts'
+import { gearTable } from '../chunker/gear.ts'
+import { createZstd } from '../codec/zstd.ts'
+import { toHex } from '../base/bytes.ts'
+import { createChunkHasher } from '../crypto/blake3.ts'
+import type { Box } from '../crypto/box.ts'
+import { SnapError } from '../model/errors.ts'
+import type { SourceFiles } from '../model/files.ts'
+import { ID_BYTES, type PackId, type SeriesId, type SnapshotId, snapshotId } from '../model/ids.ts'
+import type { PackTable } from '../model/pack-table.ts'
+import { packKey } from '../object/object-keys.ts'
+import { makePackTicket, type PackTicket } from '../pack/pack-header.ts'
+import { type FinishedPack, packBufferBytes } from '../pack/pack-writer.ts'
+import { type Content, encodeContent } from '../snapshot/content.ts'
+import { sealDetails, type SnapshotDetails } from '../log/details.ts'
+import type { Executor, ExecutorFactory } from '../workers/executor.ts'
+import { COMPRESSION_LEVELS } from '../workers/make-pipeline.ts'
+import { PackFiller } from '../workers/pack-filler.ts'
+import { createSeenMemory, SeenTable } from '../workers/seen-table.ts'
+import type { CompressionMode, PipelineSetup } from '../workers/tasks.ts'
+import { ContentStore } from './content-store.ts'
+import { IndexWriter, type StoredIndex } from './index-writer.ts'
+import type { Repository } from './repository.ts'
+import { TreeRecorder } from './tree-recorder.ts'
+
+/** Cuts what the main thread stores: directories and lists, which are small. */
+const TREE_WINDOW_BYTES = 256 * 1024
+/** Tree packs that wait for the storage before the next flush of them is awaited. */
+const TREE_PACK_BYTES_TARGET = 8 * 1024 * 1024
+
+export type WriteOptions = {
+  readonly compression: CompressionMode
+  /** Decode every pack again before it is stored. */
+  readonly recheck: boolean
+  readonly executor: ExecutorFactory
+}
+
+export type SnapshotDraft = {
+  readonly series: SeriesId
+  /** ms */
+  readonly time: number
+  readonly root: Content
+  readonly details: SnapshotDetails
+}
+
+export class WriteSession implements AsyncDisposable {
+  readonly executor: Executor
+  readonly contents: ContentStore
+  readonly recorder: TreeRecorder
+  readonly #repository: Repository
+  readonly #box: Box
+  readonly #index: IndexWriter
+  readonly #treeFiller: PackFiller
+  readonly #run: number
+  #treeStores: Promise<void> = Promise.resolve()
+  #bytesStored = 0
+  /** Packs that this run's index objects name. */
+  readonly #named: PackId[] = []
+
+  static async begin(repository: Repository, options: WriteOptions, source: SourceFiles): Promise<WriteSession> {
+    const box = await repository.box()
+    await dropLostPacks(repository)
+    return new WriteSession(repository, options, source, box)
+  }
+
+  private constructor(repository: Repository, options: WriteOptions, source: SourceFiles, box: Box) {
+    this.#repository = repository
+    this.#box = box
+    const { keys, config, manifest, storage, random, id } = repository
+    this.#run = manifest.runs.begin('backup', repository.clock.now())
+    this.recorder = new TreeRecorder(manifest, keys.idKey)
+    this.#index = new IndexWriter({ storage, repository: id, indexKey: keys.indexKey, random })
+    const seen = createSeenMemory()
+    const hasEarlierPacks = manifest.packs.list().length > 0
+    const setup: PipelineSetup = {
+      idKey: keys.idKey,
+      gearSecret: keys.gearSecret,
+      chunk: config.chunks,
+      media: config.incompressibleChunks,
+      segmentBytes: config.segmentBytesTarget,
+      packBytes: config.packBytesTarget,
+      compression: options.compression,
+      recheck: options.recheck,
+      seen,
+      manifestPath: hasEarlierPacks ? repository.manifestPath : undefined,
+    }
+    const ticket = (): PackTicket => this.#ticket('data')
+    this.executor = options.executor(setup, { ticket, store: (bytes, table) => this.#store(bytes, table) }, source)
+    const hasher = createChunkHasher(keys.idKey)
+    this.#treeFiller = new PackFiller({
+      zstd: createZstd(),
+      hasher,
+      level: COMPRESSION_LEVELS[options.compression],
+      segmentBytes: config.segmentBytesTarget,
+      packBytes: Math.min(config.packBytesTarget, TREE_PACK_BYTES_TARGET),
+      recheck: options.recheck,
+      nextTicket: () => this.#ticket('tree'),
+      nextBuffer: () => new Uint8Array(packBufferBytes(Math.min(config.packBytesTarget, TREE_PACK_BYTES_TARGET))),
+      onPack: (pack) => this.#storeTree(pack),
+    })
+    this.contents = new ContentStore({
+      chunker: createChunker(gearTable(keys.gearSecret), TREE_WINDOW_BYTES),
+      params: config.chunks,
+      hasher,
+      seen: new SeenTable(seen),
+      knows: hasEarlierPacks ? (chunk) => manifest.chunks.knows(chunk) : () => false,
+      filler: this.#treeFiller,
+    })
+  }
+
+  /** Bytes of all objects stored so far. */
+  get bytesStored(): number {
+    return this.#bytesStored
+  }
+
+  #ticket(kind: 'data' | 'tree'): PackTicket {
+    const { id, keys, random } = this.#repository
+    return makePackTicket(id, kind, keys, this.#box, random)
+  }
+
+  /** Durable first, then known: the manifest never names a pack that may be lost. */
+  async #store(bytes: Uint8Array<ArrayBuffer>, table: PackTable): Promise<void> {
+    const { storage, manifest } = this.#repository
+    await storage.put(packKey(table.id), [bytes])
+    manifest.packs.add({ ...table, kind: table.kind, state: 'pending', trusted: true, run: this.#run })
+    this.#named.push(table.id)
+    await this.#index.add(table)
+    this.#bytesStored += bytes.length
+  }
+
+  #storeTree(pack: FinishedPack): void {
+    this.#treeStores = this.#treeStores.then(() => this.#store(pack.bytes, pack.table))
+    this.#treeStores.catch(() => undefined) // awaited in flush
+  }
+
+  /** Everything handed over so far is durable when this returns. */
+  async flush(): Promise<void> {
+    await this.executor.flush()
+    this.#treeFiller.flush()
+    await this.#treeStores
+    this.recorder.flush()
+  }
+
+  /** Commits the snapshot; it is saved when this returns. */
+  async commit(draft: SnapshotDraft): Promise<SnapshotId> {
+    await this.flush()
+    const repository = this.#repository
+    await this.#adoptPending()
+    const indexes = await this.#index.finish()
+    await repository.checkPacksExist()
+    const id = snapshotId(toHex(repository.random.bytes(ID_BYTES)))
+    await this.#append(id, draft, indexes)
+    repository.manifest.runs.end(this.#run, { endedMs: repository.clock.now(), outcome: 'saved', snapshot: id })
+    return id
+  }
+
+  async #append(id: SnapshotId, draft: SnapshotDraft, indexes: readonly StoredIndex[]): Promise<void> {
+    const { log, keys, manifest } = this.#repository
+    const details = sealDetails(this.#box, keys.contentPublic, draft.details)
+    const { series, time: timeMs } = draft
+    const root = encodeContent(draft.root)
+    await log.append((state, lost) => {
+      if (lost.some(({ applied }) => applied?.payload.kind === 'gc')) throw prunedMeanwhile()
+      return { kind: 'commit', snapshot: id, series, headRead: state.next - 1, timeMs, root, indexes, details }
+    })
+    // The entry names these index objects: their packs are live, whether or not the next line is reached.
+    manifest.transaction(() => {
+      for (const index of indexes) manifest.indexes.add({ ...index, state: 'live' })
+      manifest.packs.promote(this.#named)
+    })
+  }
+
+  /** Packs that an interrupted run of this client stored are named by this run's index objects. */
+  async #adoptPending(): Promise<void> {
+    const { manifest } = this.#repository
+    for (const pack of manifest.packs.pending()) {
+      if (pack.run === this.#run) continue
+      this.#named.push(pack.id)
+      await this.#index.add({ id: pack.id, kind: pack.kind, bytes: pack.bytes, segments: manifest.packs.tableOf(pack.no) })
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.executor[Symbol.asyncDispose]()
+    await this.#treeStores.catch(() => undefined)
+  }
+}
+
+function prunedMeanwhile(): SnapError {
+  return new SnapError('OBJECT_MISSING', 'packs that this backup relied on were pruned while it ran', {
+    hint: 'Nothing was lost. Run the backup again: what it stored will not be stored twice.',
+  })
+}
+
+/** Packs of an interrupted run count only while they are there, whole. */
+async function dropLostPacks(repository: Repository): Promise<void> {
+  const { manifest, storage } = repository
+  for (const pack of manifest.packs.pending()) {
+    const stat = await storage.stat(packKey(pack.id))
+    if (stat?.bytes !== pack.bytes) manifest.packs.remove(pack.no)
+  }
+}
