@@ -80,6 +80,7 @@ export function createPortableCalls(anchored: boolean = hasDescriptorPaths()): S
     dataExtents: (_fd, size) => (size > 0 ? [{ offset: 0, bytes: size }] : []),
     xattrs: () => [],
 
+    close: (fd) => fs.closeSync(fd),
     openDirectory: (path) => directories.open(path),
     closeDirectory: (dir) => directories.close(dir),
     enterAt: (dir, name) => directories.enter(dir, name),

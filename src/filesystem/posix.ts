@@ -156,6 +156,7 @@ function createPosixCalls(libc: Libc): SystemCalls {
 
     xattrs: (path) => xattrs.read(cPath(path), path),
 
+    close: (fd) => closeSync(fd),
     openDirectory: (path) => openOrThrow(AT_FDCWD, path, OPEN_DIRECTORY, 0),
     closeDirectory: (dir) => closeSync(dir),
     enterAt: (dir, name) => openOrThrow(dir, name, OPEN_DIRECTORY | O_NOFOLLOW, 0),

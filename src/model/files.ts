@@ -19,6 +19,7 @@ export type FileStat = {
   /** Bytes allocated on disk; less than `size` where a file may have holes. */
   readonly allocated: number
   readonly links: number
+  /** Up to 2^53 the system's own number; larger ones are folded below it, always in the same way. */
   readonly inode: number
   /** Device that holds the entry, for `--one-file-system` and hard links. */
   readonly device: number
@@ -44,10 +45,13 @@ export type Xattr = { readonly name: string; readonly value: Uint8Array }
 export interface SourceFiles {
   /** Does not follow a symlink. */
   lstat(path: string): FileStat
-  /** The names in a directory, unsorted, without `.` and `..`. */
+  /** The names in a directory (not in one behind a symlink, where the system can tell), unsorted, without `.` and `..`. */
   list(path: string): string[]
   readlink(path: string): string
-  /** Opens for reading without following a final symlink, and without touching atime where the system allows. */
+  /**
+   * Opens for reading without following a final symlink, without waiting for the other end of a FIFO, and without touching
+   * atime where the system allows. What was opened may be no file any more: ask `fstat`.
+   */
   open(path: string): number
   fstat(fd: number): FileStat
   /** Reads up to `bytes` at `position` into `into` at `at`; returns the count, 0 at the end. */
@@ -55,7 +59,7 @@ export interface SourceFiles {
   /** Regions that hold data, in order, without overlap, within 0..size; one region where holes are not known. */
   dataExtents(fd: number, size: number): Extent[]
   close(fd: number): void
-  /** Extended attributes of the entry itself (a symlink's own), POSIX ACLs among them, sorted by name; empty where unsupported. */
+  /** Extended attributes of the entry itself (a symlink's own), POSIX ACLs among them, sorted by name; empty where unsupported. Those that may not be read are left out. */
   xattrs(path: string): Xattr[]
   /** `undefined` where the system knows no name. Cached. */
   userName(uid: number): string | undefined
@@ -85,9 +89,15 @@ export interface TargetDirectory extends Disposable {
   enter(name: string): TargetDirectory
   /** Creates (0700 until its metadata is set) and opens a child directory; an existing directory is opened as it is. */
   makeDirectory(name: string): TargetDirectory
-  /** Creates a file that must not exist, with its final mode; returns a descriptor for writing (and reading). */
+  /**
+   * Creates a file that must not exist, with its final permission bits; returns a descriptor for writing (and reading).
+   * Setuid, setgid and sticky come with `setFileMeta`, when the file is whole. To be closed by `TargetFiles.close`.
+   */
   createFile(name: string, mode: number): number
-  /** Opens an existing regular file for reading (and writing where `write`), never through a symlink. */
+  /**
+   * Opens an existing regular file for reading (and writing where `write`), never through a symlink. `TARGET_UNSAFE` for
+   * writing one with several links, of which one may lie outside the target: remove it and create it anew.
+   */
   openFile(name: string, write: boolean): number
   makeSymlink(name: string, target: string): void
   /** Hard link `name` to `existing` in `from`, which is below the same target. */
@@ -96,11 +106,14 @@ export interface TargetDirectory extends Disposable {
   makeDevice(name: string, type: 'char' | 'block', mode: number, major: number, minor: number): void
   /** Renames within this directory, replacing what is there (not a non-empty directory). */
   rename(from: string, to: string): void
-  /** Removes a file, or a directory with everything in it, never following a symlink. */
+  /** Removes a file, or a directory with everything in it, never following a symlink or entering another file system. */
   remove(name: string): void
   readlink(name: string): string
   xattrs(name: string): Xattr[]
-  /** Owner, mode, xattrs, then times, of a child that is not a file open elsewhere. Returns what could not be kept, in words. */
+  /**
+   * Owner, xattrs, mode, then mtime, of a child that is not a file open elsewhere. Attributes that are not in `meta` are removed (security
+   * labels stay). A file's setuid and setgid bits are left out where its owner or group is not set. Returns what could not be kept, in words.
+   */
   setMeta(name: string, type: EntryType, meta: TargetMeta): string[]
   /** The same for the directory itself. */
   setOwnMeta(meta: TargetMeta): string[]
