@@ -6,9 +6,17 @@ describe('padmeBytes', () => {
   it('gives the sizes worked out by hand from the definition', () => {
     // L, floor(log2 L), S: 257 -> 8, 4; 1,000 -> 9, 4; 65,537 -> 16, 5; 33,554,433 -> 25, 5.
     const cases = [
-      [0, 256], [255, 256], [256, 256], [257, 272], [272, 272], [273, 288], [1000, 1024], [65_536, 65_536],
-      [65_537, 67_584], [33_554_433, 34_603_008],
-    ] // biome-ignore format: a table
+      [0, 256],
+      [255, 256],
+      [256, 256],
+      [257, 272],
+      [272, 272],
+      [273, 288],
+      [1000, 1024],
+      [65_536, 65_536],
+      [65_537, 67_584],
+      [33_554_433, 34_603_008],
+    ]
     for (const [length, padded] of cases) expect(padmeBytes(length!)).toBe(padded)
   })
 
