@@ -2,6 +2,7 @@
  * A segment's plaintext (format, section 4): codec, depth, bases, and the chunks' bytes as the codec leaves them.
  * Encoding and decoding only; sealing is the pack's.
  */
+import { assert } from '../base/assert.ts'
 import type { Zstd } from '../codec/zstd.ts'
 import { SnapError } from '../model/errors.ts'
 import { CHUNK_ID_BYTES } from '../model/ids.ts'
@@ -29,21 +30,21 @@ export type DeltaBases = {
 }
 
 /**
- * Encodes `plain` into `into` at 0 and returns the bytes written. `into` must hold the header, the bases and
- * `plain.length` bytes: what does not get smaller is stored as it is. `level` 0 stores at once.
+ * Encodes `plain` into `into` at 0 and returns the bytes written, at most 8 more than `plain` has, which `into` must
+ * hold: what does not get smaller, bases included, is stored as it is. `level` 0 stores at once.
  */
 export function encodeSegment(zstd: Zstd, plain: Uint8Array, level: number, into: Uint8Array, delta?: DeltaBases): number {
   const baseBytes = delta === undefined ? 0 : delta.ids.length
   const payloadAt = SEGMENT_HEADER_BYTES + baseBytes
+  const smaller = into.subarray(0, SEGMENT_HEADER_BYTES + plain.length - 1)
   let codec = CODEC_ZSTD
   let payload = 0
   if (delta !== undefined) {
-    payload = zstd.compressWithDictionary(plain, delta.dictionary, into, payloadAt, level)
+    payload = zstd.compressWithDictionary(plain, delta.dictionary, smaller, payloadAt, level)
     if (payload === 0) return encodeSegment(zstd, plain, level, into)
     into.set(delta.ids, SEGMENT_HEADER_BYTES)
   } else if (level !== 0) {
-    const room = into.subarray(0, payloadAt + plain.length - 1)
-    payload = zstd.compress(plain, room, payloadAt, level)
+    payload = zstd.compress(plain, smaller, payloadAt, level)
   }
   if (payload === 0) {
     codec = CODEC_STORED
@@ -94,6 +95,8 @@ export function decodeSegment(
   into: Uint8Array,
   dictionary?: Uint8Array,
 ): Uint8Array {
+  assert((header.depth > 0) === (dictionary !== undefined), 'a delta segment, and no other, has a dictionary')
+  assert(into.length >= header.plain || header.codec === 'stored', 'a decoded segment fits where it is written')
   const payload = segment.subarray(header.payloadAt)
   if (header.codec === 'stored') {
     if (payload.length !== header.plain) throw damaged(`stores ${payload.length} bytes and declares ${header.plain}`)
