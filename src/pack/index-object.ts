@@ -2,13 +2,21 @@
 import { ByteReader, ByteWriter, fromHex, toHex } from '../base/bytes.ts'
 import { SnapError } from '../model/errors.ts'
 import { ID_BYTES, packId } from '../model/ids.ts'
-import { INDEX_BYTES_MAX, PACK_BYTES_MAX } from '../model/limits.ts'
+import {
+  AEAD_TAG_BYTES,
+  INDEX_BYTES_MAX,
+  PACK_BYTES_MAX,
+  PACK_HEADER_BYTES,
+  PACK_TRAILER_BYTES,
+} from '../model/limits.ts'
 import type { PackTable } from '../model/pack-table.ts'
 import { readSegmentTable, writeSegmentTable } from './segment-table.ts'
 
 const KIND_DATA = 1
 const KIND_TREE = 2
 const PACK_ROW_BYTES_MIN = ID_BYTES + 3
+/** What a pack has beside its segments, at least. */
+const PACK_BYTES_MIN = PACK_HEADER_BYTES + AEAD_TAG_BYTES + PACK_TRAILER_BYTES
 
 export function encodeIndex(packs: readonly PackTable[]): Uint8Array<ArrayBuffer> {
   const writer = new ByteWriter(65_536).varint(packs.length)
@@ -30,7 +38,10 @@ export function decodeIndex(body: Uint8Array, name: string): PackTable[] {
     if (kind !== KIND_DATA && kind !== KIND_TREE) reader.fail(`unknown pack kind ${kind}`)
     const bytes = reader.varint()
     if (bytes > PACK_BYTES_MAX) throw new SnapError('LIMIT_EXCEEDED', `${name}: a pack of ${bytes} bytes`)
-    packs.push({ id, kind: kind === KIND_DATA ? 'data' : 'tree', bytes, segments: readSegmentTable(reader, true) })
+    const segments = readSegmentTable(reader, true)
+    const least = segments.reduce((sum, { sealed }) => sum + sealed, PACK_BYTES_MIN)
+    if (bytes < least) reader.fail(`pack ${id} has ${bytes} bytes and segments that need ${least}`)
+    packs.push({ id, kind: kind === KIND_DATA ? 'data' : 'tree', bytes, segments })
   }
   reader.end()
   return packs
