@@ -2,6 +2,7 @@
  * One directory, encoded: the names of its entries' owners, then the entries in byte order of their names
  * (format, section 6).
  */
+import { assert } from '../base/assert.ts'
 import { ByteReader, ByteWriter, decodeText, encodeText } from '../base/bytes.ts'
 import { keyedHash } from '../crypto/blake3.ts'
 import { SnapError } from '../model/errors.ts'
@@ -24,7 +25,7 @@ export function treeId(idKey: Uint8Array, content: Content): Uint8Array {
 
 const ownerRank = (owner: Owner): number => (owner.kind === 'user' ? 0 : 1) * 0x1_0000_0000 + owner.number
 
-/** `entries`: encoded, already in order. */
+/** `entries`: encoded, already in order and no name twice. */
 export function encodeTree(owners: readonly Owner[], entries: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const bytes = entries.reduce((sum, entry) => sum + entry.length, 0)
   const writer = new ByteWriter(bytes + 64 + owners.length * 32).u8(TREE_VERSION)
@@ -34,8 +35,16 @@ export function encodeTree(owners: readonly Owner[], entries: readonly Uint8Arra
     writer.u8(owner.kind === 'user' ? 1 : 2).u32(owner.number).bytes(encodeText(owner.name))
   }
   writer.varint(entries.length)
-  for (const entry of entries) writer.raw(entry)
+  entries.forEach((entry, index) => {
+    const before = entries[index - 1]
+    assert(before === undefined || namesRise(before, entry), 'names of a directory are in order')
+    writer.raw(entry)
+  })
   return writer.done()
+}
+
+function namesRise(before: Uint8Array, entry: Uint8Array): boolean {
+  return Buffer.compare(entryNameBytes(before), entryNameBytes(entry)) < 0
 }
 
 export type EncodedTree = {
