@@ -197,3 +197,11 @@ export function mutated(chance: Chance, valid: Uint8Array): Uint8Array {
   }
   return bytes
 }
+
+/** The value as text for comparing: a Buffer is the bytes that it holds, and what is `undefined` is not there. */
+export function plain(value: unknown): string {
+  return JSON.stringify(value, function (this: Record<string, unknown>, key, seen: unknown) {
+    const own = this[key]
+    return own instanceof Uint8Array ? Buffer.from(own).toString('hex') : seen
+  })
+}
