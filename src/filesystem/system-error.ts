@@ -11,11 +11,14 @@ const CODES: ReadonlyMap<number, string> = new Map(
   Object.entries(constants.errno).map(([code, errno]) => [errno, code]),
 )
 
+let known: ReturnType<typeof getSystemErrorMap> | undefined
+
 /** `errno` is positive, as C has it. */
 export function systemError(errno: number, syscall: string, path: string): SystemError {
-  const known = getSystemErrorMap().get(-errno)
-  const code = known?.[0] ?? CODES.get(errno) ?? `ERRNO_${errno}`
-  const error: SystemError = new Error(`${code}: ${known?.[1] ?? 'system error'}, ${syscall} '${path}'`)
+  known ??= getSystemErrorMap() // made anew by every call
+  const [name, words] = known.get(-errno) ?? []
+  const code = name ?? CODES.get(errno) ?? `ERRNO_${errno}`
+  const error: SystemError = new Error(`${code}: ${words ?? 'system error'}, ${syscall} '${path}'`)
   error.code = code
   error.errno = -errno
   error.syscall = syscall

@@ -2,6 +2,7 @@
  * The local database as one object: its tables over one connection. It can be rebuilt from the repository at any
  * time. Knows nothing of storage, keys or stored layouts: callers hand it plain values.
  */
+import { ChunkFinder } from './chunk-finder.ts'
 import { ChunksTable } from './chunks-table.ts'
 import type { Connection } from './connection.ts'
 import { IndexesTable } from './indexes-table.ts'
@@ -47,6 +48,12 @@ export class Manifest implements Disposable {
    */
   transaction<T>(work: () => T): T {
     return this.#connection.transaction(work)
+  }
+
+  /** For reading very many chunks: those in trusted packs that are live or pending now. */
+  chunkFinder(): ChunkFinder {
+    const usable = this.packs.list().filter(({ state, trusted }) => trusted && (state === 'live' || state === 'pending'))
+    return new ChunkFinder(this.#connection, usable)
   }
 
   statistics(): ManifestStatistics {

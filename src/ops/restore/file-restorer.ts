@@ -1,5 +1,6 @@
 /** Writes the files of a restore: gathers them in windows, runs the planned tasks, and finishes files of many parts. */
 import { randomBytes } from 'node:crypto'
+import type { ChunkFinder } from '../../manifest/chunk-finder.ts'
 import type { TargetFiles } from '../../model/files.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { ProgressListener } from '../../model/progress.ts'
@@ -13,8 +14,8 @@ import { metaOf } from './meta.ts'
 import type { RestoreCounter } from './report.ts'
 
 /** Files and chunks that are planned together: bounds memory, and is enough for reading packs in order. */
-const WINDOW_FILES_MAX = 65_536
-const WINDOW_CHUNKS_MAX = 262_144
+const WINDOW_FILES_MAX = 8_192
+const WINDOW_CHUNKS_MAX = 65_536
 
 export type FileToRestore = {
   readonly entry: Entry
@@ -37,15 +38,53 @@ export type FileRestorerParts = {
   readonly signal: AbortSignal
 }
 
+/** While one window is written, the next is gathered. */
 export class FileRestorer {
   readonly #parts: FileRestorerParts
-  #window: FileWindow
-  #files: FileToRestore[] = []
-  #names: string[] = []
+  readonly #finder: ChunkFinder
+  #gathering: WindowRun
+  #writing: Promise<void> = Promise.resolve()
 
   constructor(parts: FileRestorerParts) {
     this.#parts = parts
-    this.#window = new FileWindow(parts.repository)
+    this.#finder = parts.repository.manifest.chunkFinder()
+    this.#gathering = new WindowRun(parts, this.#finder)
+  }
+
+  async add(file: FileToRestore): Promise<void> {
+    await this.#gathering.add(file)
+    if (this.#gathering.isFull) await this.#turn()
+  }
+
+  /** Everything added so far is written when this returns. */
+  async flush(): Promise<void> {
+    await this.#turn()
+    await this.#writing
+  }
+
+  async #turn(): Promise<void> {
+    await this.#writing
+    this.#writing = this.#gathering.run()
+    this.#writing.catch(() => undefined) // awaited by the next turn
+    this.#gathering = new WindowRun(this.#parts, this.#finder)
+  }
+}
+
+/** One window, from gathering to the last file finished. */
+class WindowRun {
+  readonly #parts: FileRestorerParts
+  readonly #window: FileWindow
+  readonly #files: FileToRestore[] = []
+  readonly #names: string[] = []
+  readonly #failed = new Set<number>()
+
+  constructor(parts: FileRestorerParts, finder: ChunkFinder) {
+    this.#parts = parts
+    this.#window = new FileWindow(parts.repository, finder)
+  }
+
+  get isFull(): boolean {
+    return this.#files.length >= WINDOW_FILES_MAX || this.#window.chunks >= WINDOW_CHUNKS_MAX
   }
 
   async add(file: FileToRestore): Promise<void> {
@@ -61,10 +100,7 @@ export class FileRestorer {
       this.#fail(file, { side: 'repository', code: error.code, reason: error.message })
       this.#failed.add(index)
     }
-    if (this.#files.length >= WINDOW_FILES_MAX || this.#window.chunks >= WINDOW_CHUNKS_MAX) await this.flush()
   }
-
-  readonly #failed = new Set<number>()
 
   /** Plans every chunk of the file; returns the bytes that they and the holes add up to. */
   async #locate(entry: Entry, index: number): Promise<number> {
@@ -77,8 +113,7 @@ export class FileRestorer {
     return position
   }
 
-  /** Everything added so far is written when this returns. */
-  async flush(): Promise<void> {
+  async run(): Promise<void> {
     const { tasks, partsOf } = this.#window.plan()
     const files = this.#files
     const manyParts: number[] = []
@@ -95,10 +130,6 @@ export class FileRestorer {
       if (!this.#failed.has(index)) this.#parts.counter.filesRestored += 1
       else if (partsOf(index) !== 1) this.#discard(index)
     })
-    this.#window = new FileWindow(this.#parts.repository)
-    this.#files = []
-    this.#names = []
-    this.#failed.clear()
   }
 
   async #runAll(tasks: readonly PlannedTask[], partsOf: (file: number) => number): Promise<void> {

@@ -2,6 +2,7 @@
  * A bounded number of files to write, planned by pack: each segment is fetched and decoded once for all the files that
  * need it. It knows where chunks lie and not what the target looks like.
  */
+import type { ChunkFinder } from '../../manifest/chunk-finder.ts'
 import { SnapError } from '../../model/errors.ts'
 import { CHUNK_ID_BYTES, type PackId } from '../../model/ids.ts'
 import { packKey } from '../../object/object-keys.ts'
@@ -33,22 +34,25 @@ export type PlannedTask = {
 
 export class FileWindow {
   readonly #repository: Repository
+  readonly #finder: ChunkFinder
   readonly #segments = new Map<string, Segment>()
   readonly #parts: Map<number, Set<PlannedTask>> = new Map()
   chunks = 0
 
-  constructor(repository: Repository) {
+  constructor(repository: Repository, finder: ChunkFinder) {
     this.#repository = repository
+    this.#finder = finder
   }
 
   /** `file`: the index that the tasks will name. `OBJECT_MISSING` where nothing holds the chunk. Returns its bytes. */
   add(file: number, position: number, id: Uint8Array): number {
-    const location = this.#repository.manifest.chunks.locate(id)
+    const location = this.#finder.find(id)
     if (location === undefined) throw new SnapError('OBJECT_MISSING', `chunk ${toHex(id)} is in no pack`)
     const name = `${location.pack}/${location.segment}`
     let segment = this.#segments.get(name)
     if (segment === undefined) {
-      const { pack, packId, segment: number, depth } = location
+      const { pack, packId, segment: number } = location
+      const depth = this.#repository.manifest.packs.segmentOf(pack, number)?.depth ?? 0
       segment = { pack, packId, number, depth, chunks: new Map() }
       this.#segments.set(name, segment)
     }

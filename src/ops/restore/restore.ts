@@ -90,7 +90,7 @@ class RestoreRun {
       keepOwner: this.#request.keepOwner,
       signal,
     })
-    await this.#directory(content, names, [], root, files)
+    await this.#directory(content, names, [], root, files, root.list().length === 0)
     this.#selection.checkMatched()
     await files.flush()
     directories.clear()
@@ -123,6 +123,7 @@ class RestoreRun {
     below: readonly string[],
     directory: TargetDirectory | undefined,
     files: FileRestorer | undefined,
+    fresh: boolean,
   ): Promise<void> {
     this.#ports.signal.throwIfAborted()
     if (names.length > DIRECTORY_DEPTH_MAX) {
@@ -137,7 +138,11 @@ class RestoreRun {
       const path = [...names, entry.name]
       const wanted = this.#selection.wants(path)
       if (wanted === 'none' || (wanted === 'some' && entry.type !== 'dir')) continue
-      await this.#guarded(path, () => this.#entry(entry, path, below, directory, files, wanted === 'all'))
+      await this.#guarded(path, () => {
+        // In a directory that was empty a moment ago there is nothing to look for.
+        const existing = fresh ? undefined : directory?.lstat(entry.name)
+        return this.#entry(entry, path, below, directory, existing, files, wanted === 'all')
+      })
     }
   }
 
@@ -171,6 +176,7 @@ class RestoreRun {
     path: readonly string[],
     below: readonly string[],
     directory: TargetDirectory | undefined,
+    existing: FileStat | undefined,
     files: FileRestorer | undefined,
     wanted: boolean,
   ): Promise<void> {
@@ -178,7 +184,6 @@ class RestoreRun {
       this.#fail(path, 'source', entry.unreadable, `was unreadable when the snapshot was made (${entry.unreadable})`)
       return
     }
-    const existing = directory?.lstat(entry.name)
     if (entry.type === 'dir') return this.#enter(entry, path, below, directory, existing, files, wanted)
     this.#counter.bytesTotal += entry.size
     const action = await this.#decide(entry, existing, directory)
@@ -263,7 +268,7 @@ class RestoreRun {
     using child = directory?.makeDirectory(entry.name)
     this.#counter.directories += 1
     if (existing === undefined || wanted) this.#directories.push({ names, path: `/${path.join('/')}`, entry })
-    if (entry.content !== undefined) await this.#directory(entry.content, path, names, child, files)
+    if (entry.content !== undefined) await this.#directory(entry.content, path, names, child, files, existing === undefined)
   }
 
   #deleteExtra(kept: ReadonlySet<string>, names: readonly string[], directory: TargetDirectory | undefined): void {
@@ -320,7 +325,7 @@ class RestoreRun {
   }
 
   async #dry(content: Content, names: readonly string[]): Promise<RestoreReport> {
-    await this.#directory(content, names, [], undefined, undefined)
+    await this.#directory(content, names, [], undefined, undefined, false)
     this.#selection.checkMatched()
     return this.#counter.report()
   }
