@@ -46,7 +46,7 @@ export const index = (number: number, content = number) => ({
 
 export const ROOT = Uint8Array.of(0, 33, 1, ...new Uint8Array(32).fill(9))
 
-export const grant = (author: Author, role: KeyRole, name = role) => ({
+export const grant = (author: Author, role: KeyRole, name: string = role) => ({
   publicKey: author.publicKey,
   role,
   name,
