@@ -1,0 +1,129 @@
+/**
+ * The one place that turns an error into an exit status and into words: a message and a hint for people, restic's
+ * `exit_error` line for programs. It writes nothing itself.
+ */
+import { AssertionError } from '../../base/assert.ts'
+import { type ErrorCode, SnapError } from '../../model/errors.ts'
+import { jsonText, safeText } from './safe-text.ts'
+
+export const EXIT_OK = 0
+export const EXIT_FAILED = 1
+const EXIT_USAGE = 2
+const EXIT_INCOMPLETE = 3
+const EXIT_INTEGRITY = 4
+const EXIT_NO_REPOSITORY = 10
+const EXIT_KEY = 12
+const EXIT_INTERRUPTED = 130
+
+/** Every code has its status; `docs/errors.md` says the same, and a test holds the two together. */
+export const EXIT_STATUS: Readonly<Record<ErrorCode, number>> = {
+  USAGE: EXIT_USAGE,
+  TIME_UNPARSABLE: EXIT_USAGE,
+  REPOSITORY_MISSING: EXIT_NO_REPOSITORY,
+  REPOSITORY_EXISTS: EXIT_FAILED,
+  REPOSITORY_TOO_NEW: EXIT_FAILED,
+  REPOSITORY_ROLLED_BACK: EXIT_INTEGRITY,
+  REPOSITORY_FULL: EXIT_FAILED,
+  STORAGE_FAILED: EXIT_FAILED,
+  OBJECT_MISSING: EXIT_INTEGRITY,
+  OBJECT_DAMAGED: EXIT_INTEGRITY,
+  LIMIT_EXCEEDED: EXIT_INTEGRITY,
+  KEY_WRONG: EXIT_KEY,
+  KEY_MISSING: EXIT_KEY,
+  KEY_IN_USE: EXIT_FAILED,
+  SNAPSHOT_UNKNOWN: EXIT_FAILED,
+  SNAPSHOT_AMBIGUOUS: EXIT_FAILED,
+  PATH_UNKNOWN: EXIT_FAILED,
+  SOURCE_UNREADABLE: EXIT_FAILED,
+  SOURCE_CONTAINS_REPOSITORY: EXIT_FAILED,
+  TARGET_UNWRITABLE: EXIT_FAILED,
+  TARGET_UNSAFE: EXIT_FAILED,
+  TARGET_FULL: EXIT_FAILED,
+  MANIFEST_FAILED: EXIT_FAILED,
+  SQLITE_UNSAFE: EXIT_FAILED,
+  PLATFORM_LACKS: EXIT_FAILED,
+  INCOMPLETE: EXIT_INCOMPLETE,
+  INTERRUPTED: EXIT_INTERRUPTED,
+}
+
+const CAUSES_MAX = 8
+
+export type ErrorOutput = {
+  readonly json: boolean
+  /** From 1 up, the chain of causes is shown. */
+  readonly verbosity: number
+}
+
+export function exitStatus(error: unknown): number {
+  return error instanceof SnapError ? EXIT_STATUS[error.code] : EXIT_FAILED
+}
+
+/** What to write to stderr for `error`: whole lines. */
+export function renderError(error: unknown, output: ErrorOutput): string {
+  return output.json ? jsonError(error) : textError(error, output.verbosity)
+}
+
+function textError(error: unknown, verbosity: number): string {
+  const known = error instanceof SnapError || isSystemError(error)
+  const lines = known ? [`snap: ${messageOf(error)}`] : bugLines(error)
+  if (error instanceof SnapError && error.hint !== undefined) lines.push(`hint: ${error.hint}`)
+  if (verbosity > 0) lines.push(...causeLines(error))
+  return lines.map((line) => `${safeText(line)}\n`).join('')
+}
+
+function bugLines(error: unknown): string[] {
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return [
+    'snap: this is a bug in snap; nothing that was saved before is lost. Please report it with these lines:',
+    ...stack.split('\n'),
+  ]
+}
+
+function causeLines(error: unknown): string[] {
+  const lines: string[] = []
+  let cause = error instanceof Error ? error.cause : undefined
+  while (cause !== undefined && cause !== null && lines.length < CAUSES_MAX) {
+    lines.push(`caused by: ${messageOf(cause)}`)
+    cause = cause instanceof Error ? cause.cause : undefined
+  }
+  return lines
+}
+
+function jsonError(error: unknown): string {
+  const known = error instanceof SnapError
+  const bug = !known && !isSystemError(error)
+  const line = {
+    message_type: 'exit_error',
+    code: exitStatus(error),
+    message: jsonText(bug ? `this is a bug in snap: ${messageOf(error)}` : messageOf(error)),
+    ...(known ? { error: error.code } : {}),
+    ...(known && error.hint !== undefined ? { hint: jsonText(error.hint) } : {}),
+    ...(bug && error instanceof Error ? { stack: jsonText(error.stack ?? '') } : {}),
+  }
+  return `${JSON.stringify(line)}\n`
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** An error of the operating system (`ENOENT` ...) that came through as it is. */
+function isSystemError(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof AssertionError) return false
+  return 'errno' in error && 'syscall' in error && 'code' in error
+}
+
+/** `true` for a write to a pipe whose reader has gone (`snap ls | head`): no failure. */
+export function isClosedPipe(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EPIPE'
+}
+
+/** Calls `end` once where the reader of `stream` goes away; every other error of the stream is thrown. */
+export function endOnClosedPipe(stream: NodeJS.WritableStream, end: () => void): void {
+  let ended = false
+  stream.on('error', (error: Error) => {
+    if (!isClosedPipe(error)) throw error
+    if (!ended) end()
+    ended = true
+  })
+}
