@@ -63,7 +63,7 @@ export class OpenDirectory implements TargetDirectory {
   }
 
   list(): string[] {
-    return this.#do('', () => this.#calls.listAt(this.#dir))
+    return this.#doHere(() => this.#calls.listAt(this.#dir))
   }
 
   enter(name: string): TargetDirectory {
@@ -157,7 +157,7 @@ export class OpenDirectory implements TargetDirectory {
   }
 
   setOwnMeta(meta: TargetMeta): string[] {
-    return this.#do('', () => {
+    return this.#doHere(() => {
       using entry = this.#calls.directoryEntry(this.#dir)
       const present = { ...entry.stat(), fresh: this.#fresh, inheritsAcl: false }
       this.#modes = createFreshModes()
@@ -224,9 +224,9 @@ export class OpenDirectory implements TargetDirectory {
     }
   }
 
-  /** Acts on `name` (checked; '' is the directory itself), with errors as the port has them. */
+  /** Acts on a child, with errors as the port has them. */
   #do<T>(name: string, act: () => T): T {
-    if (name !== '') checkName(name, this.#path)
+    checkName(name, this.#path)
     try {
       return act()
     } catch (error) {
@@ -234,14 +234,23 @@ export class OpenDirectory implements TargetDirectory {
     }
   }
 
+  /** Acts on the directory itself. */
+  #doHere<T>(act: () => T): T {
+    try {
+      return act()
+    } catch (error) {
+      throw targetError(error, this.#path)
+    }
+  }
+
   #explained(error: unknown, name: string): unknown {
     const code = systemCode(error)
-    const inTheWay = name !== '' && (code === 'EEXIST' || code === 'ENOTDIR' || code === 'ELOOP')
+    const inTheWay = code === 'EEXIST' || code === 'ENOTDIR' || code === 'ELOOP'
     if (inTheWay && this.#lookUp(name)?.type === 'symlink') return linkInTheWay(this.#pathOf(name), error)
     return targetError(error, this.#pathOf(name))
   }
 
   #pathOf(name: string): string {
-    return name === '' ? this.#path : `${this.#path}/${name}`
+    return `${this.#path}/${name}`
   }
 }
