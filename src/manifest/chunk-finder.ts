@@ -1,12 +1,17 @@
 /**
- * Finds chunks for one operation that looks up very many: what is to be known of packs is read once, so that each
- * look-up is one probe of one table. It does not see packs that are added later.
+ * Finds chunks for one operation that looks up very many. Chunks that are wanted together mostly lie together, so the
+ * first one found in a pack brings the pack's whole listing into memory, and most look-ups never reach SQLite. It does
+ * not see packs that are added later.
  */
 import { assert } from '../base/assert.ts'
 import { CHUNK_ID_BYTES, type PackId } from '../model/ids.ts'
+import type { SegmentRow } from '../model/pack-table.ts'
 import { CHUNK_KEY_BYTES } from './chunks-table.ts'
 import type { Connection, Statement } from './connection.ts'
-import type { PackRow } from './packs-table.ts'
+import type { PackRow, PacksTable } from './packs-table.ts'
+
+/** Listings in memory: about 1 MB each for a full pack of small chunks. */
+const LISTINGS_MAX = 24
 
 export type ChunkPlace = {
   readonly pack: number
@@ -16,28 +21,118 @@ export type ChunkPlace = {
   readonly bytes: number
 }
 
-type Cells = [pack: number, segment: number, offset: number, bytes: number]
-
 export class ChunkFinder {
-  readonly #rows: Statement<Cells>
+  readonly #packsWith: Statement<number>
+  readonly #table: PacksTable
   readonly #packs: ReadonlyMap<number, PackId>
   readonly #key: Uint8Array<ArrayBuffer> = new Uint8Array(CHUNK_KEY_BYTES)
+  /** The one used last stands first. */
+  readonly #listings: Listing[] = []
 
-  /** `packs`: of those that are not in it nothing is found. */
-  constructor(connection: Connection, packs: readonly PackRow[]) {
-    this.#packs = new Map(packs.map((pack) => [pack.no, pack.id]))
-    this.#rows = connection.prepareCells('SELECT pack, segment, offset, bytes FROM chunks WHERE key = ?')
+  /** `usable`: chunks in other packs are not found. */
+  constructor(connection: Connection, table: PacksTable, usable: readonly PackRow[]) {
+    this.#table = table
+    this.#packs = new Map(usable.map((pack) => [pack.no, pack.id]))
+    this.#packsWith = connection.prepareValue('SELECT pack FROM chunks WHERE key = ?')
   }
 
-  /** `undefined` where no usable pack holds the chunk. */
+  /** `undefined` where no usable pack holds the chunk. Any of several places. */
   find(id: Uint8Array): ChunkPlace | undefined {
     assert(id.length === CHUNK_ID_BYTES, 'a chunk id has 32 bytes')
-    const key = this.#key
-    for (let index = 0; index < CHUNK_KEY_BYTES; index++) key[index] = id[index] ?? 0
-    for (const [pack, segment, offset, bytes] of this.#rows.all(key)) {
+    for (let index = 0; index < this.#listings.length; index++) {
+      const listing = this.#listings[index] as Listing
+      const place = listing.find(id)
+      if (place === undefined) continue
+      if (index > 0) {
+        this.#listings.splice(index, 1)
+        this.#listings.unshift(listing)
+      }
+      return place
+    }
+    return this.#load(id)?.find(id)
+  }
+
+  #load(id: Uint8Array): Listing | undefined {
+    this.#key.set(id.subarray(0, CHUNK_KEY_BYTES))
+    for (const pack of this.#packsWith.all(this.#key)) {
       const packId = this.#packs.get(pack)
-      if (packId !== undefined) return { pack, packId, segment, offset, bytes }
+      if (packId === undefined) continue
+      const listing = new Listing(pack, packId, this.#table.tableOf(pack))
+      this.#listings.unshift(listing)
+      if (this.#listings.length > LISTINGS_MAX) this.#listings.pop()
+      return listing
     }
     return undefined
   }
+}
+
+/** The chunks of one pack in an open-addressed table: rows are ordinals + 1, found by the first 32 bits of the id. */
+class Listing {
+  readonly #pack: number
+  readonly #packId: PackId
+  readonly #rows: Int32Array
+  readonly #mask: number
+  readonly #ids: Uint8Array
+  readonly #segments: Uint32Array
+  readonly #offsets: Uint32Array
+  readonly #lengths: Uint32Array
+
+  constructor(pack: number, packId: PackId, segments: readonly SegmentRow[]) {
+    this.#pack = pack
+    this.#packId = packId
+    const count = segments.reduce((sum, segment) => sum + segment.chunkLengths.length, 0)
+    this.#mask = 2 ** Math.ceil(Math.log2(count * 2 + 2)) - 1
+    this.#rows = new Int32Array(this.#mask + 1)
+    this.#ids = new Uint8Array(count * CHUNK_ID_BYTES)
+    this.#segments = new Uint32Array(count)
+    this.#offsets = new Uint32Array(count)
+    this.#lengths = new Uint32Array(count)
+    let ordinal = 0
+    segments.forEach((segment, number) => {
+      this.#ids.set(segment.chunkIds, ordinal * CHUNK_ID_BYTES)
+      let offset = 0
+      for (const length of segment.chunkLengths) {
+        this.#segments[ordinal] = number
+        this.#offsets[ordinal] = offset
+        this.#lengths[ordinal] = length
+        offset += length
+        this.#place(ordinal)
+        ordinal += 1
+      }
+    })
+  }
+
+  #place(ordinal: number): void {
+    let row = firstWord(this.#ids, ordinal * CHUNK_ID_BYTES) & this.#mask
+    while (this.#rows[row] !== 0) row = (row + 1) & this.#mask
+    this.#rows[row] = ordinal + 1
+  }
+
+  find(id: Uint8Array): ChunkPlace | undefined {
+    let row = firstWord(id, 0) & this.#mask
+    for (;;) {
+      const ordinal = (this.#rows[row] ?? 0) - 1
+      if (ordinal < 0) return undefined
+      if (this.#is(ordinal, id)) {
+        return {
+          pack: this.#pack,
+          packId: this.#packId,
+          segment: this.#segments[ordinal] ?? 0,
+          offset: this.#offsets[ordinal] ?? 0,
+          bytes: this.#lengths[ordinal] ?? 0,
+        }
+      }
+      row = (row + 1) & this.#mask
+    }
+  }
+
+  #is(ordinal: number, id: Uint8Array): boolean {
+    const at = ordinal * CHUNK_ID_BYTES
+    for (let byte = 0; byte < CHUNK_ID_BYTES; byte++) if (this.#ids[at + byte] !== id[byte]) return false
+    return true
+  }
+}
+
+function firstWord(ids: Uint8Array, at: number): number {
+  return (ids[at] ?? 0) | ((ids[at + 1] ?? 0) << 8) | ((ids[at + 2] ?? 0) << 16) | ((ids[at + 3] ?? 0) << 24)
 }

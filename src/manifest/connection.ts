@@ -86,14 +86,6 @@ export class Connection implements Disposable {
     )
   }
 
-  /** Rows are arrays of the columns' values: cheaper than objects where there are very many. */
-  prepareCells<Cells extends readonly SqlValue[]>(sql: string): Statement<Cells> {
-    return new Statement<Cells>(
-      this.#guard(() => this.#database.prepare<SqlValue[]>(sql).raw()),
-      this.path,
-    )
-  }
-
   exec(sql: string): void {
     this.#guard(() => this.#database.exec(sql))
   }

@@ -2,9 +2,9 @@
  * Walks the sources depth first, recognises what has not changed since the parent snapshot, queues the rest, and
  * encodes each directory when its last entry has come. It reads names and stats only; contents are the pipeline's.
  */
-import { setImmediate } from 'node:timers/promises'
 import type { FileStat, SourceFiles } from '../../model/files.ts'
 import { DIRECTORY_DEPTH_MAX, LINK_TARGET_BYTES_MAX } from '../../model/limits.ts'
+import { createBreath } from '../../base/breath.ts'
 import { compareNames, nameBytes } from '../../base/names.ts'
 import type { Rules } from '../../filesystem/ignore-rules.ts'
 import type { Content } from '../../snapshot/content.ts'
@@ -53,13 +53,13 @@ export type WalkOptions = {
 }
 
 const IGNORE_FILE_BYTES_MAX = 1_048_576
-const BREATH_EVERY_MS = 4
 
 export class Walk {
   readonly #ports: WalkPorts
   readonly #options: WalkOptions
   #root: Content | undefined
-  #breathed = 0
+  /** Lets messages from the threads in. */
+  readonly #breath = createBreath()
 
   constructor(ports: WalkPorts, options: WalkOptions) {
     this.#ports = ports
@@ -155,18 +155,10 @@ export class Walk {
       else later.push(...(await this.#entry(node, name, path, stat, previous, inner, device, depth)))
     }
     if (this.#ports.queue.isCrowded) await this.#ports.queue.room()
-    await this.#breathe()
+    await this.#breath()
     for (const step of later) await step()
     node.listed()
     this.settled(node)
-  }
-
-  /** Lets messages from the threads in: the walk itself never waits for anything. */
-  async #breathe(): Promise<void> {
-    const now = performance.now()
-    if (now - this.#breathed < BREATH_EVERY_MS) return
-    await setImmediate()
-    this.#breathed = performance.now()
   }
 
   /** What is still to do for the entry, if it is a directory. */

@@ -3,6 +3,7 @@
  * what is there, writes files by pack, and sets links and directories last, so that nothing is ever written through a
  * link that came from the repository.
  */
+import { createBreath } from '../../base/breath.ts'
 import { DIRECTORY_DEPTH_MAX } from '../../model/limits.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { FileStat, TargetDirectory, TargetFiles } from '../../model/files.ts'
@@ -61,6 +62,8 @@ class RestoreRun {
   readonly #ports: RestorePorts
   readonly #selection: Selection
   readonly #counter = new RestoreCounter()
+  /** Lets finished tasks in. */
+  readonly #breath = createBreath()
   readonly #directories: Finishing[] = []
   readonly #symlinks: Finishing[] = []
   readonly #hardLinks: (Finishing & { readonly first: string })[] = []
@@ -129,6 +132,7 @@ class RestoreRun {
     if (names.length > DIRECTORY_DEPTH_MAX) {
       throw new SnapError('LIMIT_EXCEEDED', `directories nested deeper than ${DIRECTORY_DEPTH_MAX}`)
     }
+    await this.#breath()
     const tree = await this.#tree(content, names)
     if (tree === undefined) return
     if (this.#request.deleteExtra && this.#selection.wants(names) === 'all') {
