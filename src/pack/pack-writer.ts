@@ -15,7 +15,7 @@ import {
 } from '../model/limits.ts'
 import type { PackTable, SegmentRow } from '../model/pack-table.ts'
 import { padmeBytes } from '../object/padme.ts'
-import { FOOTER_POSITION, type PackKeys, type PackTicket, packAad, TRAILER_POSITION } from './pack-header.ts'
+import { FOOTER_POSITION, type PackTicket, packAad, TRAILER_POSITION } from './pack-header.ts'
 import { writeSegmentTable } from './segment-table.ts'
 
 /** From this share of the target on, a pack closes where padding is cheap; at the target plus a segment it closes anyway. */
@@ -59,7 +59,7 @@ export class PackWriter implements Disposable {
   }
 
   /** For reading the finished pack back. */
-  get keys(): PackKeys {
+  get ticket(): PackTicket {
     return this.#ticket
   }
 

@@ -120,9 +120,8 @@ export class PackFiller {
     const writer = this.#pack
     if (writer === undefined) return
     this.#pack = undefined
-    const keys = writer.keys
     const pack = writer.finish()
-    if (this.#parts.recheck) recheckPack(pack, keys, this.#parts.zstd, this.#parts.hasher, this.#scratch)
+    if (this.#parts.recheck) recheckPack(pack, writer.ticket, this.#parts.zstd, this.#parts.hasher, this.#scratch)
     this.#parts.onPack(pack)
   }
 }

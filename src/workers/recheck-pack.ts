@@ -1,39 +1,54 @@
 /**
- * Reads a finished pack back from the bytes that are about to be stored: opens, decodes and hashes every chunk. What
- * a compressor, a cipher or a flipped bit in memory spoiled is found here, while the source is still at hand.
+ * Reads a finished pack back from the bytes that are about to be stored: its header, every chunk (opened, decoded and
+ * hashed), footer and trailer. What a compressor, a cipher or a flipped bit in memory spoiled is found here, while the source is still at hand.
  */
 import type { Zstd } from '../codec/zstd.ts'
 import type { ChunkHasher } from '../crypto/blake3.ts'
 import { SnapError } from '../model/errors.ts'
-import { CHUNK_ID_BYTES } from '../model/ids.ts'
-import { PACK_HEADER_BYTES } from '../model/limits.ts'
+import { CHUNK_ID_BYTES, type PackId } from '../model/ids.ts'
+import { PACK_HEADER_BYTES, PACK_TRAILER_BYTES } from '../model/limits.ts'
 import type { SegmentRow } from '../model/pack-table.ts'
-import type { PackKeys } from '../pack/pack-header.ts'
-import { openPackSegment } from '../pack/pack-reader.ts'
+import type { PackTicket } from '../pack/pack-header.ts'
+import { openPackSegment, readPackFooter, readPackTrailer } from '../pack/pack-reader.ts'
 import type { FinishedPack } from '../pack/pack-writer.ts'
 import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
 
 /** `scratch` holds a segment's plaintext. `OBJECT_DAMAGED` where anything differs from what was meant to be stored. */
 export function recheckPack(
   pack: FinishedPack,
-  keys: PackKeys,
+  ticket: PackTicket,
   zstd: Zstd,
   hasher: ChunkHasher,
   scratch: Uint8Array,
 ): void {
   const { bytes, table } = pack
+  // No key is bound to the sealed secret and the commitment, so these are compared.
+  if (Buffer.compare(bytes.subarray(0, PACK_HEADER_BYTES), ticket.header) !== 0) throw spoiled(table.id, 'header')
+  checkEnd(bytes, ticket)
   let at = PACK_HEADER_BYTES
   table.segments.forEach((row, number) => {
-    const opened = openPackSegment(table.id, bytes, keys, number, bytes.subarray(at, at + row.sealed))
+    const opened = openPackSegment(table.id, bytes, ticket, number, bytes.subarray(at, at + row.sealed))
     at += row.sealed
     const header = readSegmentHeader(opened)
     // A delta segment was decoded against its bases when it was made; here its seal has been checked.
     if (header.depth > 0) return
     if (!chunksMatch(decodeSegment(zstd, opened, header, scratch), row, hasher)) {
-      throw new SnapError('OBJECT_DAMAGED', `pack ${table.id}: segment ${number} did not survive being read back`, {
-        hint: 'Nothing was stored. Memory or processor of this machine may be faulty: test them before the next backup.',
-      })
+      throw spoiled(table.id, `segment ${number}`)
     }
+  })
+}
+
+/** Footer and trailer open and agree with each other. */
+function checkEnd(bytes: Uint8Array, ticket: PackTicket): void {
+  const last = bytes.subarray(bytes.length - PACK_TRAILER_BYTES)
+  const trailer = readPackTrailer(ticket.id, ticket.header, ticket, last, bytes.length)
+  const footer = bytes.subarray(trailer.footerAt, trailer.footerAt + trailer.footerBytes)
+  readPackFooter(ticket.id, ticket.header, ticket, trailer, footer)
+}
+
+function spoiled(id: PackId, part: string): SnapError {
+  return new SnapError('OBJECT_DAMAGED', `pack ${id}: ${part} did not survive being read back`, {
+    hint: 'Nothing was stored. Memory or processor of this machine may be faulty: test them before the next backup.',
   })
 }
 
