@@ -2,7 +2,7 @@
  * `OpenEntry` on Linux: over a descriptor that is open anyway, or over an `O_PATH` descriptor for what cannot or must
  * not be opened (symlinks, FIFOs, devices).
  */
-import { closeSync, constants } from 'node:fs'
+import { constants } from 'node:fs'
 import type { FileStat } from '../model/files.ts'
 import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, cPath, type Libc, O_CLOEXEC } from './libc.ts'
 import type { PosixXattrs } from './posix-xattrs.ts'
@@ -79,6 +79,8 @@ export function namedEntry(
     hasXattr: (attribute) => xattrs.has(place(), attribute),
     setXattr: (attribute, value) => xattrs.set(place(), name, attribute, value),
     removeXattr: (attribute) => xattrs.remove(place(), name, attribute),
-    [Symbol.dispose]: () => closeSync(fd),
+    [Symbol.dispose]() {
+      libc.close(fd)
+    },
   }
 }

@@ -2,7 +2,7 @@
  * `SystemCalls` for Linux through libc: relative to directory descriptors, with nanoseconds, extended attributes, holes
  * and device nodes. Buffers are reused, so one instance serves one thread.
  */
-import { closeSync, constants, existsSync } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { nameFromBytes } from '../base/names.ts'
 import type { Extent } from '../model/files.ts'
 import { appendDirectoryNames, DIRECTORY_BUFFER_BYTES } from './directory-entries.ts'
@@ -86,6 +86,11 @@ function createPosixCalls(libc: Libc): SystemCalls {
     return fd
   }
 
+  /** Node warns where a worker closes by `fs` what `fs` has not opened, so every descriptor is closed here. */
+  function close(fd: number): void {
+    if (libc.close(fd) < 0 && libc.errno() !== EINTR) throw libc.failure('close', `fd ${fd}`)
+  }
+
   function check(result: number, syscall: string, path: string): void {
     if (result < 0) throw libc.failure(syscall, path)
   }
@@ -118,7 +123,7 @@ function createPosixCalls(libc: Libc): SystemCalls {
       try {
         return listDescriptor(fd, path)
       } finally {
-        closeSync(fd)
+        close(fd)
       }
     },
 
@@ -156,9 +161,9 @@ function createPosixCalls(libc: Libc): SystemCalls {
 
     xattrs: (path) => xattrs.read(cPath(path), path),
 
-    close: (fd) => closeSync(fd),
+    close,
     openDirectory: (path) => openOrThrow(AT_FDCWD, path, OPEN_DIRECTORY, 0),
-    closeDirectory: (dir) => closeSync(dir),
+    closeDirectory: close,
     enterAt: (dir, name) => openOrThrow(dir, name, OPEN_DIRECTORY | O_NOFOLLOW, 0),
     parentOf: (dir) => openOrThrow(dir, '..', OPEN_DIRECTORY | O_NOFOLLOW, 0),
 

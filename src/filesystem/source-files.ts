@@ -2,7 +2,7 @@
  * `SourceFiles` for the file systems of this machine. Reads and never changes anything, access times included where the
  * system allows.
  */
-import { closeSync, readSync } from 'node:fs'
+import { readSync } from 'node:fs'
 import type { SourceFiles } from '../model/files.ts'
 import { createOwnerNames } from './owner-names.ts'
 import { type SystemCalls, systemCalls } from './system-calls.ts'
@@ -31,7 +31,7 @@ export function createSourceFiles(calls: SystemCalls = systemCalls()): SourceFil
     fstat: calls.fstat,
     read: (fd, into, at, bytes, position) => readSync(fd, into, at, bytes, position),
     dataExtents: calls.dataExtents,
-    close: closeSync,
+    close: calls.close,
     xattrs: (path) => reach(path, calls.xattrs),
     userName: createOwnerNames('/etc/passwd'),
     groupName: createOwnerNames('/etc/group'),

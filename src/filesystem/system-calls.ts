@@ -36,6 +36,7 @@ export interface SystemCalls {
   readlink(path: string): string
   /** Opens for reading: never through a final symlink, never waiting for the other end of a FIFO. */
   openForReading(path: string): number
+  /** For every descriptor that these calls opened, and no other. */
   close(fd: number): void
   dataExtents(fd: number, size: number): Extent[]
   xattrs(path: string): Xattr[]

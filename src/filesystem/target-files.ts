@@ -1,7 +1,7 @@
 /**
  * `TargetFiles` for the file systems of this machine: where restored files are written.
  */
-import { closeSync, fsyncSync, ftruncateSync, mkdirSync, readSync, writeSync } from 'node:fs'
+import { fsyncSync, ftruncateSync, mkdirSync, readSync, writeSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { systemPath } from '../base/names.ts'
 import type { TargetDirectory, TargetFiles, TargetMeta } from '../model/files.ts'
@@ -48,7 +48,7 @@ export function createTargetFiles(calls: SystemCalls = systemCalls()): TargetFil
       const path = files.get(fd)?.path
       files.delete(fd)
       try {
-        closeSync(fd)
+        calls.close(fd)
       } catch (error) {
         throw targetError(error, path ?? `descriptor ${fd}`)
       }

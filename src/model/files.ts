@@ -50,7 +50,7 @@ export interface SourceFiles {
   readlink(path: string): string
   /**
    * Opens for reading without following a final symlink, without waiting for the other end of a FIFO, and without touching
-   * atime where the system allows. What was opened may be no file any more: ask `fstat`.
+   * atime where the system allows. What was opened may be no file any more: ask `fstat`. To be closed by `close` alone.
    */
   open(path: string): number
   fstat(fd: number): FileStat
