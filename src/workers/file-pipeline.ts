@@ -3,13 +3,14 @@
  * entry. It reads sources and fills packs; it knows neither storage nor the log.
  */
 import { ByteWriter } from '../base/bytes.ts'
+import { nameBytes } from '../base/names.ts'
 import type { Chunker } from '../chunker/chunker.ts'
 import type { ChunkerParams } from '../chunker/params.ts'
 import { looksIncompressible } from '../codec/probe.ts'
 import type { ChunkHasher } from '../crypto/blake3.ts'
-import type { Extent, FileStat, SourceFiles } from '../model/files.ts'
+import type { Extent, FileStat, SourceFiles, Xattr } from '../model/files.ts'
 import { CHUNK_ID_BYTES } from '../model/ids.ts'
-import { CONTENT_ITEMS_INLINE_MAX } from '../model/limits.ts'
+import { CONTENT_ITEMS_INLINE_MAX, XATTR_BYTES_MAX, XATTRS_MAX } from '../model/limits.ts'
 import { CHUNK_ITEM, CHUNK_ITEM_BYTES, writeHole } from '../snapshot/content.ts'
 import { type Entry, writeEntry } from '../snapshot/entry.ts'
 import type { PackFiller } from './pack-filler.ts'
@@ -22,6 +23,7 @@ const READ_TRIES = 3
 const PROBE_BYTES = 65_536
 /** Smaller files are not worth the verdict. */
 const PROBE_FILE_BYTES_MIN = 16_384
+const NSEC_MAX = 999_999_999
 
 export type PipelineParts = {
   readonly source: SourceFiles
@@ -41,6 +43,8 @@ export class FilePipeline {
   readonly #id: Uint8Array<ArrayBuffer> = new Uint8Array(CHUNK_ID_BYTES)
   readonly #items: ByteWriter = new ByteWriter(4096)
   #counts: TaskCounts = noCounts()
+  /** What packs or manifest threw. It may look like a system call of the source, and must not be taken for one. */
+  #failure: { readonly error: unknown } | undefined
 
   constructor(parts: PipelineParts) {
     this.#parts = parts
@@ -86,7 +90,7 @@ export class FilePipeline {
         source.close(fd)
       }
     } catch (error) {
-      return this.#pieceFailed(sourceReason(error))
+      return this.#pieceFailed(this.#reason(error))
     }
     return { kind: 'piece', items: this.#items.done(), bytes: got, counts: this.#counts }
   }
@@ -97,28 +101,38 @@ export class FilePipeline {
 
   #file(path: string, name: string): { entry: Entry } | { reason: string } {
     const { source } = this.#parts
-    let fd: number
     try {
-      fd = source.open(path)
-    } catch (error) {
-      return { reason: sourceReason(error) }
-    }
-    try {
-      for (let tries = 1; ; tries++) {
-        this.#items.clear()
-        const before = source.fstat(fd)
-        if (before.type !== 'file') return { reason: 'REPLACED' }
-        const size = this.#content(fd, before, 0, before.size)
-        const after = source.fstat(fd)
-        const changed = size !== after.size || !sameContent(before, after)
-        if (changed && tries < READ_TRIES) continue
-        return { entry: { ...entryOf(name, after, source.xattrs(path)), size, changed } }
+      const fd = source.open(path)
+      try {
+        return this.#opened(fd, path, name)
+      } finally {
+        source.close(fd)
       }
     } catch (error) {
-      return { reason: sourceReason(error) }
-    } finally {
-      source.close(fd)
+      return { reason: this.#reason(error) }
     }
+  }
+
+  #opened(fd: number, path: string, name: string): { entry: Entry } | { reason: string } {
+    const { source } = this.#parts
+    for (let tries = 1; ; tries++) {
+      this.#items.clear()
+      const before = source.fstat(fd)
+      if (before.type !== 'file') return { reason: 'REPLACED' }
+      const size = this.#content(fd, before, 0, before.size)
+      const after = source.fstat(fd)
+      const changed = size !== after.size || !sameContent(before, after)
+      if (changed && tries < READ_TRIES) continue
+      return { entry: { ...entryOf(name, after, source.xattrs(path)), size, changed } }
+    }
+  }
+
+  /** Why the source could not be read; throws what was not the source's fault. */
+  #reason(error: unknown): string {
+    if (this.#failure === undefined) return sourceReason(error)
+    const failure = this.#failure
+    this.#failure = undefined
+    throw failure.error
   }
 
   /** Appends the items of `from` to `to`; returns the bytes they stand for (less where the file ends early). */
@@ -176,20 +190,29 @@ export class FilePipeline {
   }
 
   #chunk(chunk: Uint8Array, compress: boolean): void {
-    const { hasher, seen, knows, filler } = this.#parts
+    const { hasher } = this.#parts
     const id = this.#id
     hasher.hashInto(chunk, id, 0)
     this.#counts.chunks += 1
-    if (seen.claim(id, 0) && !knows(id)) {
-      filler.add(chunk, id, 0, compress)
-      this.#counts.newChunks += 1
-      this.#counts.newBytes += chunk.length
+    try {
+      this.#store(chunk, id, compress)
+    } catch (error) {
+      this.#failure = { error }
+      throw error
     }
     this.#items.u8(CHUNK_ITEM).raw(id)
   }
+
+  #store(chunk: Uint8Array, id: Uint8Array, compress: boolean): void {
+    const { seen, knows, filler } = this.#parts
+    if (!seen.claim(id, 0) || knows(id)) return
+    filler.add(chunk, id, 0, compress)
+    this.#counts.newChunks += 1
+    this.#counts.newBytes += chunk.length
+  }
 }
 
-/** The entry of a file or other thing, as far as its stat and xattrs go. */
+/** The entry of a file or other thing, as far as its stat and xattrs go, within what an entry can hold. */
 export function entryOf(name: string, stat: FileStat, xattrs: Entry['xattrs']): Entry {
   return {
     name,
@@ -197,17 +220,26 @@ export function entryOf(name: string, stat: FileStat, xattrs: Entry['xattrs']): 
     mode: stat.mode,
     uid: stat.uid,
     gid: stat.gid,
-    size: stat.type === 'file' ? stat.size : 0,
-    mtimeSec: stat.mtimeSec,
-    mtimeNsec: stat.mtimeNsec,
-    ctimeSec: stat.ctimeSec,
-    ctimeNsec: stat.ctimeNsec,
+    size: stat.type === 'file' ? Math.min(stat.size, Number.MAX_SAFE_INTEGER) : 0,
+    mtimeSec: Math.max(-Number.MAX_SAFE_INTEGER, Math.min(stat.mtimeSec, Number.MAX_SAFE_INTEGER)),
+    mtimeNsec: Math.min(stat.mtimeNsec, NSEC_MAX),
+    ctimeSec: Math.max(-Number.MAX_SAFE_INTEGER, Math.min(stat.ctimeSec, Number.MAX_SAFE_INTEGER)),
+    ctimeNsec: Math.min(stat.ctimeNsec, NSEC_MAX),
     inode: stat.inode,
-    xattrs,
+    xattrs: xattrs === undefined ? undefined : withinLimits(xattrs),
     hardLink: stat.type !== 'dir' && stat.links > 1 ? { links: stat.links, device: stat.device } : undefined,
     device:
       stat.type === 'char' || stat.type === 'block' ? { major: stat.rdevMajor, minor: stat.rdevMinor } : undefined,
   }
+}
+
+/** The first that fit: a file system may have more, and one file must not make its directory unreadable. */
+function withinLimits(xattrs: readonly Xattr[]): readonly Xattr[] {
+  let bytes = 0
+  return xattrs.slice(0, XATTRS_MAX).filter(({ name, value }) => {
+    bytes += nameBytes(name).length + value.length
+    return bytes <= XATTR_BYTES_MAX
+  })
 }
 
 /** Whether nothing that a write changes has changed. */
