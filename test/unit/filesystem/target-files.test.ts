@@ -401,7 +401,9 @@ describe('a restore target through libc', () => {
       expect(lost).toEqual([])
       expect(root.xattrs('ping').map((xattr) => Buffer.from(xattr.value))).toEqual([value])
     } else {
-      expect(lost).toEqual(['xattr "security.capability" (EPERM)'])
+      // Root of a user namespace may; then the kernel notes whose root that was.
+      expect(root.xattrs('ping').length).toBe(1 - lost.length)
+      expect(['', 'xattr "security.capability" (EPERM)']).toContain(lost.join())
     }
   })
 
