@@ -8,11 +8,16 @@ export const createInThreadExecutor: ExecutorFactory = (setup, ports, source): E
   const spare: Uint8Array<ArrayBuffer>[] = []
   const pipeline = makePipeline(setup, source, ports.ticket, spare, (pack) => finished.push(pack))
 
-  const storeFinished = async (): Promise<void> => {
-    for (let pack = finished.shift(); pack !== undefined; pack = finished.shift()) {
-      await ports.store(pack.bytes, pack.table)
-      spare.push(new Uint8Array(pack.bytes.buffer))
-    }
+  /** One after the other, so that whoever waits for the last waits for all; a failure is that of all that follow. */
+  let storing: Promise<void> = Promise.resolve()
+  const storeFinished = (): Promise<void> => {
+    storing = storing.then(async () => {
+      for (let pack = finished.shift(); pack !== undefined; pack = finished.shift()) {
+        await ports.store(pack.bytes, pack.table)
+        spare.push(new Uint8Array(pack.bytes.buffer))
+      }
+    })
+    return storing
   }
 
   return {
