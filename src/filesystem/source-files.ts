@@ -61,6 +61,9 @@ function withParent<T>(
       dir = next
     }
     return call(dir, name)
+  } catch (failed) {
+    if (systemCode(failed) !== '') Object.assign(failed as object, { path })
+    throw failed
   } finally {
     calls.closeDirectory(dir)
   }

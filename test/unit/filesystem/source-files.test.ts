@@ -279,7 +279,8 @@ describe('source files through libc', () => {
     expect(source.readlink(`${path}/link`)).toBe('there')
     expect(source.xattrs(`${path}/leaf`)).toEqual([])
     source.close(source.open(`${path}/leaf`))
-    expect(() => source.lstat(`${path}/missing`)).toThrow(expect.objectContaining({ code: 'ENOENT' }))
+    const missing = `${path}/missing`
+    expect(() => source.lstat(missing)).toThrow(expect.objectContaining({ code: 'ENOENT', path: missing }))
     expect(() => source.lstat(`${path}/${'n'.repeat(300)}`)).toThrow(
       expect.objectContaining({ code: 'ENAMETOOLONG' }),
     )
