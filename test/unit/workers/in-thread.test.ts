@@ -116,7 +116,7 @@ describe('the executor on this thread', () => {
   it('is not done with a flush before every pack is stored, whichever task filled it', async () => {
     const source = new MemorySource()
     source.file('/a', new Chance(81).bytes(300_000))
-    source.file('/b', new Chance(82).bytes(900_000))
+    source.file('/b', new Chance(82).bytes(4_000_000))
     const waiting: (() => void)[] = []
     const { executor, stored } = executorOf(source, () => new Promise((resolve) => waiting.push(resolve)))
     const left: number[] = []
