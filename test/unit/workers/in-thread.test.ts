@@ -125,7 +125,7 @@ describe('the executor on this thread', () => {
       executor.run(filesOf('/b')),
       executor.flush().then(() => left.push(waiting.length)),
     ])
-    for (await turns(); waiting.length > 0; await turns()) waiting.shift()!()
+    for (await turns(); waiting.length > 0; await turns()) waiting.pop()!()
     await all
     expect(left).toEqual([0])
     expect(stored.length).toBeGreaterThan(3)
