@@ -1,0 +1,250 @@
+/**
+ * Walks the directories of snapshots, each distinct one once, and finds what cannot be read: a directory that does not
+ * decode, a file whose chunks are gone or do not add up. Then names every path of every snapshot that this concerns.
+ */
+import { setImmediate } from 'node:timers/promises'
+import { toHex } from '../../base/bytes.ts'
+import type { LoggedSnapshot } from '../../log/log-state.ts'
+import { SnapError } from '../../model/errors.ts'
+import type { SnapshotId } from '../../model/ids.ts'
+import { DIRECTORY_DEPTH_MAX } from '../../model/limits.ts'
+import { logKey, packKey } from '../../object/object-keys.ts'
+import type { Repository } from '../../repository/repository.ts'
+import { type Content, type ContentItem, decodeContent, readItems } from '../../snapshot/content.ts'
+import { decodeEntry, type Entry } from '../../snapshot/entry.ts'
+import { splitTree, treeId } from '../../snapshot/tree.ts'
+import type { Places } from './places.ts'
+import { AFFECTED_LISTED_MAX, type AffectedPath, type DamageList, isDamage } from './report.ts'
+
+/** Of a tree's id: enough to tell trees apart, for a set of all of them. */
+const TREE_KEY_BYTES = 16
+/** Signals and timers get their turn. */
+const BREATH_EVERY_MS = 50
+
+/** A tree with something unreadable in it or below it. */
+type DamagedTree = {
+  /** It cannot be read itself. */
+  readonly whole: boolean
+  readonly files: readonly string[]
+  readonly children: readonly { readonly name: string; readonly key: string }[]
+  /** Paths in all. */
+  readonly count: number
+}
+
+export type TreeCheckParts = {
+  readonly repository: Repository
+  readonly places: Places
+  readonly damages: DamageList
+  /** Read trees from the repository and not from the manifest. */
+  readonly data: boolean
+  readonly signal: AbortSignal
+}
+
+export class TreeCheck {
+  readonly #parts: TreeCheckParts
+  readonly #seen = new Set<string>()
+  readonly #damaged = new Map<string, DamagedTree>()
+  readonly #roots: { readonly snapshot: SnapshotId; readonly key: string }[] = []
+  readonly #lost: SnapshotId[] = []
+  /** The snapshot that is walked. */
+  #log = ''
+  #breathed = 0
+
+  constructor(parts: TreeCheckParts) {
+    this.#parts = parts
+  }
+
+  get trees(): number {
+    return this.#seen.size
+  }
+
+  async snapshot({ id, number, root }: LoggedSnapshot): Promise<void> {
+    this.#log = logKey(number)
+    let content: Content | undefined
+    const decodes = await this.#parts.damages.collect(this.#log, async () => {
+      content = decodeContent(root)
+    })
+    if (!decodes || content === undefined) return this.loses(id)
+    const key = await this.#tree(content, [])
+    if (key !== undefined) this.#roots.push({ snapshot: id, key })
+  }
+
+  /** Nothing of the snapshot can be reached. */
+  loses(snapshot: SnapshotId): void {
+    this.#lost.push(snapshot)
+  }
+
+  /** The tree's key where something in it or below it cannot be read. */
+  async #tree(content: Content, names: readonly string[]): Promise<string | undefined> {
+    const id = treeId(this.#parts.repository.keys.idKey, content)
+    const key = Buffer.from(id.buffer, id.byteOffset, TREE_KEY_BYTES).toString('latin1')
+    if (!this.#seen.has(key)) {
+      this.#seen.add(key)
+      await this.#breathe()
+      const found = await this.#examine(content, names)
+      if (found.count > 0) this.#damaged.set(key, found)
+    }
+    return this.#damaged.has(key) ? key : undefined
+  }
+
+  async #examine(content: Content, names: readonly string[]): Promise<DamagedTree> {
+    const entries = await this.#attempt(content, names, () => this.#entries(content, names))
+    if (entries === undefined) return { whole: true, files: [], children: [], count: 1 }
+    const files: string[] = []
+    const children: { name: string; key: string }[] = []
+    let count = 0
+    for (const encoded of entries) {
+      const entry = decodeEntry(encoded)
+      const path = [...names, entry.name]
+      if (entry.type === 'dir' && entry.content !== undefined) {
+        const key = await this.#tree(entry.content, path)
+        if (key === undefined) continue
+        children.push({ name: entry.name, key })
+        count += this.#damaged.get(key)?.count ?? 0
+      } else if ((await this.#attempt(entry.content, path, () => this.#entry(entry))) === undefined) {
+        files.push(entry.name)
+        count += 1
+      }
+    }
+    return { whole: false, files, children, count }
+  }
+
+  /** All entries, each of which decodes. */
+  async #entries(content: Content, names: readonly string[]): Promise<readonly Uint8Array[]> {
+    const { repository, data } = this.#parts
+    if (names.length > DIRECTORY_DEPTH_MAX) {
+      throw new SnapError('LIMIT_EXCEEDED', `directories are nested deeper than ${DIRECTORY_DEPTH_MAX}`)
+    }
+    // What the manifest has of it does not help who has another manifest.
+    await this.#lengthOf(content)
+    const { entries } = splitTree(await repository.trees.bytes(content, !data))
+    for (const entry of entries) decodeEntry(entry)
+    return entries
+  }
+
+  async #entry(entry: Entry): Promise<true> {
+    const { type, content, size, unreadable } = entry
+    if (content === undefined) {
+      if (unreadable === undefined && (type === 'dir' || size !== 0))
+        throw new SnapError('OBJECT_DAMAGED', 'it has no content')
+      return true
+    }
+    const length = await this.#lengthOf(content)
+    if (length !== size)
+      throw new SnapError('OBJECT_DAMAGED', `its chunks add up to ${length} bytes, not ${size}`)
+    return true
+  }
+
+  /** What chunks and holes add up to. Throws `Unreadable` at the first chunk that cannot be read any more. */
+  async #lengthOf(content: Content): Promise<number> {
+    let length = 0
+    const items:
+      | Iterable<ContentItem>
+      | AsyncIterable<{ readonly chunk: Uint8Array } | { readonly hole: number }> =
+      content.levels === 0 ? readItems(content.items) : this.#parts.repository.chunks.items(content)
+    if (Symbol.iterator in items) {
+      for (const item of items) length += 'hole' in item ? item.hole : this.#chunkBytes(item.chunk)
+      return length
+    }
+    for (const item of readItems(content.items)) if ('chunk' in item) this.#chunkBytes(item.chunk)
+    for await (const item of items) length += 'hole' in item ? item.hole : this.#chunkBytes(item.chunk)
+    return length
+  }
+
+  #chunkBytes(id: Uint8Array): number {
+    const place = this.#parts.places.readable(id)
+    if (place === undefined) throw new Unreadable(id)
+    return place.bytes
+  }
+
+  /** `undefined`, and a damage that says where, if the object is at fault. */
+  async #attempt<T>(
+    content: Content | undefined,
+    names: readonly string[],
+    act: () => Promise<T>,
+  ): Promise<T | undefined> {
+    try {
+      return await act()
+    } catch (error) {
+      if (error instanceof Unreadable) this.#blameMissing(error, names)
+      else if (isDamage(error)) await this.#blame(error, content, names)
+      else throw error
+      return undefined
+    }
+  }
+
+  /** A chunk in a pack that is damaged has been named with that pack. */
+  #blameMissing({ id }: Unreadable, names: readonly string[]): void {
+    if (this.#parts.places.known(id).length > 0) return
+    this.#parts.damages.add(
+      this.#log,
+      `chunk ${toHex(id)} of ${pathOf(names)} is in no pack that the repository has`,
+    )
+  }
+
+  /** Finds the pack behind a failed read of a tree or of a list of chunks. */
+  async #blame(error: SnapError, content: Content | undefined, names: readonly string[]): Promise<void> {
+    const { repository, places, damages } = this.#parts
+    for (const item of content === undefined ? [] : chunksOf(content)) {
+      const [place] = places.known(item)
+      if (place === undefined) continue
+      try {
+        await repository.chunks.chunk(item)
+      } catch (failure) {
+        if (!isDamage(failure)) throw failure
+        damages.add(packKey(place.packId), failure.message, place.segment)
+        places.losesSegment(place.pack, place.segment)
+        return
+      }
+    }
+    damages.add(this.#log, `${pathOf(names)}: ${error.message}`)
+  }
+
+  async #breathe(): Promise<void> {
+    const now = performance.now()
+    if (now - this.#breathed < BREATH_EVERY_MS) return
+    await setImmediate()
+    this.#breathed = performance.now()
+    this.#parts.signal.throwIfAborted()
+  }
+
+  /** Every path of every snapshot walked that cannot be read, the first ones by name. */
+  affected(): { readonly affected: AffectedPath[]; readonly affectedTotal: number } {
+    const affected: AffectedPath[] = this.#lost
+      .slice(0, AFFECTED_LISTED_MAX)
+      .map((snapshot) => ({ snapshot, path: '/' }))
+    let affectedTotal = this.#lost.length
+    for (const { snapshot, key } of this.#roots) {
+      affectedTotal += this.#damaged.get(key)?.count ?? 0
+      for (const names of this.#paths(key, [])) {
+        if (affected.length >= AFFECTED_LISTED_MAX) break
+        affected.push({ snapshot, path: pathOf(names) })
+      }
+    }
+    return { affected, affectedTotal }
+  }
+
+  *#paths(key: string, names: readonly string[]): Generator<readonly string[]> {
+    const tree = this.#damaged.get(key)
+    if (tree === undefined) return
+    if (tree.whole) yield names
+    for (const name of tree.files) yield [...names, name]
+    for (const child of tree.children) yield* this.#paths(child.key, [...names, child.name])
+  }
+}
+
+/** Internal: a chunk without a readable place. */
+class Unreadable extends Error {
+  readonly id: Uint8Array
+
+  constructor(id: Uint8Array) {
+    super('a chunk cannot be read')
+    this.id = id
+  }
+}
+
+function* chunksOf(content: Content): Generator<Uint8Array> {
+  for (const item of readItems(content.items)) if ('chunk' in item) yield item.chunk
+}
+
+const pathOf = (names: readonly string[]): string => `/${names.join('/')}`

@@ -1,0 +1,69 @@
+/**
+ * Where chunks can still be read: the places that the manifest knows, less those in packs and segments that were found
+ * damaged, and less delta segments whose bases are gone. It reads nothing itself.
+ */
+import type { ChunkLocation } from '../../manifest/chunks-table.ts'
+import type { Manifest } from '../../manifest/manifest.ts'
+import { CHUNK_ID_BYTES } from '../../model/ids.ts'
+
+export class Places {
+  readonly #manifest: Manifest
+  /** Numbers of the packs that the log names. */
+  readonly #live: ReadonlySet<number>
+  readonly #badPacks = new Set<number>()
+  readonly #badSegments = new Set<string>()
+  /** Of delta segments. */
+  readonly #decodable = new Map<string, boolean>()
+
+  constructor(manifest: Manifest, live: Iterable<number>) {
+    this.#manifest = manifest
+    this.#live = new Set(live)
+  }
+
+  /** Nothing in the pack can be read. */
+  losesPack(pack: number): void {
+    this.#badPacks.add(pack)
+    this.#decodable.clear()
+  }
+
+  losesSegment(pack: number, segment: number): void {
+    this.#badSegments.add(nameOf(pack, segment))
+    this.#decodable.clear()
+  }
+
+  isLostPack(pack: number): boolean {
+    return this.#badPacks.has(pack)
+  }
+
+  /** Every place in a live pack, readable or not, best first. */
+  known(id: Uint8Array): ChunkLocation[] {
+    return this.#manifest.chunks.locations(id).filter(({ pack }) => this.#live.has(pack))
+  }
+
+  /** A place from which the chunk can be read; `undefined` where there is none (any more). */
+  readable(id: Uint8Array, depthBelow: number = Number.POSITIVE_INFINITY): ChunkLocation | undefined {
+    return this.known(id).find((place) => place.depth < depthBelow && this.#isReadable(place))
+  }
+
+  #isReadable({ pack, segment, depth }: ChunkLocation): boolean {
+    const name = nameOf(pack, segment)
+    if (this.#badPacks.has(pack) || this.#badSegments.has(name)) return false
+    if (depth === 0) return true
+    const decided = this.#decodable.get(name)
+    if (decided !== undefined) return decided
+    const bases = this.#manifest.packs.segmentOf(pack, segment)?.bases ?? new Uint8Array(0)
+    const decodable = this.#haveBases(bases, depth)
+    this.#decodable.set(name, decodable)
+    return decodable
+  }
+
+  /** The depth falls with each step, so this ends. */
+  #haveBases(bases: Uint8Array, depth: number): boolean {
+    for (let at = 0; at < bases.length; at += CHUNK_ID_BYTES) {
+      if (this.readable(bases.subarray(at, at + CHUNK_ID_BYTES), depth) === undefined) return false
+    }
+    return true
+  }
+}
+
+const nameOf = (pack: number, segment: number): string => `${pack}/${segment}`

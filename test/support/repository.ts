@@ -1,0 +1,148 @@
+/**
+ * A real repository for tests of operations: on memory storage, with the executor and the pool that need no threads, and
+ * sources in a directory of its own. Everything on disk goes with it.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemRandom } from '../../src/crypto/random.ts'
+import { createIgnoreRules } from '../../src/filesystem/ignore-rules.ts'
+import { createSourceFiles } from '../../src/filesystem/source-files.ts'
+import type { SlotSecret } from '../../src/keys/slot.ts'
+import type { LoggedSnapshot } from '../../src/log/log-state.ts'
+import type { SnapshotId } from '../../src/model/ids.ts'
+import { type BackupResult, backup } from '../../src/ops/backup/backup.ts'
+import {
+  createRepository,
+  openRepository,
+  type RepositoryPorts,
+} from '../../src/repository/open-repository.ts'
+import type { Repository } from '../../src/repository/repository.ts'
+import { createMemoryStorage, type MemoryStorage } from '../../src/storage/memory.ts'
+import { createInThreadExecutor } from '../../src/workers/in-thread.ts'
+import { PackChecker, type PackCheckResult, type PackCheckTask } from '../../src/workers/pack-check.ts'
+import { createInThreadPool, type TaskPool } from '../../src/workers/task-pool.ts'
+
+export const SECRET: SlotSecret = { kind: 'key file', secret: new Uint8Array(32).fill(9) }
+const CHUNK_BYTES = 4096
+
+export class TestRepository implements AsyncDisposable {
+  readonly directory: string
+  readonly storage: MemoryStorage
+  readonly ports: RepositoryPorts
+  /** ms; tests set it. */
+  now = Date.UTC(2025, 10, 19, 12)
+  #repository: Repository | undefined
+
+  static async create(): Promise<TestRepository> {
+    const test = new TestRepository()
+    const request = { secret: async () => SECRET, slotName: 'test', chunkBytes: CHUNK_BYTES }
+    test.#repository = await createRepository(test.ports, request)
+    return test
+  }
+
+  private constructor() {
+    this.directory = mkdtempSync(join(tmpdir(), 'snap-ops-'))
+    const clock = { now: () => this.now }
+    this.storage = createMemoryStorage(clock)
+    this.ports = {
+      storage: this.storage,
+      cacheDirectory: join(this.directory, 'cache'),
+      clock,
+      random: systemRandom,
+    }
+  }
+
+  get repository(): Repository {
+    if (this.#repository === undefined) throw new Error('the repository is closed')
+    return this.#repository
+  }
+
+  /** A path in a directory for sources. */
+  source(...names: string[]): string {
+    return join(this.directory, 'source', ...names)
+  }
+
+  async backup(...paths: string[]): Promise<BackupResult> {
+    this.now += 60_000
+    const walk = {
+      full: false,
+      oneFileSystem: false,
+      largestFile: undefined,
+      excludeCaches: false,
+      rules: createIgnoreRules([]),
+      ignoreFile: undefined,
+      isCacheDirectory: () => false,
+      neverPaths: new Set<string>(),
+    }
+    return backup(
+      this.repository,
+      {
+        paths: paths.length === 0 ? [this.source()] : paths,
+        hostname: 'host',
+        username: 'user',
+        tags: [],
+        excludes: [],
+        program: { name: 'snap', version: '0' },
+        walk,
+        write: { compression: 'auto', recheck: true, executor: createInThreadExecutor },
+      },
+      {
+        source: createSourceFiles(),
+        clock: this.ports.clock,
+        progress: () => undefined,
+        signal: new AbortController().signal,
+      },
+    )
+  }
+
+  snapshot(id: SnapshotId): LoggedSnapshot {
+    const snapshot = this.repository.log.state.snapshots.get(id)
+    if (snapshot === undefined) throw new Error(`no snapshot ${id}`)
+    return snapshot
+  }
+
+  async close(): Promise<void> {
+    await this.#repository?.[Symbol.asyncDispose]()
+    this.#repository = undefined
+  }
+
+  /** Closes it and opens it again; `forgetting`: with a new manifest. */
+  async reopen(options: { forgetting?: boolean; secret?: SlotSecret } = {}): Promise<Repository> {
+    await this.close()
+    if (options.forgetting === true) rmSync(this.ports.cacheDirectory, { recursive: true, force: true })
+    this.#repository = await openRepository(this.ports, options.secret ?? SECRET)
+    return this.#repository
+  }
+
+  /** Keys of stored objects that begin with `prefix`, sorted. */
+  keys(prefix = ''): string[] {
+    return [...this.storage.objects.keys()].filter((key) => key.startsWith(prefix)).sort()
+  }
+
+  bytesOf(key: string): Uint8Array {
+    const object = this.storage.objects.get(key)
+    if (object === undefined) throw new Error(`no object ${key}`)
+    return object.bytes
+  }
+
+  /** Flips a bit of the byte at `at` (from the end where negative). Returns what puts it back. */
+  damage(key: string, at: number): () => void {
+    const bytes = this.bytesOf(key)
+    const index = at < 0 ? bytes.length + at : at
+    bytes[index]! ^= 1
+    return () => {
+      bytes[index]! ^= 1
+    }
+  }
+
+  pool(): TaskPool<PackCheckTask, PackCheckResult> {
+    const checker = new PackChecker(this.repository.keys.idKey)
+    return createInThreadPool((task) => checker.check(task))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}
