@@ -10,7 +10,7 @@ import type { SnapshotId } from '../../model/ids.ts'
 import { DIRECTORY_DEPTH_MAX } from '../../model/limits.ts'
 import { logKey, packKey } from '../../object/object-keys.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { type Content, type ContentItem, decodeContent, readItems } from '../../snapshot/content.ts'
+import { type Content, decodeContent, readItems } from '../../snapshot/content.ts'
 import { decodeEntry, type Entry } from '../../snapshot/entry.ts'
 import { splitTree, treeId } from '../../snapshot/tree.ts'
 import type { Places } from './places.ts'
@@ -25,8 +25,8 @@ const BREATH_EVERY_MS = 50
 type DamagedTree = {
   /** It cannot be read itself. */
   readonly whole: boolean
-  readonly files: readonly string[]
-  readonly children: readonly { readonly name: string; readonly key: string }[]
+  /** Entries that are damaged themselves, or trees (by key) with damage in them. */
+  readonly entries: readonly { readonly name: string; readonly tree: string | undefined }[]
   /** Paths in all. */
   readonly count: number
 }
@@ -89,9 +89,8 @@ export class TreeCheck {
 
   async #examine(content: Content, names: readonly string[]): Promise<DamagedTree> {
     const entries = await this.#attempt(content, names, () => this.#entries(content, names))
-    if (entries === undefined) return { whole: true, files: [], children: [], count: 1 }
-    const files: string[] = []
-    const children: { name: string; key: string }[] = []
+    if (entries === undefined) return { whole: true, entries: [], count: 1 }
+    const damaged: { name: string; tree: string | undefined }[] = []
     let count = 0
     for (const encoded of entries) {
       const entry = decodeEntry(encoded)
@@ -99,14 +98,14 @@ export class TreeCheck {
       if (entry.type === 'dir' && entry.content !== undefined) {
         const key = await this.#tree(entry.content, path)
         if (key === undefined) continue
-        children.push({ name: entry.name, key })
+        damaged.push({ name: entry.name, tree: key })
         count += this.#damaged.get(key)?.count ?? 0
       } else if ((await this.#attempt(entry.content, path, () => this.#entry(entry))) === undefined) {
-        files.push(entry.name)
+        damaged.push({ name: entry.name, tree: undefined })
         count += 1
       }
     }
-    return { whole: false, files, children, count }
+    return { whole: false, entries: damaged, count }
   }
 
   /** All entries, each of which decodes. */
@@ -138,16 +137,14 @@ export class TreeCheck {
   /** What chunks and holes add up to. Throws `Unreadable` at the first chunk that cannot be read any more. */
   async #lengthOf(content: Content): Promise<number> {
     let length = 0
-    const items:
-      | Iterable<ContentItem>
-      | AsyncIterable<{ readonly chunk: Uint8Array } | { readonly hole: number }> =
-      content.levels === 0 ? readItems(content.items) : this.#parts.repository.chunks.items(content)
-    if (Symbol.iterator in items) {
-      for (const item of items) length += 'hole' in item ? item.hole : this.#chunkBytes(item.chunk)
-      return length
+    for (const item of readItems(content.items)) {
+      length += 'hole' in item ? item.hole : this.#chunkBytes(item.chunk)
     }
-    for (const item of readItems(content.items)) if ('chunk' in item) this.#chunkBytes(item.chunk)
-    for await (const item of items) length += 'hole' in item ? item.hole : this.#chunkBytes(item.chunk)
+    if (content.levels === 0) return length
+    length = 0
+    for await (const item of this.#parts.repository.chunks.items(content)) {
+      length += 'hole' in item ? item.hole : this.#chunkBytes(item.chunk)
+    }
     return length
   }
 
@@ -228,8 +225,10 @@ export class TreeCheck {
     const tree = this.#damaged.get(key)
     if (tree === undefined) return
     if (tree.whole) yield names
-    for (const name of tree.files) yield [...names, name]
-    for (const child of tree.children) yield* this.#paths(child.key, [...names, child.name])
+    for (const { name, tree: child } of tree.entries) {
+      if (child === undefined) yield [...names, name]
+      else yield* this.#paths(child, [...names, name])
+    }
   }
 }
 
