@@ -2,10 +2,11 @@
  * `backup`: walks the sources, stores what is new, and commits a snapshot. The order of durable steps is the write
  * session's; this file decides what goes into the snapshot and what is reported.
  */
+import type { SnapshotRow } from '../../manifest/snapshots-table.ts'
 import type { Clock } from '../../model/clock.ts'
-import { SnapError } from '../../model/errors.ts'
+import { hasCode, SnapError } from '../../model/errors.ts'
 import type { SourceFiles } from '../../model/files.ts'
-import type { SnapshotId } from '../../model/ids.ts'
+import type { SeriesId, SnapshotId } from '../../model/ids.ts'
 import type { ProgressListener } from '../../model/progress.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { WriteSession, type WriteOptions } from '../../repository/write-session.ts'
@@ -62,9 +63,8 @@ export async function backup(repository: Repository, request: BackupRequest, por
   const counter = new BackupCounter()
   for (const { path, reason } of paths.missing) counter.addUnreadable(path, reason)
   const { idKey } = repository.keys
-  const source = request.job === undefined ? { paths: request.paths } : { job: request.job }
-  const series = seriesOf(idKey, request.hostname, source)
-  const parent = repository.manifest.snapshots.latestOf(series)
+  const series = seriesOfRequest(repository, request)
+  const parent = parentOf(repository, request)
   await using session = await WriteSession.begin(repository, request.write, ports.source)
   const previous = parent === undefined ? undefined : await previousRoot(repository, parent.root)
 
@@ -119,7 +119,16 @@ export async function backup(repository: Repository, request: BackupRequest, por
   return { snapshot, parent: parent?.id, summary, unreadable: counter.unreadable }
 }
 
-function readablePaths(paths: readonly string[], ports: BackupPorts): { readable: string[]; missing: UnreadablePath[] } {
+function seriesOfRequest({ keys }: Repository, { job, paths, hostname }: BackupRequest): SeriesId {
+  return seriesOf(keys.idKey, hostname, job === undefined ? { paths } : { job })
+}
+
+/** The newest snapshot of the series: what has not changed since is taken over from it. */
+export function parentOf(repository: Repository, request: BackupRequest): SnapshotRow | undefined {
+  return repository.manifest.snapshots.latestOf(seriesOfRequest(repository, request))
+}
+
+export function readablePaths(paths: readonly string[], ports: BackupPorts): { readable: string[]; missing: UnreadablePath[] } {
   const readable: string[] = []
   const missing: UnreadablePath[] = []
   for (const path of paths) {
@@ -141,7 +150,7 @@ function readablePaths(paths: readonly string[], ports: BackupPorts): { readable
   return { readable, missing }
 }
 
-function walkEvents(counter: BackupCounter, ports: BackupPorts): ConstructorParameters<typeof Walk>[0]['events'] {
+export function walkEvents(counter: BackupCounter, ports: BackupPorts): ConstructorParameters<typeof Walk>[0]['events'] {
   return {
     found: (_path, stat) => {
       counter.found(stat)
@@ -168,15 +177,24 @@ function walkEvents(counter: BackupCounter, ports: BackupPorts): ConstructorPara
   }
 }
 
-async function previousRoot(repository: Repository, root: Uint8Array): Promise<PreviousDirectory | undefined> {
-  const content = decodeContent(root)
-  return { content, tree: await repository.trees.encoded(content) }
+export async function previousRoot(repository: Repository, root: Uint8Array): Promise<PreviousDirectory | undefined> {
+  return previousTree(repository, decodeContent(root))
 }
 
-async function previousDirectory(repository: Repository, encoded: Uint8Array): Promise<PreviousDirectory | undefined> {
+export async function previousDirectory(repository: Repository, encoded: Uint8Array): Promise<PreviousDirectory | undefined> {
   const { type, content, unreadable } = decodeEntry(encoded)
   if (type !== 'dir' || content === undefined || unreadable !== undefined) return undefined
-  return { content, tree: await repository.trees.encoded(content) }
+  return previousTree(repository, content)
+}
+
+/** A directory that cannot be read any more is backed up as if it were new: damage must not stop the next backup. */
+async function previousTree(repository: Repository, content: Content): Promise<PreviousDirectory | undefined> {
+  try {
+    return { content, tree: await repository.trees.encoded(content) }
+  } catch (error) {
+    if (hasCode(error, 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'LIMIT_EXCEEDED')) return undefined
+    throw error
+  }
 }
 
 function completeDirectory(

@@ -13,12 +13,21 @@ import { isSameFile } from '../../snapshot/same-entry.ts'
 import { entryNameBytes } from '../../snapshot/tree.ts'
 import { entryOf, sourceReason } from '../../workers/file-pipeline.ts'
 import { DirectoryNode, type PreviousDirectory } from './directory-node.ts'
-import type { FileQueue } from './file-queue.ts'
+import type { QueuedFile } from './file-queue.ts'
 import { joinPath, type RootNode } from './roots.ts'
+
+/** Where the walk puts files whose content is to be read. */
+export type WalkQueue = {
+  /** Whether the walk should await `room` before it goes on. */
+  readonly isCrowded: boolean
+  add(file: QueuedFile): void
+  room(): Promise<void>
+  drain(): Promise<void>
+}
 
 export type WalkPorts = {
   readonly source: SourceFiles
-  readonly queue: FileQueue
+  readonly queue: WalkQueue
   /** A directory of the parent snapshot, from its encoded entry. */
   readonly previousOf: (entry: Uint8Array) => Promise<PreviousDirectory | undefined>
   /** Encodes and stores a complete directory; the same content where nothing changed. */

@@ -1,0 +1,200 @@
+/** `snap backup`: saves a snapshot of paths. */
+import { readFile } from 'node:fs/promises'
+import { availableParallelism, hostname, userInfo } from 'node:os'
+import { resolve } from 'node:path'
+import { SnapError } from '../../model/errors.ts'
+import type { BackupRequest } from '../../ops/backup/backup.ts'
+import type { CompressionMode } from '../../workers/tasks.ts'
+import type { CommandContext } from '../context.ts'
+import { safeText } from '../output/safe-text.ts'
+import { progressOf } from '../output/progress-of.ts'
+import type { CommandModule } from '../program.ts'
+import { renderBackup, renderBackupPlan } from '../render/backup.ts'
+import { openOrCreateDefault, ownPaths, placeOf } from '../repository.ts'
+import { parseSize } from '../sizes.ts'
+
+type Options = {
+  readonly full: boolean
+  readonly dryRun: boolean
+  readonly exclude: readonly string[]
+  readonly excludeFile: readonly string[]
+  readonly ignoreFiles: boolean
+  readonly excludeCaches: boolean
+  readonly excludeLargerThan?: string
+  readonly oneFileSystem: boolean
+  readonly label?: string
+  readonly tag: readonly string[]
+  readonly host?: string
+  readonly time?: string
+  readonly compression: string
+  readonly recheck: boolean
+  readonly threads?: string
+}
+
+const THREADS_MAX = 64
+const COMPRESSIONS: readonly CompressionMode[] = ['off', 'fast', 'auto', 'max']
+
+const collect = (value: string, before: readonly string[]): string[] => [...before, value]
+const collectCommas = (value: string, before: readonly string[]): string[] => [
+  ...before,
+  ...value.split(',').map((tag) => tag.trim()).filter((tag) => tag !== ''),
+]
+
+export const backupCommand: CommandModule = {
+  register(program, run) {
+    program
+      .command('backup')
+      .description('save a snapshot of files and directories')
+      .argument('<paths...>', 'what to save')
+      .option('--full', 'read every file again, also those that look unchanged', false)
+      .option('-n, --dry-run', 'store nothing; with -v, say what would be stored and why', false)
+      .option('-e, --exclude <pattern>', 'leave out what matches (gitignore syntax; repeatable)', collect, [])
+      .option('--exclude-file <file>', 'patterns from a file (repeatable)', collect, [])
+      .option('--no-ignore-files', 'do not read .snapignore files')
+      .option('--exclude-caches', 'leave out directories with a CACHEDIR.TAG', false)
+      .option('--exclude-larger-than <size>', 'leave out files above a size, as 500M')
+      .option('-x, --one-file-system', 'do not enter other file systems', false)
+      .option('--label <label>', 'a label for the snapshot, as incremental, full or monthly')
+      .option('--tag <tags>', 'tags for the snapshot (comma-separated, repeatable)', collectCommas, [])
+      .option('--host <name>', 'the host that the snapshot is filed under (this machine)')
+      .option('--time <time>', "the snapshot's time, for imports (now)")
+      .option('--compression <mode>', `${COMPRESSIONS.join(', ')}`, 'auto')
+      .option('--no-recheck', 'do not decode each pack again before it is stored')
+      .option('--threads <count>', 'worker threads (one for each processor)')
+      .addHelpText(
+        'after',
+        `
+Unchanged files are recognised by size, mtime, ctime and inode and are not read again.
+Exit status 3: a snapshot was saved, but something could not be read.
+
+Examples:
+  $ snap backup ~/documents
+  $ snap backup /etc /srv --exclude '*.tmp' --tag nightly`,
+      )
+      .action(run<[string[], Options]>(backupAction))
+  },
+}
+
+async function backupAction(context: CommandContext, paths: string[], options: Options): Promise<void> {
+  const request = await requestOf(context, paths, options)
+  const { backup } = await import('../../ops/backup/backup.ts')
+  const { createSourceFiles } = await import('../../filesystem/source-files.ts')
+  await using repository = await openOrCreateDefault(context)
+  const { globals, stdout, clock, signal } = context
+  let incomplete = 0
+  {
+    using progress = progressOf(context)
+    const ports = {
+      source: createSourceFiles(),
+      clock,
+      progress: progress.on.bind(progress),
+      signal,
+      ...(globals.verbosity > 0 && !globals.json
+        ? {
+            decided: (path: string, decision: string, why?: string) => {
+              if (decision === 'unmodified' && globals.verbosity < 2) return
+              stdout.write(`${decision.padEnd(10)} ${safeText(path)}${why === undefined ? '' : ` (${why})`}\n`)
+            },
+          }
+        : {}),
+    }
+    if (options.dryRun) {
+      const { planBackup } = await import('../../ops/backup/plan.ts')
+      const plan = await planBackup(repository, request, ports)
+      progress.close()
+      incomplete = plan.unreadable.length
+      stdout.write(renderBackupPlan(plan, globals))
+    } else {
+      const result = await backup(repository, request, ports)
+      progress.close()
+      incomplete = result.summary.unreadable
+      stdout.write(renderBackup(result, globals))
+    }
+  }
+  if (incomplete > 0) {
+    throw new SnapError('INCOMPLETE', `${incomplete} ${incomplete === 1 ? 'path' : 'paths'} could not be read`, {
+      hint: options.dryRun ? 'Check the permissions.' : 'The snapshot was saved without them.',
+    })
+  }
+}
+
+async function requestOf(context: CommandContext, paths: readonly string[], options: Options): Promise<BackupRequest> {
+  const { createIgnoreRules } = await import('../../filesystem/ignore-rules.ts')
+  const { isCacheDirectory } = await import('../../filesystem/cache-directory.ts')
+  const { createSourceFiles } = await import('../../filesystem/source-files.ts')
+  const excludes = [...options.exclude, ...(await patternsOf(options.excludeFile))]
+  const source = createSourceFiles()
+  const absolute = paths.map((path) => resolve(path))
+  const own = await ownPaths(context)
+  refuseOwn(absolute, own, placeOf(context).path)
+  return {
+    paths: absolute,
+    hostname: options.host ?? hostname(),
+    username: userInfo().username,
+    tags: [...new Set(options.tag)],
+    label: options.label,
+    time: options.time === undefined ? undefined : await momentOf(context, options.time),
+    excludes,
+    walk: {
+      full: options.full,
+      oneFileSystem: options.oneFileSystem,
+      largestFile: options.excludeLargerThan === undefined ? undefined : parseSize(options.excludeLargerThan),
+      excludeCaches: options.excludeCaches,
+      rules: createIgnoreRules(excludes),
+      ignoreFile: options.ignoreFiles ? '.snapignore' : undefined,
+      isCacheDirectory: (path) => isCacheDirectory(source, path),
+      neverPaths: own,
+    },
+    write: {
+      compression: compressionOf(options.compression),
+      recheck: options.recheck,
+      executor: await executorOf(options.threads),
+    },
+    program: { name: 'snap', version: context.version },
+  }
+}
+
+/** What is inside a source is left out of it by itself; a source that is inside the repository is a mistake. */
+function refuseOwn(paths: readonly string[], own: ReadonlySet<string>, repository: string): void {
+  const inside = paths.find((path) => [...own].some((place) => path === place || path.startsWith(`${place}/`)))
+  if (inside === undefined) return
+  throw new SnapError('SOURCE_CONTAINS_REPOSITORY', `${inside} belongs to the repository at ${repository} or its cache`, {
+    hint: 'Back up something else, or choose another place with --repo.',
+  })
+}
+
+async function patternsOf(files: readonly string[]): Promise<string[]> {
+  const texts = await Promise.all(
+    files.map((file) =>
+      readFile(file, 'utf8').catch((cause: unknown) => {
+        throw new SnapError('USAGE', `cannot read the exclude file ${file}`, { hint: 'Check the path.', cause })
+      }),
+    ),
+  )
+  return texts.flatMap((text) => text.split(/\r?\n/)).filter((line) => line !== '' && !line.startsWith('#'))
+}
+
+async function momentOf({ clock }: CommandContext, text: string): Promise<number> {
+  const { parseMoment } = await import('../../ops/parse-moment.ts')
+  return parseMoment(text, { now: clock.now(), edge: 'first' })
+}
+
+function compressionOf(text: string): CompressionMode {
+  const mode = COMPRESSIONS.find((known) => known === text)
+  if (mode === undefined) throw new SnapError('USAGE', `unknown compression "${text}"`, { hint: `Choose ${COMPRESSIONS.join(', ')}.` })
+  return mode
+}
+
+export function threadsOf(text: string | undefined): number {
+  const count = text === undefined ? Math.min(availableParallelism(), THREADS_MAX) : Number(text)
+  if (!Number.isInteger(count) || count < 1 || count > THREADS_MAX) {
+    throw new SnapError('USAGE', `"${text ?? ''}" is not a number of threads`, { hint: `Choose 1 to ${THREADS_MAX}.` })
+  }
+  return count
+}
+
+async function executorOf(threads: string | undefined): Promise<BackupRequest['write']['executor']> {
+  const count = threadsOf(threads)
+  const { createThreadsExecutor } = await import('../../workers/threads.ts')
+  return (setup, ports) => createThreadsExecutor(count, setup, ports)
+}

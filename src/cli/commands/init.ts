@@ -1,0 +1,62 @@
+/** `snap init`: makes a repository. */
+import { SnapError } from '../../model/errors.ts'
+import type { CommandContext } from '../context.ts'
+import { chooseSecret } from '../password.ts'
+import type { CommandModule } from '../program.ts'
+import { createWithKeyFile, createWithPassword, placeOf, secretSources } from '../repository.ts'
+import { parseSize } from '../sizes.ts'
+
+type Options = { readonly chunkSize?: string }
+
+export const initCommand: CommandModule = {
+  register(program, run) {
+    program
+      .command('init')
+      .description('make a repository')
+      .option('--chunk-size <size>', 'average chunk of ordinary files, 4k to 256k (a power of two); fixed for ever', '16k')
+      .addHelpText(
+        'after',
+        `
+With --key-file, a new key file is written there and opens the repository; otherwise a password does.
+Without --repo and without a password, the default repository and its key file are made.
+
+Examples:
+  $ snap init
+  $ snap init --repo /mnt/backup/snap
+  $ snap init --repo /mnt/backup/snap --key-file ~/keys/backup.key`,
+      )
+      .action(
+        run<[Options]>(async (context, options) => {
+          const place = placeOf(context)
+          const chunkBytes = chunkBytesOf(options.chunkSize)
+          const keyFile = context.globals.keyFile ?? (place.isDefault && !hasPassword(context.env) ? context.locations.keyFile : undefined)
+          if (keyFile !== undefined) {
+            await using repository = await createWithKeyFile(context, place.path, keyFile, chunkBytes)
+            report(context, { repository: place.path, id: repository.id, key_file: keyFile })
+            return
+          }
+          const secret = await chooseSecret(secretSources(context))
+          if (secret.kind !== 'password') throw new SnapError('USAGE', 'a new repository takes a new key file: name it with --key-file')
+          await using repository = await createWithPassword(context, place.path, secret.bytes, chunkBytes)
+          report(context, { repository: place.path, id: repository.id })
+        }),
+      )
+  },
+}
+
+function chunkBytesOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const bytes = parseSize(text)
+  if (bytes < 4096 || bytes > 262_144 || !Number.isInteger(Math.log2(bytes))) {
+    throw new SnapError('USAGE', `chunks of ${text} on average`, { hint: 'Choose a power of two from 4k to 256k; 16k is the default.' })
+  }
+  return bytes
+}
+
+function hasPassword(env: Readonly<Record<string, string | undefined>>): boolean {
+  return ['SNAP_PASSWORD', 'SNAP_PASSWORD_FILE', 'SNAP_PASSWORD_COMMAND'].some((name) => (env[name] ?? '') !== '')
+}
+
+function report({ globals, stdout }: CommandContext, result: { repository: string; id: string; key_file?: string }): void {
+  if (globals.json) stdout.write(`${JSON.stringify({ message_type: 'initialized', ...result })}\n`)
+}

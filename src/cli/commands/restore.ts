@@ -1,0 +1,129 @@
+/** `snap restore`: brings a snapshot, or part of it, back. */
+import { resolve } from 'node:path'
+import { umask } from 'node:process'
+import { SnapError } from '../../model/errors.ts'
+import type { OverwritePolicy } from '../../ops/restore/restore.ts'
+import { chooseSnapshot, type SnapshotOptions, splitSnapshot } from '../choose-snapshot.ts'
+import type { CommandContext } from '../context.ts'
+import { stderrNote } from '../output/notes.ts'
+import { progressOf } from '../output/progress-of.ts'
+import { safeText } from '../output/safe-text.ts'
+import type { CommandModule } from '../program.ts'
+import { renderRestore } from '../render/restore.ts'
+import { openChosen } from '../repository.ts'
+import { threadsOf } from './backup.ts'
+
+type Options = SnapshotOptions & {
+  readonly target?: string
+  readonly inPlace: boolean
+  readonly overwrite: string
+  readonly delete: boolean
+  readonly dryRun: boolean
+  readonly owner: boolean
+  readonly threads?: string
+}
+
+const POLICIES: readonly OverwritePolicy[] = ['always', 'if-changed', 'if-newer', 'never']
+
+export const restoreCommand: CommandModule = {
+  register(program, run) {
+    program
+      .command('restore')
+      .description('bring a snapshot, or part of it, back')
+      .argument('[snapshot]', 'latest, an id or its beginning; SNAPSHOT:DIR for what is in DIR', 'latest')
+      .argument('[paths...]', 'only these paths of the snapshot (globs allowed)')
+      .option('--at <time>', 'the state at a moment: "2025-11-19T02:00", "yesterday", "2 hours ago"')
+      .option('-t, --target <dir>', 'restore below this directory (made where it does not exist)')
+      .option('--in-place', 'put everything back where it was', false)
+      .option('--overwrite <policy>', `what is there already: ${POLICIES.join(', ')}`, 'always')
+      .option('--delete', 'remove what the snapshot does not have from restored directories', false)
+      .option('-n, --dry-run', 'change nothing; with -v, say what would be done', false)
+      .option('--no-owner', 'leave files to the user who restores')
+      .option('--host <name>', 'only snapshots of this host')
+      .option('--path <path>', 'only snapshots of this source path')
+      .option('--tag <tag>', 'only snapshots with this tag')
+      .option('--threads <count>', 'worker threads (one for each processor)')
+      .addHelpText(
+        'after',
+        `
+The source's absolute paths are made again below --target; without it and without --in-place, a new
+directory ./restored-ID is made. Files that have the right content are not written again.
+Exit status 3: something could not be restored; what, is listed.
+
+Examples:
+  $ snap restore
+  $ snap restore latest /home/me/documents/thesis.tex --target /tmp/back
+  $ snap restore --at "2 hours ago" --path /srv --in-place
+  $ snap restore 1a2b3c4d:/srv/www --target /srv/www --delete`,
+      )
+      .action(run<[string, string[], Options]>(restoreAction))
+  },
+}
+
+async function restoreAction(context: CommandContext, text: string, paths: string[], options: Options): Promise<void> {
+  // Files are created with their final mode, whatever the caller's mask.
+  umask(0)
+  const overwrite = POLICIES.find((policy) => policy === options.overwrite)
+  if (overwrite === undefined) {
+    throw new SnapError('USAGE', `unknown policy "${options.overwrite}"`, { hint: `Choose ${POLICIES.join(', ')}.` })
+  }
+  const threads = threadsOf(options.threads)
+  const { snapshot, subdirectory } = splitSnapshot(text)
+  await using repository = await openChosen(context)
+  const choice = chooseSnapshot(context, repository, snapshot, options)
+  const target = targetOf(options, choice.id, subdirectory)
+  const { restore } = await import('../../ops/restore/restore.ts')
+  const { createTargetFiles } = await import('../../filesystem/target-files.ts')
+  const { createThreadPool } = await import('../../workers/task-pool.ts')
+  const module = new URL('../../workers/restore-main.js', import.meta.url)
+  const files = createTargetFiles()
+  if (!options.dryRun) files.openRoot(target)[Symbol.dispose]()
+  await using pool = createThreadPool<
+    import('../../workers/restore-main.ts').RestoreSetup,
+    import('../../workers/restore-task.ts').RestoreTask,
+    import('../../workers/restore-task.ts').RestoreTaskResult
+  >(threads, module, { idKey: repository.keys.idKey, target })
+  using progress = progressOf(context)
+  const startedMs = context.clock.now()
+  const report = await restore(
+    repository,
+    {
+      root: choice.row.root,
+      select: paths,
+      strip: subdirectory,
+      target,
+      overwrite,
+      deleteExtra: options.delete,
+      dryRun: options.dryRun,
+      keepOwner: options.owner,
+    },
+    {
+      target: files,
+      pool,
+      progress: progress.on.bind(progress),
+      signal: context.signal,
+      ...(context.globals.verbosity > 0 && !context.globals.json
+        ? { decided: (path: string, action: string) => context.stdout.write(`${action.padEnd(10)} ${safeText(path)}\n`) }
+        : {}),
+    },
+  )
+  progress.close()
+  const seconds = (context.clock.now() - startedMs) / 1000
+  context.stdout.write(renderRestore({ report, snapshot: choice.id, target, seconds, dryRun: options.dryRun }, context.globals))
+  for (const { what, count, example } of report.losses) {
+    stderrNote(context, `not kept for ${count} ${count === 1 ? 'entry' : 'entries'} (as ${example}): ${what}`)
+  }
+  if (report.failures.length > 0) {
+    throw new SnapError('INCOMPLETE', `${report.failures.length} entries could not be restored`, {
+      hint: 'They are listed above; everything else is in place. `snap verify --data` says what is damaged.',
+    })
+  }
+}
+
+function targetOf(options: Options, id: string, subdirectory: string | undefined): string {
+  if (options.inPlace && options.target !== undefined) {
+    throw new SnapError('USAGE', '--target and --in-place were both given', { hint: 'Give one of them.' })
+  }
+  if (options.inPlace) return subdirectory === undefined ? '/' : resolve('/', subdirectory)
+  return resolve(options.target ?? `restored-${id.slice(0, 8)}`)
+}

@@ -1,0 +1,36 @@
+/** `snap snapshots`: lists them. */
+import { filterSnapshots, latestPerSeries } from '../../ops/select-moment.ts'
+import { parseMoment } from '../../ops/parse-moment.ts'
+import { type SnapshotOptions, summaries } from '../choose-snapshot.ts'
+import type { CommandModule } from '../program.ts'
+import { renderSnapshots } from '../render/snapshots.ts'
+import { openChosen } from '../repository.ts'
+
+export const snapshotsCommand: CommandModule = {
+  register(program, run) {
+    program
+      .command('snapshots')
+      .description('list snapshots, oldest first')
+      .option('--at <time>', 'of each series, the one that holds the state at a moment')
+      .option('--host <name>', 'only of this host')
+      .option('--path <path>', 'only of this source path')
+      .option('--tag <tag>', 'only with this tag')
+      .addHelpText('after', '\nExamples:\n  $ snap snapshots\n  $ snap snapshots --host web1 --json')
+      .action(
+        run<[SnapshotOptions]>(async (context, options) => {
+          await using repository = await openChosen(context)
+          const filter = {
+            host: options.host,
+            ...(options.path === undefined ? {} : { paths: [options.path] }),
+            ...(options.tag === undefined ? {} : { tags: [options.tag] }),
+          }
+          const matching = filterSnapshots(summaries(repository), filter)
+          const shown =
+            options.at === undefined
+              ? matching
+              : latestPerSeries(matching, parseMoment(options.at, { now: context.clock.now() })).reverse()
+          context.stdout.write(renderSnapshots(shown.map(({ row }) => row), context.globals))
+        }),
+      )
+  },
+}

@@ -1,0 +1,14 @@
+/** The progress display that a command's options ask for. */
+import type { CommandContext } from '../context.ts'
+import { progressReporter, type ProgressReporter } from './progress.ts'
+
+export function progressOf({ globals, env, clock, stdout, stderr }: CommandContext): ProgressReporter {
+  return progressReporter({
+    json: globals.json,
+    quiet: globals.quiet,
+    hidden: !globals.progress || env['TERM'] === 'dumb',
+    clock,
+    stdout,
+    stderr,
+  })
+}

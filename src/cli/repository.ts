@@ -1,0 +1,177 @@
+/** From what the user said to an open repository: its place, its secret, and the default one on first use. */
+import { open as openFile, mkdir, realpath, rename } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { dirname, resolve } from 'node:path'
+import type { RepositoryId } from '../model/ids.ts'
+import { hasCode, SnapError } from '../model/errors.ts'
+import type { Storage } from '../model/storage.ts'
+import type { Repository } from '../repository/repository.ts'
+import type { SlotSecret } from '../keys/slot.ts'
+import type { CommandContext } from './context.ts'
+import { findSecret, type Secret, type SecretSources } from './password.ts'
+import { stderrNote } from './output/notes.ts'
+
+export type Place = {
+  /** An absolute path. */
+  readonly path: string
+  /** Nobody chose it: the one under the user's data directory. */
+  readonly isDefault: boolean
+}
+
+export function placeOf({ globals, locations }: CommandContext): Place {
+  const { repository } = globals
+  if (repository === undefined) return { path: locations.repository, isDefault: true }
+  if (/^(s3|sftp|rest|https?):/.test(repository)) {
+    throw new SnapError('USAGE', `repositories at ${repository.split(':')[0]}: addresses are not supported`, {
+      hint: 'Name a directory; a mounted network file system will do.',
+    })
+  }
+  return { path: resolve(repository), isDefault: false }
+}
+
+export function cacheOf({ globals, locations }: CommandContext): string {
+  return globals.cacheDirectory === undefined ? locations.cache : resolve(globals.cacheDirectory)
+}
+
+export function secretSources(context: CommandContext): SecretSources {
+  const { stdin, stderr, globals, env } = context
+  const isTerminal = stdin.isTTY === true && stderr.isTTY === true
+  return {
+    keyFile: globals.keyFile,
+    env,
+    ...(placeOf(context).isDefault ? { defaultKeyFile: context.locations.keyFile } : {}),
+    ...(isTerminal ? { terminal: { input: stdin, output: stderr } } : {}),
+    warn: (text) => stderrNote(context, text),
+  }
+}
+
+/** What a slot wants of a secret. A key file that belongs to another repository is found out where it is opened. */
+export async function slotSecret(secret: Secret): Promise<SlotSecret> {
+  if (secret.kind === 'password') return { kind: 'password', password: secret.bytes }
+  const { decodeKeyFile } = await import('../keys/key-file.ts')
+  return { kind: 'key file', secret: decodeKeyFile(secret.text).secret }
+}
+
+async function ports(context: CommandContext, storage: Storage) {
+  const { systemRandom } = await import('../crypto/random.ts')
+  return { storage, cacheDirectory: cacheOf(context), clock: context.clock, random: systemRandom }
+}
+
+/** Opens the repository that the command line names. */
+export async function openChosen(context: CommandContext): Promise<Repository> {
+  const { openLocalDirectory } = await import('../storage/local-directory.ts')
+  const { openRepository } = await import('../repository/open-repository.ts')
+  const place = placeOf(context)
+  const storage = openLocalDirectory(place.path)
+  if ((await storage.stat('config')) === undefined) {
+    throw new SnapError('REPOSITORY_MISSING', `there is no repository at ${place.path}`, {
+      hint: place.isDefault ? 'Make one with `snap backup PATH` or `snap init`.' : 'Check --repo, or make one with `snap init`.',
+    })
+  }
+  const secret = await slotSecret(await findSecret(secretSources(context)))
+  const repository = await openRepository(await ports(context, storage), secret)
+  warnOfProblems(context, repository)
+  return repository
+}
+
+function warnOfProblems(context: CommandContext, repository: Repository): void {
+  for (const { error } of repository.log.indexProblems) {
+    stderrNote(context, `${error.message}; \`snap verify\` says what it affects`)
+  }
+}
+
+/** As `openChosen`; the default repository is made, with a key file, where there is none yet. */
+export async function openOrCreateDefault(context: CommandContext): Promise<Repository> {
+  try {
+    return await openChosen(context)
+  } catch (error) {
+    if (!placeOf(context).isDefault || !hasCode(error, 'REPOSITORY_MISSING')) throw error
+  }
+  await setAside(context, context.locations.keyFile)
+  return createWithKeyFile(context, placeOf(context).path, context.locations.keyFile)
+}
+
+/** A key file without its repository (removed, or `init` was killed between the two) is kept under another name. */
+async function setAside(context: CommandContext, keyFile: string): Promise<void> {
+  const kept = `${keyFile}.before-${new Date(context.clock.now()).toISOString().replaceAll(/[:.]/g, '')}`
+  try {
+    await rename(keyFile, kept)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return
+    throw error
+  }
+  stderrNote(context, `a key file of another repository was kept as ${kept}`)
+}
+
+/** Makes a repository whose first key is a generated key file, and says where both are. */
+export async function createWithKeyFile(
+  context: CommandContext,
+  path: string,
+  keyFile: string,
+  chunkBytes?: number,
+): Promise<Repository> {
+  const repository = await create(context, path, (id) => writeKeyFile(keyFile, id), 'key file', chunkBytes)
+  stderrNote(context, `made a repository at ${path}`)
+  stderrNote(context, `its key is the file ${keyFile}`)
+  stderrNote(context, 'keep a copy of the key file in another place: without it nobody can read the backups')
+  return repository
+}
+
+export async function createWithPassword(
+  context: CommandContext,
+  path: string,
+  password: Uint8Array,
+  chunkBytes?: number,
+): Promise<Repository> {
+  const repository = await create(context, path, async () => ({ kind: 'password', password }), 'password', chunkBytes)
+  stderrNote(context, `made a repository at ${path}`)
+  stderrNote(context, 'keep the password safe: without it nobody can read the backups')
+  return repository
+}
+
+async function create(
+  context: CommandContext,
+  path: string,
+  secret: (id: RepositoryId) => Promise<SlotSecret>,
+  kind: string,
+  chunkBytes: number | undefined,
+): Promise<Repository> {
+  const { createLocalDirectory } = await import('../storage/local-directory.ts')
+  const { createRepository } = await import('../repository/open-repository.ts')
+  const storage = await createLocalDirectory(path)
+  const slotName = `${kind} made on ${hostname()}`
+  return createRepository(await ports(context, storage), { secret, slotName, chunkBytes })
+}
+
+/** 0600, and never over a file that is there: it may be the only key of another repository. */
+export async function writeKeyFile(path: string, id: RepositoryId): Promise<SlotSecret> {
+  const { encodeKeyFile } = await import('../keys/key-file.ts')
+  const { systemRandom } = await import('../crypto/random.ts')
+  const secret = systemRandom.bytes(32)
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  try {
+    const file = await openFile(path, 'wx', 0o600)
+    try {
+      await file.writeFile(encodeKeyFile({ repositoryId: id, secret }))
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  } catch (cause) {
+    const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST'
+    throw new SnapError('KEY_MISSING', `cannot write the key file ${path}${exists ? ': it exists' : ''}`, {
+      hint: exists
+        ? 'It may be the key of another repository: keep it, and name another with --key-file.'
+        : 'Check the directory and its permissions.',
+      cause,
+    })
+  }
+  return { kind: 'key file', secret }
+}
+
+/** Absolute paths of the repository and its caches: a backup never takes itself in. */
+export async function ownPaths(context: CommandContext): Promise<Set<string>> {
+  const paths = [placeOf(context).path, cacheOf(context)]
+  const real = await Promise.all(paths.map((path) => realpath(path).catch(() => path)))
+  return new Set([...paths, ...real])
+}

@@ -1,0 +1,53 @@
+/** `backup --dry-run`: walks and compares as a backup does, and stores nothing. */
+import type { Repository } from '../../repository/repository.ts'
+import { EMPTY_CONTENT } from '../../snapshot/content.ts'
+import { encodeEntry } from '../../snapshot/entry.ts'
+import { entryOf } from '../../workers/file-pipeline.ts'
+import { type BackupPorts, type BackupRequest, parentOf, previousDirectory, previousRoot, readablePaths, walkEvents } from './backup.ts'
+import type { QueuedFile } from './file-queue.ts'
+import { rootTree } from './roots.ts'
+import { BackupCounter, type UnreadablePath } from './summary.ts'
+import { Walk } from './walk.ts'
+
+export type BackupPlan = {
+  readonly filesNew: number
+  readonly filesChanged: number
+  readonly filesUnmodified: number
+  /** Of all files, and of those that would be read. */
+  readonly bytesTotal: number
+  readonly bytesToRead: number
+  readonly unreadable: readonly UnreadablePath[]
+}
+
+export async function planBackup(repository: Repository, request: BackupRequest, ports: BackupPorts): Promise<BackupPlan> {
+  const counter = new BackupCounter()
+  const paths = readablePaths(request.paths, ports)
+  for (const { path, reason } of paths.missing) counter.addUnreadable(path, reason)
+  const parent = parentOf(repository, request)
+  const previous = parent === undefined ? undefined : await previousRoot(repository, parent.root)
+  let bytesToRead = 0
+  const walk: Walk = new Walk(
+    {
+      source: ports.source,
+      queue: {
+        isCrowded: false,
+        add: ({ node, slot, name, stat }: QueuedFile) => {
+          bytesToRead += stat.size
+          node.fill(slot, encodeEntry(entryOf(name, stat, undefined)))
+          ports.progress({ kind: 'done', files: 1, bytes: stat.size })
+          walk.settled(node)
+        },
+        room: async () => undefined,
+        drain: async () => undefined,
+      },
+      previousOf: (entry) => previousDirectory(repository, entry),
+      complete: () => EMPTY_CONTENT,
+      events: walkEvents(counter, ports),
+      signal: ports.signal,
+    },
+    request.walk,
+  )
+  await walk.run(rootTree(paths.readable), previous)
+  const { filesNew, filesChanged, filesUnmodified, bytesTotal, unreadable } = counter
+  return { filesNew, filesChanged, filesUnmodified, bytesTotal, bytesToRead, unreadable }
+}
