@@ -1,0 +1,145 @@
+/** The limits of `docs/format.md`, section 8, are those of the code, and do not contradict each other. */
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import * as limits from '../../../src/model/limits.ts'
+
+const UNITS = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }
+const text = readFileSync(new URL('../../../docs/format.md', import.meta.url), 'utf8')
+
+/** Limit to the numbers in its row, in order, `1 MiB + 64 KiB` summed. */
+function tableOfLimits(): Map<string, number[]> {
+  const section = text.slice(text.indexOf('## 8. Limits'))
+  const rows = new Map<string, number[]>()
+  for (const [, name, value, why] of section.matchAll(/^\| ([a-z][^|]*) \| ([^|]*)\|([^|]*)\|$/gm)) {
+    if (name === undefined || name === 'limit') continue
+    const sums = `${value} ; ${why}`.matchAll(/[\d,]*\d(?: [KMG]iB)?(?: \+ [\d,]+(?: [KMG]iB)?)*/g)
+    rows.set(
+      name,
+      [...sums].map(([sum]) =>
+        sum.split(' + ').reduce((total, term) => {
+          const [count = '', unit] = term.split(' ')
+          return total + Number(count.replaceAll(',', '')) * (unit ? UNITS[unit as keyof typeof UNITS] : 1)
+        }, 0),
+      ),
+    )
+  }
+  return rows
+}
+
+/** `ZSTD_compressBound` of zstd.h for inputs of 128 KiB and more. */
+const zstdBound = (bytes: number): number => bytes + Math.floor(bytes / 256)
+
+/** Section 1 of the document, "Padme". */
+function padme(length: number): number {
+  const e = Math.floor(Math.log2(length))
+  const step = 2 ** (e - Math.floor(Math.log2(e)) - 1)
+  return length < 256 ? 256 : Math.ceil(length / step) * step
+}
+
+const ID = 32
+const SEGMENT_HEADER = 8
+
+describe('the table of limits', () => {
+  const {
+    CHUNK_BYTES_MAX,
+    SEGMENT_BYTES_MAX,
+    SEGMENT_SEALED_BYTES_MAX,
+    SEGMENT_BASES_MAX,
+    DICTIONARY_BYTES_MAX,
+    SEGMENT_DEPTH_MAX,
+    SEGMENT_CLOSURE_MAX,
+    PACK_SEGMENTS_MAX,
+  } = limits
+
+  it('equals the constants of the code, row by row', () => {
+    expect(Object.fromEntries(tableOfLimits())).toEqual({
+      chunk: [1, CHUNK_BYTES_MAX],
+      segment: [SEGMENT_BYTES_MAX, SEGMENT_SEALED_BYTES_MAX],
+      'bases of a segment': [SEGMENT_BASES_MAX],
+      dictionary: [DICTIONARY_BYTES_MAX],
+      depth: [SEGMENT_DEPTH_MAX],
+      'segments decoded for one': [SEGMENT_CLOSURE_MAX],
+      'segments in a pack': [PACK_SEGMENTS_MAX],
+      pack: [limits.PACK_BYTES_MAX, limits.PACK_BYTES_TARGET],
+      'index object': [limits.INDEX_BYTES_MAX, limits.INDEX_BYTES_TARGET],
+      'log entry': [limits.LOG_ENTRY_BYTES_MAX, limits.LOG_LIST_BYTES_MAX],
+      tree: [limits.TREE_BYTES_MAX],
+      entry: [limits.ENTRY_BYTES_MAX],
+      'depth of directories': [limits.DIRECTORY_DEPTH_MAX],
+      name: [limits.NAME_BYTES_MAX],
+      'xattrs of an entry': [limits.XATTRS_MAX, limits.XATTR_BYTES_MAX],
+    })
+  })
+
+  it('agrees with the limits that the sections before it state', () => {
+    const count = (bytes: number): string => bytes.toLocaleString('en-US')
+    expect(text).toContain(`A payload above ${limits.LOG_PAYLOAD_INLINE_BYTES_MAX / 1_024} KiB goes to`)
+    expect(text).toContain(`target \`bytes<varint>\` (1 to ${count(limits.LINK_TARGET_BYTES_MAX)} bytes)`)
+    expect(text).toContain(`name length n (1 to ${count(limits.NAME_BYTES_MAX)})`)
+    expect(text).toContain(
+      `more than ${limits.CONTENT_ITEMS_INLINE_MAX} items; levels are at most ${limits.CONTENT_LEVELS_MAX}`,
+    )
+    expect(text).toContain(`more than ${count(limits.SEGMENT_CLOSURE_MAX)} segments`)
+  })
+})
+
+describe('limits taken together', () => {
+  it('let a segment hold the largest chunk, whatever the codec and the bases do', () => {
+    expect(limits.SEGMENT_BYTES_MAX).toBeGreaterThanOrEqual(limits.CHUNK_BYTES_MAX)
+    const bases = ID * limits.SEGMENT_BASES_MAX
+    const worst = SEGMENT_HEADER + bases + zstdBound(limits.SEGMENT_BYTES_MAX) + limits.AEAD_TAG_BYTES
+    expect(limits.SEGMENT_SEALED_BYTES_MAX).toBeGreaterThanOrEqual(worst)
+  })
+
+  it('let a pack be filled to its target and take one more segment, its ends and the padding', () => {
+    const ends = limits.PACK_HEADER_BYTES + limits.PACK_TRAILER_BYTES
+    const filled = limits.PACK_BYTES_TARGET + limits.SEGMENT_SEALED_BYTES_MAX + ends
+    expect(limits.PACK_BYTES_MAX).toBeGreaterThanOrEqual(padme(filled))
+    // A footer of a third of the target: more than 11 million chunks.
+    expect(limits.PACK_BYTES_MAX).toBeGreaterThanOrEqual(padme(filled + limits.PACK_BYTES_TARGET / 3))
+    // What remains of the limit when the target is full is a Padme size, so that padding cannot exceed it.
+    expect(padme(limits.PACK_BYTES_MAX)).toBe(limits.PACK_BYTES_MAX)
+  })
+
+  it('keep the nonces of segments clear of each other', () => {
+    expect(limits.PACK_SEGMENTS_MAX).toBeLessThan(2 ** 32 - 2)
+    // A pack full of full segments never meets the limit of their number.
+    expect(limits.PACK_SEGMENTS_MAX * limits.SEGMENT_BYTES_MAX).toBeGreaterThan(limits.PACK_BYTES_MAX)
+  })
+
+  it('let a segment have as many bases as allowed, and a chain of the greatest depth', () => {
+    expect(limits.DICTIONARY_BYTES_MAX).toBeGreaterThanOrEqual(limits.CHUNK_BYTES_MAX)
+    expect(limits.SEGMENT_CLOSURE_MAX).toBeGreaterThanOrEqual(1 + limits.SEGMENT_BASES_MAX)
+    expect(limits.SEGMENT_CLOSURE_MAX).toBeGreaterThanOrEqual(1 + limits.SEGMENT_DEPTH_MAX)
+    expect(limits.SEGMENT_BASES_MAX).toBeLessThan(2 ** 16)
+    expect(limits.SEGMENT_DEPTH_MAX).toBeLessThan(2 ** 8)
+  })
+
+  it('let an index object hold the packs that reach its target and one full pack of chunks of 128 bytes or more', () => {
+    // 1 byte of length for small chunks, and the id.
+    const pack = Math.ceil(limits.PACK_BYTES_TARGET / 128) * (2 + ID) + limits.PACK_SEGMENTS_MAX
+    expect(limits.INDEX_BYTES_TARGET + pack).toBeLessThanOrEqual(limits.INDEX_BYTES_MAX)
+  })
+
+  it('let a log entry hold the longest inline payload, and a list the ids of 100 TiB of packs', () => {
+    const framed = 4 + 92 + limits.LOG_PAYLOAD_INLINE_BYTES_MAX + 64
+    expect(limits.LOG_ENTRY_BYTES_MAX).toBeGreaterThanOrEqual(padme(framed))
+    const packs = (100 * 2 ** 40) / limits.PACK_BYTES_TARGET
+    expect(limits.LOG_LIST_BYTES_MAX).toBeGreaterThan(packs * 16)
+  })
+
+  it('let an entry hold the largest of everything, and a tree the largest entry', () => {
+    const xattrs = limits.XATTR_BYTES_MAX + limits.XATTRS_MAX * 16
+    const content = 10 + limits.CONTENT_INLINE_BYTES_MAX
+    const entry = 58 + limits.NAME_BYTES_MAX + xattrs + content + limits.LINK_TARGET_BYTES_MAX
+    expect(limits.ENTRY_BYTES_MAX).toBeGreaterThanOrEqual(entry)
+    expect(limits.TREE_BYTES_MAX).toBeGreaterThanOrEqual(limits.ENTRY_BYTES_MAX)
+    expect(limits.CONTENT_INLINE_BYTES_MAX).toBeGreaterThanOrEqual(limits.CONTENT_ITEMS_INLINE_MAX * (1 + ID))
+  })
+
+  it('let content of the greatest level name any file, in chunks as small as 4 KiB', () => {
+    const perList = Math.floor(4_096 / (1 + ID))
+    const chunks = limits.CONTENT_ITEMS_INLINE_MAX * perList ** limits.CONTENT_LEVELS_MAX
+    expect(chunks * 4_096).toBeGreaterThan(2 ** 45)
+  })
+})
