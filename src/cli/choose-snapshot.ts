@@ -1,8 +1,13 @@
 /** Which snapshot a command is about: from its arguments, with a note on what was chosen. */
-import { type SnapshotRow } from '../manifest/snapshots-table.ts'
-import { describeSnapshot, parseSelector, selectSnapshot, type SnapshotSummary } from '../ops/select-moment.ts'
-import { parseMoment } from '../ops/parse-moment.ts'
+import type { SnapshotRow } from '../manifest/snapshots-table.ts'
 import { SnapError } from '../model/errors.ts'
+import { parseMoment } from '../ops/parse-moment.ts'
+import {
+  describeSnapshot,
+  parseSelector,
+  type SnapshotSummary,
+  selectSnapshot,
+} from '../ops/select-moment.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { CommandContext } from './context.ts'
 import { stderrNote } from './output/notes.ts'
@@ -58,9 +63,11 @@ export function chooseSnapshot(
 }
 
 /** `SNAPSHOT[:SUBDIR]` */
-export function splitSnapshot(text: string | undefined): { snapshot: string | undefined; subdirectory: string | undefined } {
+export function splitSnapshot(text: string | undefined): {
+  snapshot: string | undefined
+  subdirectory: string | undefined
+} {
   const colon = text?.indexOf(':') ?? -1
   if (text === undefined || colon === -1) return { snapshot: text, subdirectory: undefined }
   return { snapshot: text.slice(0, colon), subdirectory: text.slice(colon + 1) }
 }
-

@@ -1,15 +1,15 @@
 /** From what the user said to an open repository: its place, its secret, and the default one on first use. */
-import { open as openFile, mkdir, realpath, rename } from 'node:fs/promises'
+import { mkdir, open as openFile, realpath, rename } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
-import type { RepositoryId } from '../model/ids.ts'
+import type { SlotSecret } from '../keys/slot.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
+import type { RepositoryId } from '../model/ids.ts'
 import type { Storage } from '../model/storage.ts'
 import type { Repository } from '../repository/repository.ts'
-import type { SlotSecret } from '../keys/slot.ts'
 import type { CommandContext } from './context.ts'
-import { findSecret, type Secret, type SecretSources } from './password.ts'
 import { stderrNote } from './output/notes.ts'
+import { findSecret, type Secret, type SecretSources } from './password.ts'
 
 export type Place = {
   /** An absolute path. */
@@ -65,7 +65,9 @@ export async function openChosen(context: CommandContext): Promise<Repository> {
   const storage = openLocalDirectory(place.path)
   if ((await storage.stat('config')) === undefined) {
     throw new SnapError('REPOSITORY_MISSING', `there is no repository at ${place.path}`, {
-      hint: place.isDefault ? 'Make one with `snap backup PATH` or `snap init`.' : 'Check --repo, or make one with `snap init`.',
+      hint: place.isDefault
+        ? 'Make one with `snap backup PATH` or `snap init`.'
+        : 'Check --repo, or make one with `snap init`.',
     })
   }
   const secret = await slotSecret(await findSecret(secretSources(context)))
@@ -123,7 +125,13 @@ export async function createWithPassword(
   password: Uint8Array,
   chunkBytes?: number,
 ): Promise<Repository> {
-  const repository = await create(context, path, async () => ({ kind: 'password', password }), 'password', chunkBytes)
+  const repository = await create(
+    context,
+    path,
+    async () => ({ kind: 'password', password }),
+    'password',
+    chunkBytes,
+  )
   stderrNote(context, `made a repository at ${path}`)
   stderrNote(context, 'keep the password safe: without it nobody can read the backups')
   return repository

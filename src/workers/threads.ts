@@ -10,7 +10,7 @@ import { unwireError } from './wire-error.ts'
 /** Tasks given to a thread before the first is done, so that it never waits for the next. */
 const TASKS_AHEAD = 2
 /** Packs on their way to the storage, over all threads, before new tasks wait. */
-const PACKS_IN_FLIGHT_MAX = 4
+const PACKS_IN_FLIGHT_MAX = 2
 /** Tickets that a thread holds at least when it gets a task; a task fills fewer packs than this. */
 const TICKETS_MIN = 2 * TASKS_AHEAD + 4
 

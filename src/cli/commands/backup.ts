@@ -3,13 +3,14 @@ import { readFile } from 'node:fs/promises'
 import { availableParallelism, hostname, userInfo } from 'node:os'
 import { resolve } from 'node:path'
 import { SnapError } from '../../model/errors.ts'
-import type { BackupRequest } from '../../ops/backup/backup.ts'
+import type { BackupRequest, BackupResult } from '../../ops/backup/backup.ts'
+import type { BackupPlan } from '../../ops/backup/plan.ts'
 import type { CompressionMode } from '../../workers/tasks.ts'
 import type { CommandContext } from '../context.ts'
-import { safeText } from '../output/safe-text.ts'
 import { progressOf } from '../output/progress-of.ts'
+import { safeText } from '../output/safe-text.ts'
 import type { CommandModule } from '../program.ts'
-import { renderBackup, renderBackupPlan } from '../render/backup.ts'
+import { type BackupSummary, renderBackupSummary, renderBackupSummaryJson } from '../render/backup-summary.ts'
 import { openOrCreateDefault, ownPaths, placeOf } from '../repository.ts'
 import { parseSize } from '../sizes.ts'
 
@@ -37,7 +38,10 @@ const COMPRESSIONS: readonly CompressionMode[] = ['off', 'fast', 'auto', 'max']
 const collect = (value: string, before: readonly string[]): string[] => [...before, value]
 const collectCommas = (value: string, before: readonly string[]): string[] => [
   ...before,
-  ...value.split(',').map((tag) => tag.trim()).filter((tag) => tag !== ''),
+  ...value
+    .split(',')
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== ''),
 ]
 
 export const backupCommand: CommandModule = {
@@ -81,6 +85,7 @@ async function backupAction(context: CommandContext, paths: string[], options: O
   const { createSourceFiles } = await import('../../filesystem/source-files.ts')
   await using repository = await openOrCreateDefault(context)
   const { globals, stdout, clock, signal } = context
+  const startedMs = clock.now()
   let incomplete = 0
   {
     using progress = progressOf(context)
@@ -93,7 +98,9 @@ async function backupAction(context: CommandContext, paths: string[], options: O
         ? {
             decided: (path: string, decision: string, why?: string) => {
               if (decision === 'unmodified' && globals.verbosity < 2) return
-              stdout.write(`${decision.padEnd(10)} ${safeText(path)}${why === undefined ? '' : ` (${why})`}\n`)
+              stdout.write(
+                `${decision.padEnd(10)} ${safeText(path)}${why === undefined ? '' : ` (${why})`}\n`,
+              )
             },
           }
         : {}),
@@ -103,22 +110,67 @@ async function backupAction(context: CommandContext, paths: string[], options: O
       const plan = await planBackup(repository, request, ports)
       progress.close()
       incomplete = plan.unreadable.length
-      stdout.write(renderBackupPlan(plan, globals))
+      print(context, plannedSummary(plan, clock.now() - startedMs))
     } else {
       const result = await backup(repository, request, ports)
       progress.close()
       incomplete = result.summary.unreadable
-      stdout.write(renderBackup(result, globals))
+      print(context, savedSummary(result))
     }
   }
   if (incomplete > 0) {
-    throw new SnapError('INCOMPLETE', `${incomplete} ${incomplete === 1 ? 'path' : 'paths'} could not be read`, {
-      hint: options.dryRun ? 'Check the permissions.' : 'The snapshot was saved without them.',
-    })
+    throw new SnapError(
+      'INCOMPLETE',
+      `${incomplete} ${incomplete === 1 ? 'path' : 'paths'} could not be read`,
+      {
+        hint: options.dryRun ? 'Check the permissions.' : 'The snapshot was saved without them.',
+      },
+    )
   }
 }
 
-async function requestOf(context: CommandContext, paths: readonly string[], options: Options): Promise<BackupRequest> {
+function print({ globals, stdout }: CommandContext, summary: BackupSummary): void {
+  if (globals.json) stdout.write(renderBackupSummaryJson(summary))
+  else if (!globals.quiet) stdout.write(renderBackupSummary(summary))
+}
+
+function savedSummary({ snapshot, summary }: BackupResult): BackupSummary {
+  return {
+    snapshotId: snapshot,
+    files: { new: summary.filesNew, changed: summary.filesChanged, unmodified: summary.filesUnmodified },
+    directories: { new: summary.dirsNew, changed: summary.dirsChanged, unmodified: summary.dirsUnmodified },
+    dataChunks: summary.dataChunks,
+    treeChunks: summary.treeChunks,
+    bytesProcessed: summary.bytesTotal,
+    bytesRead: summary.bytesRead,
+    bytesAdded: summary.bytesAdded,
+    bytesStored: summary.bytesStored,
+    unreadable: summary.unreadable,
+    durationMs: summary.endedMs - summary.startedMs,
+  }
+}
+
+function plannedSummary(plan: BackupPlan, durationMs: number): BackupSummary {
+  return {
+    snapshotId: undefined,
+    files: { new: plan.filesNew, changed: plan.filesChanged, unmodified: plan.filesUnmodified },
+    directories: { new: 0, changed: 0, unmodified: 0 },
+    dataChunks: 0,
+    treeChunks: 0,
+    bytesProcessed: plan.bytesTotal,
+    bytesRead: plan.bytesToRead,
+    bytesAdded: 0,
+    bytesStored: 0,
+    unreadable: plan.unreadable.length,
+    durationMs,
+  }
+}
+
+async function requestOf(
+  context: CommandContext,
+  paths: readonly string[],
+  options: Options,
+): Promise<BackupRequest> {
   const { createIgnoreRules } = await import('../../filesystem/ignore-rules.ts')
   const { isCacheDirectory } = await import('../../filesystem/cache-directory.ts')
   const { createSourceFiles } = await import('../../filesystem/source-files.ts')
@@ -156,18 +208,27 @@ async function requestOf(context: CommandContext, paths: readonly string[], opti
 
 /** What is inside a source is left out of it by itself; a source that is inside the repository is a mistake. */
 function refuseOwn(paths: readonly string[], own: ReadonlySet<string>, repository: string): void {
-  const inside = paths.find((path) => [...own].some((place) => path === place || path.startsWith(`${place}/`)))
+  const inside = paths.find((path) =>
+    [...own].some((place) => path === place || path.startsWith(`${place}/`)),
+  )
   if (inside === undefined) return
-  throw new SnapError('SOURCE_CONTAINS_REPOSITORY', `${inside} belongs to the repository at ${repository} or its cache`, {
-    hint: 'Back up something else, or choose another place with --repo.',
-  })
+  throw new SnapError(
+    'SOURCE_CONTAINS_REPOSITORY',
+    `${inside} belongs to the repository at ${repository} or its cache`,
+    {
+      hint: 'Back up something else, or choose another place with --repo.',
+    },
+  )
 }
 
 async function patternsOf(files: readonly string[]): Promise<string[]> {
   const texts = await Promise.all(
     files.map((file) =>
       readFile(file, 'utf8').catch((cause: unknown) => {
-        throw new SnapError('USAGE', `cannot read the exclude file ${file}`, { hint: 'Check the path.', cause })
+        throw new SnapError('USAGE', `cannot read the exclude file ${file}`, {
+          hint: 'Check the path.',
+          cause,
+        })
       }),
     ),
   )
@@ -181,14 +242,19 @@ async function momentOf({ clock }: CommandContext, text: string): Promise<number
 
 function compressionOf(text: string): CompressionMode {
   const mode = COMPRESSIONS.find((known) => known === text)
-  if (mode === undefined) throw new SnapError('USAGE', `unknown compression "${text}"`, { hint: `Choose ${COMPRESSIONS.join(', ')}.` })
+  if (mode === undefined)
+    throw new SnapError('USAGE', `unknown compression "${text}"`, {
+      hint: `Choose ${COMPRESSIONS.join(', ')}.`,
+    })
   return mode
 }
 
 export function threadsOf(text: string | undefined): number {
   const count = text === undefined ? Math.min(availableParallelism(), THREADS_MAX) : Number(text)
   if (!Number.isInteger(count) || count < 1 || count > THREADS_MAX) {
-    throw new SnapError('USAGE', `"${text ?? ''}" is not a number of threads`, { hint: `Choose 1 to ${THREADS_MAX}.` })
+    throw new SnapError('USAGE', `"${text ?? ''}" is not a number of threads`, {
+      hint: `Choose 1 to ${THREADS_MAX}.`,
+    })
   }
   return count
 }

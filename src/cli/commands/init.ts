@@ -13,7 +13,11 @@ export const initCommand: CommandModule = {
     program
       .command('init')
       .description('make a repository')
-      .option('--chunk-size <size>', 'average chunk of ordinary files, 4k to 256k (a power of two); fixed for ever', '16k')
+      .option(
+        '--chunk-size <size>',
+        'average chunk of ordinary files, 4k to 256k (a power of two); fixed for ever',
+        '16k',
+      )
       .addHelpText(
         'after',
         `
@@ -29,14 +33,17 @@ Examples:
         run<[Options]>(async (context, options) => {
           const place = placeOf(context)
           const chunkBytes = chunkBytesOf(options.chunkSize)
-          const keyFile = context.globals.keyFile ?? (place.isDefault && !hasPassword(context.env) ? context.locations.keyFile : undefined)
+          const keyFile =
+            context.globals.keyFile ??
+            (place.isDefault && !hasPassword(context.env) ? context.locations.keyFile : undefined)
           if (keyFile !== undefined) {
             await using repository = await createWithKeyFile(context, place.path, keyFile, chunkBytes)
             report(context, { repository: place.path, id: repository.id, key_file: keyFile })
             return
           }
           const secret = await chooseSecret(secretSources(context))
-          if (secret.kind !== 'password') throw new SnapError('USAGE', 'a new repository takes a new key file: name it with --key-file')
+          if (secret.kind !== 'password')
+            throw new SnapError('USAGE', 'a new repository takes a new key file: name it with --key-file')
           await using repository = await createWithPassword(context, place.path, secret.bytes, chunkBytes)
           report(context, { repository: place.path, id: repository.id })
         }),
@@ -48,15 +55,22 @@ function chunkBytesOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const bytes = parseSize(text)
   if (bytes < 4096 || bytes > 262_144 || !Number.isInteger(Math.log2(bytes))) {
-    throw new SnapError('USAGE', `chunks of ${text} on average`, { hint: 'Choose a power of two from 4k to 256k; 16k is the default.' })
+    throw new SnapError('USAGE', `chunks of ${text} on average`, {
+      hint: 'Choose a power of two from 4k to 256k; 16k is the default.',
+    })
   }
   return bytes
 }
 
 function hasPassword(env: Readonly<Record<string, string | undefined>>): boolean {
-  return ['SNAP_PASSWORD', 'SNAP_PASSWORD_FILE', 'SNAP_PASSWORD_COMMAND'].some((name) => (env[name] ?? '') !== '')
+  return ['SNAP_PASSWORD', 'SNAP_PASSWORD_FILE', 'SNAP_PASSWORD_COMMAND'].some(
+    (name) => (env[name] ?? '') !== '',
+  )
 }
 
-function report({ globals, stdout }: CommandContext, result: { repository: string; id: string; key_file?: string }): void {
+function report(
+  { globals, stdout }: CommandContext,
+  result: { repository: string; id: string; key_file?: string },
+): void {
   if (globals.json) stdout.write(`${JSON.stringify({ message_type: 'initialized', ...result })}\n`)
 }

@@ -5,11 +5,10 @@ import { SnapError } from '../../model/errors.ts'
 import type { OverwritePolicy } from '../../ops/restore/restore.ts'
 import { chooseSnapshot, type SnapshotOptions, splitSnapshot } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
-import { stderrNote } from '../output/notes.ts'
 import { progressOf } from '../output/progress-of.ts'
-import { safeText } from '../output/safe-text.ts'
+import { jsonPath, safeText } from '../output/safe-text.ts'
 import type { CommandModule } from '../program.ts'
-import { renderRestore } from '../render/restore.ts'
+import { renderRestoreSummary, renderRestoreSummaryJson } from '../render/restore-summary.ts'
 import { openChosen } from '../repository.ts'
 import { threadsOf } from './backup.ts'
 
@@ -60,12 +59,19 @@ Examples:
   },
 }
 
-async function restoreAction(context: CommandContext, text: string, paths: string[], options: Options): Promise<void> {
+async function restoreAction(
+  context: CommandContext,
+  text: string,
+  paths: string[],
+  options: Options,
+): Promise<void> {
   // Files are created with their final mode, whatever the caller's mask.
   umask(0)
   const overwrite = POLICIES.find((policy) => policy === options.overwrite)
   if (overwrite === undefined) {
-    throw new SnapError('USAGE', `unknown policy "${options.overwrite}"`, { hint: `Choose ${POLICIES.join(', ')}.` })
+    throw new SnapError('USAGE', `unknown policy "${options.overwrite}"`, {
+      hint: `Choose ${POLICIES.join(', ')}.`,
+    })
   }
   const threads = threadsOf(options.threads)
   const { snapshot, subdirectory } = splitSnapshot(text)
@@ -103,16 +109,34 @@ async function restoreAction(context: CommandContext, text: string, paths: strin
       progress: progress.on.bind(progress),
       signal: context.signal,
       ...(context.globals.verbosity > 0 && !context.globals.json
-        ? { decided: (path: string, action: string) => context.stdout.write(`${action.padEnd(10)} ${safeText(path)}\n`) }
+        ? {
+            decided: (path: string, action: string) =>
+              context.stdout.write(`${action.padEnd(10)} ${safeText(path)}\n`),
+          }
         : {}),
     },
   )
   progress.close()
-  const seconds = (context.clock.now() - startedMs) / 1000
-  context.stdout.write(renderRestore({ report, snapshot: choice.id, target, seconds, dryRun: options.dryRun }, context.globals))
-  for (const { what, count, example } of report.losses) {
-    stderrNote(context, `not kept for ${count} ${count === 1 ? 'entry' : 'entries'} (as ${example}): ${what}`)
+  const summary = {
+    snapshotId: choice.id,
+    target,
+    dryRun: options.dryRun,
+    restored: report.filesRestored + report.others + report.directories,
+    skipped: report.filesUnchanged + report.filesKept,
+    deleted: report.filesDeleted,
+    failed: report.failures.length,
+    bytesWritten: report.bytesWritten,
+    bytesTotal: report.bytesTotal,
+    durationMs: context.clock.now() - startedMs,
+    notKept: report.losses.map(({ what, count, example }) => `${what} (${count} times, as for ${example})`),
   }
+  const { globals, stdout, stderr } = context
+  for (const failure of report.failures) {
+    if (globals.json) stdout.write(`${JSON.stringify({ message_type: 'error', ...failure, ...jsonPath(failure.path) })}\n`)
+    else stderr.write(`failed: ${safeText(failure.path)}: ${safeText(failure.reason)}\n`)
+  }
+  if (globals.json) stdout.write(renderRestoreSummaryJson(summary))
+  else if (!globals.quiet) stdout.write(renderRestoreSummary(summary))
   if (report.failures.length > 0) {
     throw new SnapError('INCOMPLETE', `${report.failures.length} entries could not be restored`, {
       hint: 'They are listed above; everything else is in place. `snap verify --data` says what is damaged.',

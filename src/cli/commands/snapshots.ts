@@ -1,9 +1,11 @@
 /** `snap snapshots`: lists them. */
-import { filterSnapshots, latestPerSeries } from '../../ops/select-moment.ts'
+
 import { parseMoment } from '../../ops/parse-moment.ts'
+import { filterSnapshots, latestPerSeries } from '../../ops/select-moment.ts'
 import { type SnapshotOptions, summaries } from '../choose-snapshot.ts'
 import type { CommandModule } from '../program.ts'
-import { renderSnapshots } from '../render/snapshots.ts'
+import { listedSnapshot } from '../listed-snapshot.ts'
+import { renderSnapshots, renderSnapshotsJson } from '../render/snapshots.ts'
 import { openChosen } from '../repository.ts'
 
 export const snapshotsCommand: CommandModule = {
@@ -29,7 +31,8 @@ export const snapshotsCommand: CommandModule = {
             options.at === undefined
               ? matching
               : latestPerSeries(matching, parseMoment(options.at, { now: context.clock.now() })).reverse()
-          context.stdout.write(renderSnapshots(shown.map(({ row }) => row), context.globals))
+          const listed = shown.map(({ row }) => listedSnapshot(repository, row))
+          context.stdout.write(context.globals.json ? renderSnapshotsJson(listed) : renderSnapshots(listed))
         }),
       )
   },

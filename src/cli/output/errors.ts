@@ -7,7 +7,7 @@ import { type ErrorCode, SnapError } from '../../model/errors.ts'
 import { jsonText, safeText } from './safe-text.ts'
 
 export const EXIT_OK = 0
-export const EXIT_FAILED = 1
+const EXIT_FAILED = 1
 const EXIT_USAGE = 2
 const EXIT_INCOMPLETE = 3
 const EXIT_INTEGRITY = 4
@@ -116,14 +116,4 @@ function isSystemError(error: unknown): boolean {
 /** `true` for a write to a pipe whose reader has gone (`snap ls | head`): no failure. */
 export function isClosedPipe(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EPIPE'
-}
-
-/** Calls `end` once where the reader of `stream` goes away; every other error of the stream is thrown. */
-export function endOnClosedPipe(stream: NodeJS.WritableStream, end: () => void): void {
-  let ended = false
-  stream.on('error', (error: Error) => {
-    if (!isClosedPipe(error)) throw error
-    if (!ended) end()
-    ended = true
-  })
 }

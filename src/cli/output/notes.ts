@@ -3,7 +3,10 @@ import type { CommandContext } from '../context.ts'
 import { safeText } from './safe-text.ts'
 
 /** Left out with `--quiet` and `--json`. */
-export function stderrNote({ globals, stderr }: Pick<CommandContext, 'globals' | 'stderr'>, text: string): void {
+export function stderrNote(
+  { globals, stderr }: Pick<CommandContext, 'globals' | 'stderr'>,
+  text: string,
+): void {
   if (globals.quiet || globals.json) return
   stderr.write(`${safeText(text)}\n`)
 }

@@ -1,6 +1,6 @@
 /** The progress display that a command's options ask for. */
 import type { CommandContext } from '../context.ts'
-import { progressReporter, type ProgressReporter } from './progress.ts'
+import { type ProgressReporter, progressReporter } from './progress.ts'
 
 export function progressOf({ globals, env, clock, stdout, stderr }: CommandContext): ProgressReporter {
   return progressReporter({

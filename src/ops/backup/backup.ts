@@ -17,7 +17,7 @@ import { encodeTree, type Owner, treeId } from '../../snapshot/tree.ts'
 import type { DirectoryNode, PreviousDirectory } from './directory-node.ts'
 import { FileQueue } from './file-queue.ts'
 import { rootTree } from './roots.ts'
-import { BackupCounter, type BackupSummary, type UnreadablePath } from './summary.ts'
+import { BackupCounter, type BackupSummary, summaryNumbers, type UnreadablePath } from './summary.ts'
 import { Walk, type WalkOptions } from './walk.ts'
 
 export type BackupRequest = {
@@ -113,7 +113,7 @@ export async function backup(repository: Repository, request: BackupRequest, por
       excludes: request.excludes,
       incomplete: counter.unreadableCount > 0,
       unreadable: counter.unreadable,
-      summary,
+      summary: summaryNumbers(summary),
     },
   })
   return { snapshot, parent: parent?.id, summary, unreadable: counter.unreadable }

@@ -26,6 +26,30 @@ export type BackupSummary = {
   readonly endedMs: number
 }
 
+/** As the snapshot records it and `--json` prints it: restic's names where restic has them. */
+export function summaryNumbers(summary: BackupSummary): Record<string, number> {
+  return {
+    files_new: summary.filesNew,
+    files_changed: summary.filesChanged,
+    files_unmodified: summary.filesUnmodified,
+    dirs_new: summary.dirsNew,
+    dirs_changed: summary.dirsChanged,
+    dirs_unmodified: summary.dirsUnmodified,
+    others: summary.others,
+    data_blobs: summary.dataChunks,
+    tree_blobs: summary.treeChunks,
+    data_added: summary.bytesAdded,
+    data_added_packed: summary.bytesStored,
+    bytes_read: summary.bytesRead,
+    total_files_processed: summary.filesTotal,
+    total_bytes_processed: summary.bytesTotal,
+    unreadable: summary.unreadable,
+    changed_while_read: summary.changedWhileRead,
+    backup_start_ms: summary.startedMs,
+    backup_end_ms: summary.endedMs,
+  }
+}
+
 /** A path that could not be read, and the system's reason, as `EACCES`. */
 export type UnreadablePath = { readonly path: string; readonly reason: string }
 

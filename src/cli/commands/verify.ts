@@ -1,0 +1,73 @@
+/** `snap verify`: checks that what is stored can be restored. */
+import { SnapError } from '../../model/errors.ts'
+import type { PackCheckResult, PackCheckTask } from '../../workers/pack-check.ts'
+import { progressOf } from '../output/progress-of.ts'
+import { plural } from '../output/human.ts'
+import type { CommandContext } from '../context.ts'
+import type { CommandModule } from '../program.ts'
+import { renderVerifyReport, renderVerifyReportJson } from '../render/verify-report.ts'
+import { openChosen } from '../repository.ts'
+import { threadsOf } from './backup.ts'
+
+type Options = { readonly data: boolean; readonly threads?: string }
+
+export const verifyCommand: CommandModule = {
+  register(program, run) {
+    program
+      .command('verify')
+      .description('check that what is stored can be restored')
+      .option('--data', 'read, decrypt and hash everything, not only the structure', false)
+      .option('--threads <count>', 'worker threads (one for each processor)')
+      .addHelpText(
+        'after',
+        `
+Changes nothing. Exit status 4: something is damaged; every damaged object and affected file is named.
+
+Examples:
+  $ snap verify
+  $ snap verify --data`,
+      )
+      .action(run<[Options]>(verifyAction))
+  },
+}
+
+async function verifyAction(context: CommandContext, options: Options): Promise<void> {
+  const { verify } = await import('../../ops/verify/verify.ts')
+  const { createThreadPool } = await import('../../workers/task-pool.ts')
+  const threads = threadsOf(options.threads)
+  await using repository = await openChosen(context)
+  const startedMs = context.clock.now()
+  const module = new URL('../../workers/pack-check-main.js', import.meta.url)
+  await using pool = options.data
+    ? createThreadPool<{ idKey: Uint8Array }, PackCheckTask, PackCheckResult>(threads, module, { idKey: repository.keys.idKey })
+    : undefined
+  using progress = progressOf(context)
+  const report = await verify(
+    repository,
+    { data: options.data },
+    { ...(pool === undefined ? {} : { pool }), progress: progress.on.bind(progress), signal: context.signal },
+  )
+  progress.close()
+  const rendered = {
+    data: options.data,
+    snapshots: report.snapshots,
+    packs: report.packsChecked,
+    chunks: report.chunksChecked,
+    bytes: report.bytesChecked,
+    damaged: report.damages.map(({ object, segment, reason }) => ({
+      key: segment === undefined ? object : `${object} segment ${segment}`,
+      reason,
+    })),
+    affected: report.affected.map(({ snapshot, path }) => ({ snapshotId: snapshot, path })),
+    notes: report.unreferenced > 0 ? [`${plural(report.unreferenced, 'object')} that nothing refers to`] : [],
+    durationMs: context.clock.now() - startedMs,
+  }
+  const { globals, stdout } = context
+  if (globals.json) stdout.write(renderVerifyReportJson(rendered))
+  else if (!globals.quiet || report.damages.length > 0) stdout.write(renderVerifyReport(rendered))
+  if (report.damages.length > 0) {
+    throw new SnapError('OBJECT_DAMAGED', `${plural(report.damages.length, 'object')} damaged`, {
+      hint: 'What is not listed as affected can be restored. Keep the repository as it is until it is repaired or replaced.',
+    })
+  }
+}

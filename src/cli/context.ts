@@ -1,0 +1,78 @@
+/**
+ * The options that every command takes, as one value, and what a command is given to run with. It does not know
+ * the commands.
+ */
+import { type Command, Option } from 'commander'
+import type { Clock } from '../model/clock.ts'
+import { type Environment, type Locations, variable } from './locations.ts'
+import type { TextSink } from './output/progress.ts'
+
+export type GlobalOptions = {
+  readonly quiet: boolean
+  readonly json: boolean
+  /** `false` with `--no-progress`. */
+  readonly progress: boolean
+  /** How often `-v` was given. */
+  readonly verbosity: number
+  /** `--repo` or SNAP_REPOSITORY; `undefined`: the default one. */
+  readonly repository: string | undefined
+  readonly keyFile: string | undefined
+  /** `--cache-dir` or SNAP_CACHE_DIR; `undefined`: the default one. */
+  readonly cacheDirectory: string | undefined
+}
+
+/** The process as commands see it, so that tests can put something else in its place. */
+export type Surroundings = {
+  readonly env: Environment
+  readonly stdout: TextSink
+  readonly stderr: TextSink
+  readonly stdin: NodeJS.ReadStream
+  readonly clock: Clock
+  /** Of this program. */
+  readonly version: string
+  readonly locations: Locations
+  /** Aborted by SIGINT and SIGTERM: finish what is in flight, then throw `INTERRUPTED`. */
+  readonly signal: AbortSignal
+}
+
+export type CommandContext = Surroundings & { readonly globals: GlobalOptions }
+
+/** Adds the options to the program; commander then takes them before and after a command's name. */
+export function addGlobalOptions(program: Command): Command {
+  return program
+    .option('-q, --quiet', 'print errors and warnings only', false)
+    .option('--json', 'print JSON for programs', false)
+    .option('--no-progress', 'draw no progress bar')
+    .addOption(
+      new Option('-v, --verbose', 'say more; twice: still more')
+        .argParser((_, count: number) => count + 1)
+        .default(0, 'off'),
+    )
+    .option('--repo <place>', 'the repository (SNAP_REPOSITORY)')
+    .option('--key-file <file>', 'key file that opens the repository (SNAP_KEY_FILE)')
+    .option('--cache-dir <dir>', 'where the local database is kept (SNAP_CACHE_DIR)')
+}
+
+type ParsedGlobals = {
+  readonly quiet: boolean
+  readonly json: boolean
+  readonly progress: boolean
+  readonly verbose: number
+  readonly repo?: string
+  readonly keyFile?: string
+  readonly cacheDir?: string
+}
+
+/** What the command line says, else the environment. An empty variable counts as not set. */
+export function readGlobalOptions(command: Command, env: Environment): GlobalOptions {
+  const parsed = command.optsWithGlobals<ParsedGlobals>()
+  return {
+    quiet: parsed.quiet,
+    json: parsed.json,
+    progress: parsed.progress,
+    verbosity: parsed.verbose,
+    repository: parsed.repo ?? variable(env, 'SNAP_REPOSITORY'),
+    keyFile: parsed.keyFile,
+    cacheDirectory: parsed.cacheDir ?? variable(env, 'SNAP_CACHE_DIR'),
+  }
+}

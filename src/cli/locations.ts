@@ -1,0 +1,66 @@
+/** Where things lie on this machine when the user has said nothing: the XDG directories, or what macOS and Windows have instead. */
+import { posix, win32 } from 'node:path'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** A variable's value; an empty one counts as not set. */
+export function variable(env: Environment, name: string): string | undefined {
+  const value = env[name]
+  return value === '' ? undefined : value
+}
+
+export type Machine = {
+  readonly platform: NodeJS.Platform
+  /** The user's home directory. */
+  readonly home: string
+  readonly env: Environment
+}
+
+export type Locations = {
+  /** The repository that is made on first use. */
+  readonly repository: string
+  /** Its generated key file. */
+  readonly keyFile: string
+  /** Everything below may be deleted at any time. */
+  readonly cache: string
+}
+
+const DEFAULT_NAME = 'default'
+
+export function defaultLocations(machine: Machine): Locations {
+  const { join } = machine.platform === 'win32' ? win32 : posix
+  const { data, config, cache } = baseDirectories(machine)
+  return {
+    repository: join(data, 'snap', 'repository'),
+    keyFile: join(config, 'snap', 'keys', `${DEFAULT_NAME}.key`),
+    cache: machine.platform === 'win32' ? join(cache, 'snap', 'cache') : join(cache, 'snap'),
+  }
+}
+
+type BaseDirectories = { readonly data: string; readonly config: string; readonly cache: string }
+
+/** XDG variables are obeyed on every platform; a relative value is ignored, as the XDG specification says. */
+function baseDirectories({ platform, home, env }: Machine): BaseDirectories {
+  const { join, isAbsolute } = platform === 'win32' ? win32 : posix
+  const given = (name: string): string | undefined => {
+    const value = env[name]
+    return value !== undefined && isAbsolute(value) ? value : undefined
+  }
+  const native = (): BaseDirectories => {
+    if (platform === 'win32') {
+      const local = given('LOCALAPPDATA') ?? join(home, 'AppData', 'Local')
+      return { data: local, config: given('APPDATA') ?? join(home, 'AppData', 'Roaming'), cache: local }
+    }
+    if (platform === 'darwin') {
+      const support = join(home, 'Library', 'Application Support')
+      return { data: support, config: support, cache: join(home, 'Library', 'Caches') }
+    }
+    return { data: join(home, '.local', 'share'), config: join(home, '.config'), cache: join(home, '.cache') }
+  }
+  const fallback = native()
+  return {
+    data: given('XDG_DATA_HOME') ?? fallback.data,
+    config: given('XDG_CONFIG_HOME') ?? fallback.config,
+    cache: given('XDG_CACHE_HOME') ?? fallback.cache,
+  }
+}

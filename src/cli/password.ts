@@ -1,0 +1,153 @@
+/**
+ * Where the secret that opens a repository comes from: a key file, the environment, a command, or the person at
+ * the terminal. It never logs a secret, and does not know whether one is right.
+ */
+import { spawn } from 'node:child_process'
+import { readFile, stat } from 'node:fs/promises'
+import { SnapError } from '../model/errors.ts'
+import { type Environment, variable } from './locations.ts'
+import { promptSecret, type Terminal } from './prompt.ts'
+
+export type Secret =
+  | { readonly kind: 'password'; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'keyFile'; readonly path: string; readonly text: string }
+
+export type SecretSources = {
+  /** `--key-file`. */
+  readonly keyFile?: string | undefined
+  readonly env: Environment
+  /** Used where nothing else is given and it exists: the default repository's. */
+  readonly defaultKeyFile?: string | undefined
+  /** Absent where there is nobody to ask. */
+  readonly terminal?: Terminal | undefined
+  /** Takes one sentence. */
+  readonly warn: (text: string) => void
+}
+
+const OPEN_TO_OTHERS = 0o077
+const SECRET_FILE_BYTES_MAX = 65_536
+const HINT =
+  'Give --key-file FILE, or set SNAP_KEY_FILE, SNAP_PASSWORD, SNAP_PASSWORD_FILE or SNAP_PASSWORD_COMMAND.'
+
+/**
+ * The first that is given of `--key-file`, SNAP_KEY_FILE, SNAP_PASSWORD, SNAP_PASSWORD_FILE, SNAP_PASSWORD_COMMAND,
+ * the default key file, the terminal. An empty variable counts as not set. `KEY_MISSING` where there is none, or
+ * the one that is given cannot be had: never the next one instead. The bytes are the caller's own.
+ */
+export async function findSecret(sources: SecretSources): Promise<Secret> {
+  return (await givenSecret(sources)) ?? (await defaultSecret(sources)) ?? (await askSecret(sources))
+}
+
+/**
+ * The secret for a new slot: as above from everything but the default key file, but a person is asked twice.
+ * `USAGE` where the two differ.
+ */
+export async function chooseSecret(sources: SecretSources): Promise<Secret> {
+  return (await givenSecret(sources)) ?? (await askNewSecret(sources))
+}
+
+/** Asks the person at the terminal twice. `KEY_MISSING` without a terminal or an answer, `USAGE` where the two differ. */
+export async function askNewSecret({ terminal }: SecretSources): Promise<Secret> {
+  if (terminal === undefined) throw noSecret()
+  const typedAhead: number[] = []
+  const first = await promptSecret(terminal, 'new password: ', typedAhead)
+  const bytes = notEmpty(first, 'the new password')
+  const again = await promptSecret(terminal, 'the same again: ', typedAhead)
+  const equal = Buffer.from(bytes).equals(again)
+  again.fill(0)
+  if (!equal)
+    throw new SnapError('USAGE', 'the two passwords differ', { hint: 'Nothing was changed; try again.' })
+  return { kind: 'password', bytes }
+}
+
+async function givenSecret({ keyFile, env, warn }: SecretSources): Promise<Secret | undefined> {
+  const file = keyFile ?? variable(env, 'SNAP_KEY_FILE')
+  if (file !== undefined) return readKeyFile(file, warn)
+  const password = variable(env, 'SNAP_PASSWORD')
+  if (password !== undefined) return { kind: 'password', bytes: Uint8Array.from(Buffer.from(password)) }
+  const passwordFile = variable(env, 'SNAP_PASSWORD_FILE')
+  if (passwordFile !== undefined) {
+    const bytes = withoutNewline(await readSecretFile(passwordFile, 'password file', warn))
+    return { kind: 'password', bytes: notEmpty(bytes, `the password file ${passwordFile}`) }
+  }
+  const command = variable(env, 'SNAP_PASSWORD_COMMAND')
+  if (command === undefined) return undefined
+  const bytes = withoutNewline(await outputOf(command, env))
+  return { kind: 'password', bytes: notEmpty(bytes, 'the output of SNAP_PASSWORD_COMMAND') }
+}
+
+async function defaultSecret({ defaultKeyFile, warn }: SecretSources): Promise<Secret | undefined> {
+  if (defaultKeyFile === undefined) return undefined
+  const exists = await stat(defaultKeyFile).then(
+    () => true,
+    () => false,
+  )
+  return exists ? readKeyFile(defaultKeyFile, warn) : undefined
+}
+
+async function askSecret({ terminal }: SecretSources): Promise<Secret> {
+  if (terminal === undefined) throw noSecret()
+  const bytes = await promptSecret(terminal, 'password: ')
+  return { kind: 'password', bytes: notEmpty(bytes, 'the password') }
+}
+
+function noSecret(): SnapError {
+  return new SnapError('KEY_MISSING', 'no password and no key file was given', { hint: HINT })
+}
+
+function notEmpty(bytes: Uint8Array<ArrayBuffer>, what: string): Uint8Array<ArrayBuffer> {
+  if (bytes.length === 0) throw new SnapError('KEY_MISSING', `${what} is empty`, { hint: HINT })
+  return bytes
+}
+
+async function readKeyFile(path: string, warn: (text: string) => void): Promise<Secret> {
+  const bytes = await readSecretFile(path, 'key file', warn)
+  return { kind: 'keyFile', path, text: Buffer.from(bytes).toString('utf8') }
+}
+
+async function readSecretFile(
+  path: string,
+  what: string,
+  warn: (text: string) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    const { mode } = await stat(path)
+    if (process.platform !== 'win32' && (mode & OPEN_TO_OTHERS) !== 0) {
+      warn(`the ${what} ${path} can be read by others; run chmod 600 on it`)
+    }
+    const bytes = await readFile(path)
+    if (bytes.length <= SECRET_FILE_BYTES_MAX) return Uint8Array.from(bytes)
+  } catch (cause) {
+    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
+    throw new SnapError('KEY_MISSING', `the ${what} ${path} cannot be read: ${why}`, { hint: HINT, cause })
+  }
+  throw new SnapError('KEY_MISSING', `the ${what} ${path} is too large to be one`, { hint: HINT })
+}
+
+/** Without one line ending, as editors and `echo` leave it. */
+function withoutNewline(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  let end = bytes.length
+  if (bytes[end - 1] === 0x0a) end--
+  if (end < bytes.length && bytes[end - 1] === 0x0d) end--
+  return bytes.slice(0, end)
+}
+
+/** What `command` prints, run by the shell. It may talk to the person through stdin and stderr. */
+async function outputOf(command: string, env: Environment): Promise<Uint8Array<ArrayBuffer>> {
+  const child = spawn(command, { shell: true, stdio: ['inherit', 'pipe', 'inherit'], env: { ...env } })
+  const parts: Buffer[] = []
+  child.stdout.on('data', (part: Buffer) => parts.push(part))
+  const end = await new Promise<string>((resolve) => {
+    child.on('error', (error) => resolve(`could not be run: ${error.message}`))
+    child.on('close', (status, signal) =>
+      resolve(status === 0 ? '' : `ended with ${signal ?? `exit status ${status}`}`),
+    )
+  })
+  if (end !== '')
+    throw new SnapError('KEY_MISSING', `SNAP_PASSWORD_COMMAND ${end}`, {
+      hint: 'Run the command by hand to see why.',
+    })
+  const bytes = Uint8Array.from(Buffer.concat(parts))
+  for (const part of parts) part.fill(0)
+  return bytes
+}

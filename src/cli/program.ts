@@ -1,0 +1,82 @@
+/**
+ * The command line as a whole: global options, commands, help, and usage errors in our own words. A command is one
+ * module that registers itself and loads its operation only when it runs, so that `snap --help` starts fast.
+ */
+import { Command, CommanderError } from 'commander'
+import { assert } from '../base/assert.ts'
+import { SnapError } from '../model/errors.ts'
+import { addGlobalOptions, type CommandContext, readGlobalOptions, type Surroundings } from './context.ts'
+
+/**
+ * Wraps what a command does into an action for commander: `action(context, ...arguments, options)`. Errors reject;
+ * whoever parses the command line renders them.
+ */
+export type Run = <Arguments extends unknown[]>(
+  action: (context: CommandContext, ...args: Arguments) => Promise<void>,
+) => (...args: [...Arguments, Command]) => Promise<void>
+
+export type CommandModule = {
+  /** Adds one command (with its subcommands) to `program`, an example in its help by `addHelpText`. */
+  register(program: Command, run: Run): void
+}
+
+export function buildProgram(
+  commands: readonly CommandModule[],
+  surroundings: Surroundings,
+  version: string,
+): Command {
+  const program = addGlobalOptions(new Command('snap'))
+    .description('Encrypted, deduplicated snapshots of files.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .configureOutput({
+      writeOut: (text) => surroundings.stdout.write(text),
+      writeErr: () => {},
+      getOutHelpWidth: () => surroundings.stdout.columns ?? 80,
+    })
+    .exitOverride()
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ snap backup ~/documents\n  $ snap restore latest --target /tmp/documents',
+    )
+  const run: Run =
+    <Arguments extends unknown[]>(action: (context: CommandContext, ...args: Arguments) => Promise<void>) =>
+    async (...args: [...Arguments, Command]) => {
+      const command = args.at(-1)
+      assert(command instanceof Command, 'commander passes the command last')
+      const globals = readGlobalOptions(command, surroundings.env)
+      await action({ ...surroundings, globals }, ...(args.slice(0, -1) as Arguments))
+    }
+  for (const command of commands) command.register(program, run)
+  return program
+}
+
+/**
+ * Parses `args` (without node and script) and runs the command. `USAGE` for a command line that cannot be
+ * understood; printing help or the version is success. No command at all prints the help.
+ */
+export async function runProgram(program: Command, args: readonly string[]): Promise<void> {
+  try {
+    await program.parseAsync(args.length === 0 ? ['--help'] : [...args], { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode !== 0) throw usageError(error, program, args)
+  }
+}
+
+/** Whether errors are to be printed for programs: also known where the command line does not parse. */
+export function wantsJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--')
+  return (end < 0 ? args : args.slice(0, end)).includes('--json')
+}
+
+/** Commander's sentence without its prefix; its suggestion becomes the hint. */
+function usageError(error: CommanderError, program: Command, args: readonly string[]): SnapError {
+  const [sentence = '', ...rest] = error.message.replace(/^error: /, '').split('\n')
+  const suggestion = rest.join(' ').trim().replace(/^\(/, '').replace(/\)$/, '')
+  const command = program.commands.find((known) => args.includes(known.name()))
+  const help = `\`snap ${command === undefined ? '' : `${command.name()} `}--help\` explains.`
+  const message = error.code === 'commander.help' ? 'a command is missing' : sentence
+  return new SnapError('USAGE', message, { hint: suggestion === '' ? `${help}` : `${suggestion} ${help}` })
+}

@@ -1,0 +1,63 @@
+/** What a verification found: every damaged object, and every snapshot and file that needs it. */
+import { humanBytes, humanDuration, plural } from '../output/human.ts'
+import { jsonLine } from '../output/json-lines.ts'
+import { jsonPath, safeText } from '../output/safe-text.ts'
+import { shortId } from './snapshots.ts'
+
+export type DamagedObject = { readonly key: string; readonly reason: string }
+
+export type AffectedFile = { readonly snapshotId: string; readonly path: string }
+
+export type VerifyReport = {
+  /** Every chunk was decrypted and rehashed, not the structure alone. */
+  readonly data: boolean
+  readonly snapshots: number
+  readonly packs: number
+  readonly chunks: number
+  readonly bytes: number
+  readonly damaged: readonly DamagedObject[]
+  readonly affected: readonly AffectedFile[]
+  /** Findings that lose nothing (unreferenced packs, entries that were no-ops). */
+  readonly notes: readonly string[]
+  readonly durationMs: number
+}
+
+export function renderVerifyReport(report: VerifyReport): string {
+  const { damaged, affected, notes } = report
+  const snapshots = new Set(affected.map((file) => file.snapshotId))
+  const depth = report.data
+    ? `${plural(report.chunks, 'chunk')} rehashed`
+    : 'structure only; --data rehashes every chunk'
+  const lines = [
+    ...notes.map((note) => `note: ${safeText(note)}`),
+    ...damaged.map((object) => `damaged: ${safeText(object.key)}: ${safeText(object.reason)}`),
+    ...affected.map((file) => `affected: ${shortId(file.snapshotId)} ${safeText(file.path)}`),
+    `${plural(report.snapshots, 'snapshot')}, ${plural(report.packs, 'pack')}, ${humanBytes(report.bytes)} in ${humanDuration(report.durationMs)} (${depth})`,
+    damaged.length === 0
+      ? 'no damage found'
+      : `${plural(damaged.length, 'object')} damaged, ${plural(affected.length, 'file')} in ${plural(snapshots.size, 'snapshot')} affected`,
+  ]
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+/** A line for each finding, then the summary. */
+export function renderVerifyReportJson(report: VerifyReport): string {
+  const damaged = report.damaged.map((object) => jsonLine({ message_type: 'damaged', ...object }))
+  const affected = report.affected.map((file) =>
+    jsonLine({ message_type: 'affected', snapshot_id: file.snapshotId, ...jsonPath(file.path) }),
+  )
+  const summary = jsonLine({
+    message_type: 'summary',
+    data: report.data,
+    num_errors: report.damaged.length,
+    damaged_objects: report.damaged.length,
+    affected_files: report.affected.length,
+    snapshots: report.snapshots,
+    packs: report.packs,
+    chunks: report.chunks,
+    bytes: report.bytes,
+    notes: report.notes,
+    total_duration: report.durationMs / 1000,
+  })
+  return [...damaged, ...affected, summary].join('')
+}
