@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest'
+import { defaultLocations } from '../../../src/cli/locations.ts'
+
+it('uses the XDG directories on Linux', () => {
+  expect(defaultLocations({ platform: 'linux', home: '/home/me', env: {} })).toEqual({
+    repository: '/home/me/.local/share/snap/repository',
+    keyFile: '/home/me/.config/snap/keys/default.key',
+    cache: '/home/me/.cache/snap',
+  })
+  const env = { XDG_DATA_HOME: '/d', XDG_CONFIG_HOME: 'relative', XDG_CACHE_HOME: '/c' }
+  expect(defaultLocations({ platform: 'linux', home: '/h', env })).toEqual({
+    repository: '/d/snap/repository',
+    keyFile: '/h/.config/snap/keys/default.key',
+    cache: '/c/snap',
+  })
+})
+
+it('uses the places of macOS and Windows there', () => {
+  expect(defaultLocations({ platform: 'darwin', home: '/Users/me', env: {} })).toEqual({
+    repository: '/Users/me/Library/Application Support/snap/repository',
+    keyFile: '/Users/me/Library/Application Support/snap/keys/default.key',
+    cache: '/Users/me/Library/Caches/snap',
+  })
+  const env = { LOCALAPPDATA: 'C:\\L', APPDATA: 'C:\\R' }
+  expect(defaultLocations({ platform: 'win32', home: 'C:\\Users\\me', env })).toEqual({
+    repository: 'C:\\L\\snap\\repository',
+    keyFile: 'C:\\R\\snap\\keys\\default.key',
+    cache: 'C:\\L\\snap\\cache',
+  })
+})

@@ -1,0 +1,97 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { chooseSecret, findSecret, type Secret, type SecretSources } from '../../../src/cli/password.ts'
+
+let scratch = ''
+beforeAll(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'snap-secret-'))
+})
+afterAll(() => rmSync(scratch, { recursive: true, force: true }))
+
+function file(name: string, text: string, mode = 0o600): string {
+  const path = join(scratch, name)
+  writeFileSync(path, text)
+  chmodSync(path, mode)
+  return path
+}
+
+const { PATH } = process.env
+
+async function find(
+  env: Record<string, string>,
+  change: Partial<SecretSources> = {},
+): Promise<Secret & { warnings: string[] }> {
+  const warnings: string[] = []
+  const secret = await findSecret({ env: { PATH, ...env }, warn: (text) => warnings.push(text), ...change })
+  return { ...secret, warnings }
+}
+
+const text = (secret: Secret): string =>
+  secret.kind === 'password' ? Buffer.from(secret.bytes).toString() : secret.text
+
+describe('findSecret', () => {
+  it('takes the first source that is given, in the documented order', async () => {
+    const sources: [string, string][] = [
+      ['SNAP_KEY_FILE', file('env.key', 'from SNAP_KEY_FILE')],
+      ['SNAP_PASSWORD', 'from SNAP_PASSWORD'],
+      ['SNAP_PASSWORD_FILE', file('password', 'from SNAP_PASSWORD_FILE\n')],
+      ['SNAP_PASSWORD_COMMAND', 'echo from SNAP_PASSWORD_COMMAND'],
+    ]
+    const defaultKeyFile = file('default.key', 'from default')
+    for (const [index, [name]] of sources.entries()) {
+      const env = Object.fromEntries(sources.slice(index))
+      expect(text(await find(env, { defaultKeyFile }))).toBe(`from ${name}`)
+    }
+    expect(text(await find({}, { defaultKeyFile }))).toBe('from default')
+    const keyFile = file('given.key', 'from --key-file')
+    expect(await find(Object.fromEntries(sources), { keyFile })).toMatchObject({
+      kind: 'keyFile',
+      path: keyFile,
+      text: 'from --key-file',
+    })
+  })
+
+  it('strips one line ending only', async () => {
+    expect(text(await find({ SNAP_PASSWORD_FILE: file('crlf', ' a b \r\n') }))).toBe(' a b ')
+    expect(text(await find({ SNAP_PASSWORD_FILE: file('two', 'a\n\n') }))).toBe('a\n')
+    expect(text(await find({ SNAP_PASSWORD: 'a\n' }))).toBe('a\n')
+  })
+
+  it('keeps bytes that are not UTF-8', async () => {
+    const secret = await find({ SNAP_PASSWORD_COMMAND: "printf '\\377\\001'" })
+    expect(secret.kind === 'password' && [...secret.bytes]).toEqual([255, 1])
+  })
+
+  it('warns where others can read the file', async () => {
+    expect((await find({ SNAP_PASSWORD_FILE: file('open', 'x', 0o644) })).warnings).toHaveLength(1)
+    expect((await find({ SNAP_PASSWORD_FILE: file('closed', 'x', 0o400) })).warnings).toEqual([])
+  })
+
+  it('fails where the given source cannot be had, and never tries the next', async () => {
+    const failing = (env: Record<string, string>): Promise<unknown> => find({ ...env })
+    const missing = { code: 'KEY_MISSING' }
+    await expect(failing({ SNAP_KEY_FILE: join(scratch, 'none'), SNAP_PASSWORD: 'x' })).rejects.toMatchObject(
+      missing,
+    )
+    await expect(failing({ SNAP_PASSWORD_FILE: file('empty', '\n') })).rejects.toThrow('is empty')
+    await expect(failing({ SNAP_PASSWORD_FILE: file('huge', 'x'.repeat(70_000)) })).rejects.toThrow(
+      'too large',
+    )
+    const failed = failing({ SNAP_PASSWORD_COMMAND: 'echo hush; exit 3' })
+    await expect(failed).rejects.toThrow('exit status 3')
+    await expect(failed).rejects.not.toThrow('hush')
+    await expect(failing({ SNAP_PASSWORD: '' })).rejects.toMatchObject({
+      ...missing,
+      hint: expect.stringContaining('SNAP_PASSWORD'),
+    })
+  })
+
+  it('never takes the default key file as a new secret', async () => {
+    const defaultKeyFile = file('default.key', 'k')
+    await expect(chooseSecret({ env: {}, warn: () => {}, defaultKeyFile })).rejects.toMatchObject({
+      code: 'KEY_MISSING',
+    })
+  })
+})

@@ -1,0 +1,334 @@
+import { describe, expect, it } from 'vitest'
+import { rfc3339, rfc3339OfMs } from '../../../src/cli/output/timestamp.ts'
+import {
+  type BackupSummary,
+  renderBackupSummary,
+  renderBackupSummaryJson,
+} from '../../../src/cli/render/backup-summary.ts'
+import { renderKeyList, renderKeyListJson } from '../../../src/cli/render/key-list.ts'
+import {
+  type ListedEntry,
+  permissions,
+  renderEntry,
+  renderEntryJson,
+  renderLsHeadJson,
+} from '../../../src/cli/render/ls.ts'
+import { renderRestoreSummary, renderRestoreSummaryJson } from '../../../src/cli/render/restore-summary.ts'
+import {
+  type ListedSnapshot,
+  renderSnapshots,
+  renderSnapshotsJson,
+} from '../../../src/cli/render/snapshots.ts'
+import { renderStats, renderStatsJson } from '../../../src/cli/render/stats.ts'
+import { renderVerifyReport, renderVerifyReportJson } from '../../../src/cli/render/verify-report.ts'
+
+const ID = '0123456789abcdef0123456789abcdef'
+
+const lines = (text: string): Record<string, unknown>[] => {
+  expect(text.endsWith('\n')).toBe(true)
+  return text
+    .slice(0, -1)
+    .split('\n')
+    .map((line) => JSON.parse(line))
+}
+
+const SNAPSHOT: ListedSnapshot = {
+  id: ID,
+  time: Date.parse('2025-11-19T01:00:05.120Z'),
+  hostname: 'web1',
+  username: 'root',
+  paths: ['/srv', '/h\udcff'],
+  tags: ['a', 'b'],
+  label: undefined,
+  tree: 'ff'.repeat(32),
+  summary: { total_files_processed: 1234, total_bytes_processed: 2048 },
+  incomplete: false,
+}
+
+describe('timestamps', () => {
+  it('have nine digits, before 1970 and beyond year 9999 too', () => {
+    expect(rfc3339OfMs(-1)).toBe('1969-12-31T23:59:59.999000000Z')
+    expect(rfc3339(1, 5)).toBe('1970-01-01T00:00:01.000000005Z')
+    expect(rfc3339(1e15, 0)).toBe('9999-12-31T23:59:59.000000000Z')
+    expect(rfc3339(-1e15, 0)).toBe('0000-01-01T00:00:00.000000000Z')
+  })
+})
+
+describe('snapshots', () => {
+  it('are a table with local times', () => {
+    expect(renderSnapshots([SNAPSHOT, { ...SNAPSHOT, summary: {}, incomplete: true }], 'Europe/Berlin')).toBe(
+      [
+        'id         time                 host  label  tags  paths        files     size',
+        '01234567   2025-11-19 02:00:05  web1         a,b   /srv /h\\xff  1,234  2.0 KiB',
+        '01234567!  2025-11-19 02:00:05  web1         a,b   /srv /h\\xff',
+        '2 snapshots',
+        '! incomplete: something could not be read',
+        '',
+      ].join('\n'),
+    )
+    expect(renderSnapshots([])).toBe('no snapshots\n')
+  })
+
+  it('are an array for programs', () => {
+    expect(JSON.parse(renderSnapshotsJson([SNAPSHOT]))).toEqual([
+      {
+        id: ID,
+        short_id: '01234567',
+        time: '2025-11-19T01:00:05.120000000Z',
+        hostname: 'web1',
+        username: 'root',
+        paths: ['/srv', '/h\ufffd'],
+        paths_b64: [null, 'L2j/'],
+        tags: ['a', 'b'],
+        label: null,
+        tree: 'ff'.repeat(32),
+        summary: SNAPSHOT.summary,
+        incomplete: false,
+      },
+    ])
+    expect(JSON.parse(renderSnapshotsJson([]))).toEqual([])
+    expect(JSON.parse(renderSnapshotsJson([{ ...SNAPSHOT, paths: ['/x'] }, SNAPSHOT]))[0]).not.toHaveProperty(
+      'paths_b64',
+    )
+  })
+})
+
+describe('ls', () => {
+  const entry: ListedEntry = {
+    path: '/srv/a\u001bb',
+    type: 'file',
+    mode: 0o4755,
+    uid: 1000,
+    gid: 50,
+    user: 'me',
+    size: 12,
+    mtimeSec: -1,
+    mtimeNsec: 7,
+    ctimeSec: 1,
+    ctimeNsec: 0,
+    inode: 9,
+  }
+
+  it.each([
+    ['file', 0o644, '-rw-r--r--'],
+    ['dir', 0o1777, 'drwxrwxrwt'],
+    ['dir', 0o1776, 'drwxrwxrwT'],
+    ['file', 0o4755, '-rwsr-xr-x'],
+    ['file', 0o2644, '-rw-r-Sr--'],
+    ['socket', 0, 's---------'],
+  ] as const)('shows %s %o as %3$s', (type, mode, text) => {
+    expect(permissions(type, mode)).toBe(text)
+  })
+
+  it('shows one line for each entry, made safe', () => {
+    expect(renderEntry(entry, true, 'UTC')).toBe(
+      '-rwsr-xr-x me       50                 12 1969-12-31 23:59:59 /srv/a\\x1bb\n',
+    )
+    expect(renderEntry(entry, false)).toBe('/srv/a\\x1bb\n')
+    expect(renderEntry({ ...entry, type: 'symlink', linkTarget: '/\n' }, true, 'UTC')).toContain(
+      ' -> /\\x0a\n',
+    )
+    expect(renderEntry({ ...entry, type: 'block', major: 8, minor: 1 }, true, 'UTC')).toContain(' 8, 1 ')
+  })
+
+  it('writes the lines of restic for programs', () => {
+    expect(lines(renderLsHeadJson(SNAPSHOT))[0]).toMatchObject({
+      message_type: 'snapshot',
+      struct_type: 'snapshot',
+      id: ID,
+    })
+    expect(lines(renderEntryJson(entry))).toEqual([
+      {
+        message_type: 'node',
+        struct_type: 'node',
+        name: 'a\u001bb',
+        type: 'file',
+        path: '/srv/a\u001bb',
+        uid: 1000,
+        gid: 50,
+        user: 'me',
+        size: 12,
+        mode: 2 ** 23 + 0o755,
+        permissions: '-rwsr-xr-x',
+        mtime: '1969-12-31T23:59:59.000000007Z',
+        ctime: '1970-01-01T00:00:01.000000000Z',
+        inode: 9,
+      },
+    ])
+    const odd = lines(
+      renderEntryJson({ ...entry, type: 'symlink', path: '/\udce9', linkTarget: '\udcea' }),
+    )[0]
+    expect(odd).toMatchObject({
+      name: '\ufffd',
+      path: '/\ufffd',
+      path_b64: 'L+k=',
+      linktarget: '\ufffd',
+      linktarget_b64: '6g==',
+    })
+    expect(odd).not.toHaveProperty('size')
+    expect(lines(renderEntryJson({ ...entry, type: 'dir', mode: 0o755 }))[0]).toMatchObject({
+      mode: 2147484141,
+      type: 'dir',
+    })
+  })
+})
+
+describe('backup', () => {
+  const summary: BackupSummary = {
+    snapshotId: ID,
+    files: { new: 1200, changed: 30, unmodified: 4 },
+    directories: { new: 1, changed: 2, unmodified: 3 },
+    dataChunks: 50,
+    treeChunks: 6,
+    bytesProcessed: 4096,
+    bytesRead: 2048,
+    bytesAdded: 1024,
+    bytesStored: 512,
+    unreadable: 1,
+    durationMs: 2000,
+  }
+
+  it('sums up for people', () => {
+    expect(renderBackupSummary(summary)).toBe(
+      [
+        'files:       1,200 new, 30 changed, 4 unmodified',
+        'directories: 1 new, 2 changed, 3 unmodified',
+        'read:        2.0 KiB of 4.0 KiB',
+        'added:       1.0 KiB, stored as 512 B (50.0%)',
+        'unreadable:  1 entry',
+        '1,234 files, 4.0 KiB in 2.00 s (2.0 KiB/s)',
+        'snapshot 01234567 saved',
+        '',
+      ].join('\n'),
+    )
+    expect(renderBackupSummary({ ...summary, snapshotId: undefined })).toContain('dry run')
+  })
+
+  it('sums up for programs', () => {
+    expect(lines(renderBackupSummaryJson(summary))).toEqual([
+      {
+        message_type: 'summary',
+        files_new: 1200,
+        files_changed: 30,
+        files_unmodified: 4,
+        dirs_new: 1,
+        dirs_changed: 2,
+        dirs_unmodified: 3,
+        data_blobs: 50,
+        tree_blobs: 6,
+        data_added: 1024,
+        data_added_packed: 512,
+        total_files_processed: 1234,
+        total_bytes_processed: 4096,
+        bytes_read: 2048,
+        unreadable: 1,
+        total_duration: 2,
+        snapshot_id: ID,
+      },
+    ])
+  })
+})
+
+describe('restore', () => {
+  const summary = {
+    snapshotId: ID,
+    target: '/t\udcff',
+    dryRun: false,
+    restored: 5,
+    skipped: 2,
+    deleted: 1,
+    failed: 1,
+    bytesWritten: 1024,
+    bytesTotal: 4096,
+    durationMs: 1000,
+    notKept: ['ACLs'],
+  }
+
+  it('sums up for people', () => {
+    expect(renderRestoreSummary(summary)).toBe(
+      '5 entries restored, 2 entries already there, 1 entry deleted, 1 entry failed\n1.0 KiB written in 1.00 s (1.0 KiB/s)\nnot kept: ACLs\nsnapshot 01234567 is in /t\\xff\n',
+    )
+    expect(renderRestoreSummary({ ...summary, dryRun: true })).toMatch(/^dry run, nothing was written: .*\n$/)
+  })
+
+  it('sums up for programs', () => {
+    expect(lines(renderRestoreSummaryJson(summary))[0]).toMatchObject({
+      message_type: 'summary',
+      target: '/t\ufffd',
+      target_b64: 'L3T/',
+      total_files: 8,
+      files_restored: 5,
+      bytes_restored: 1024,
+    })
+  })
+})
+
+describe('verify', () => {
+  const report = {
+    data: true,
+    snapshots: 3,
+    packs: 2,
+    chunks: 100,
+    bytes: 1024,
+    durationMs: 10,
+    damaged: [{ key: 'packs/3f/3f', reason: 'segment 7 does not open' }],
+    affected: [{ snapshotId: ID, path: '/a\n' }],
+    notes: ['1 pack is not referenced'],
+  }
+
+  it('names every damaged object and affected file', () => {
+    const text = renderVerifyReport(report)
+    expect(text).toContain('damaged: packs/3f/3f: segment 7 does not open\naffected: 01234567 /a\\x0a\n')
+    expect(text).toContain('1 object damaged, 1 file in 1 snapshot affected\n')
+    expect(renderVerifyReport({ ...report, data: false, damaged: [], affected: [] })).toMatch(
+      /structure only.*\nno damage found\n$/,
+    )
+  })
+
+  it('writes a line for each finding for programs', () => {
+    const [damaged, affected, summary] = lines(renderVerifyReportJson(report))
+    expect(damaged).toEqual({
+      message_type: 'damaged',
+      key: 'packs/3f/3f',
+      reason: 'segment 7 does not open',
+    })
+    expect(affected).toEqual({ message_type: 'affected', snapshot_id: ID, path: '/a\n' })
+    expect(summary).toMatchObject({ message_type: 'summary', num_errors: 1, affected_files: 1 })
+  })
+})
+
+it('shows what a repository holds', () => {
+  const stats = {
+    snapshots: 3,
+    series: 1,
+    packs: 12,
+    chunks: 123_456,
+    bytesRestorable: 4096,
+    bytesUnique: 2048,
+    bytesStored: 1024,
+    bytesOther: 10,
+  }
+  const text = renderStats(stats)
+  expect(text).toMatch(/^snapshots +3\n/)
+  expect(text).toMatch(/without duplicates +2\.0 KiB {2}50\.0%\nstored +1\.0 KiB {2}50\.0% of that\n/)
+  expect(lines(renderStatsJson(stats))[0]).toMatchObject({
+    total_size: 1024,
+    compression_ratio: 2,
+    snapshots_count: 3,
+  })
+  expect(lines(renderStatsJson({ ...stats, bytesStored: 0 }))[0]).toMatchObject({ compression_ratio: 0 })
+})
+
+it('lists slots', () => {
+  const slots = [
+    { id: ID, kind: 'password' as const, current: true, role: 'admin', name: 'me\u001b', created: 0 },
+    { id: `f${ID.slice(1)}`, kind: 'key file' as const, current: false },
+  ]
+  expect(renderKeyList(slots, 'UTC')).toBe(
+    '   id        kind      role   name    created\n*  01234567  password  admin  me\\x1b  1970-01-01 00:00:00\n   f1234567  key file\n',
+  )
+  expect(JSON.parse(renderKeyListJson(slots))).toMatchObject([
+    { id: ID, created: '1970-01-01T00:00:00.000000000Z' },
+    { current: false },
+  ])
+})
