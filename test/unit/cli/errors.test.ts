@@ -81,7 +81,7 @@ describe('docs/errors.md', () => {
 
 describe('isClosedPipe', () => {
   it('knows the error of a write to a reader that has gone, and no other', async () => {
-    const child = spawn('sh', ['-c', 'exec <&-; echo closed; sleep 30'], {
+    const child = spawn('sh', ['-c', 'exec <&-; echo closed; exec sleep 30'], {
       stdio: ['pipe', 'pipe', 'ignore'],
     })
     await once(child.stdout, 'data')
