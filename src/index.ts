@@ -1,0 +1,33 @@
+/** The library: what the command line is made of, for programs that back up by themselves. */
+export { systemRandom } from './crypto/random.ts'
+export { createIgnoreRules, type Rules } from './filesystem/ignore-rules.ts'
+export { createSourceFiles } from './filesystem/source-files.ts'
+export { createTargetFiles } from './filesystem/target-files.ts'
+export { decodeKeyFile, encodeKeyFile, type KeyFile } from './keys/key-file.ts'
+export type { SlotSecret } from './keys/slot.ts'
+export type { Clock, Random } from './model/clock.ts'
+export { ERROR_CODES, type ErrorCode, hasCode, SnapError } from './model/errors.ts'
+export type { ProgressEvent, ProgressListener } from './model/progress.ts'
+export type { ByteRange, ObjectKey, ObjectStat, Storage } from './model/storage.ts'
+export { type BackupPorts, type BackupRequest, type BackupResult, backup } from './ops/backup/backup.ts'
+export type { BackupSummary, UnreadablePath } from './ops/backup/summary.ts'
+export type { WalkOptions } from './ops/backup/walk.ts'
+export type { RestoreFailure, RestoreReport } from './ops/restore/report.ts'
+export { type OverwritePolicy, type RestorePorts, type RestoreRequest, restore } from './ops/restore/restore.ts'
+export { type VerifyPorts, type VerifyRequest, verify } from './ops/verify/verify.ts'
+export type { VerifyReport } from './ops/verify/report.ts'
+export {
+  createRepository,
+  type InitRequest,
+  openRepository,
+  type RepositoryPorts,
+} from './repository/open-repository.ts'
+export type { Repository } from './repository/repository.ts'
+export { counting } from './storage/counting.ts'
+export { createLocalDirectory, openLocalDirectory } from './storage/local-directory.ts'
+export { createMemoryStorage } from './storage/memory.ts'
+export { readOnly } from './storage/read-only.ts'
+export { retrying } from './storage/retrying.ts'
+export { createInThreadExecutor } from './workers/in-thread.ts'
+export { createInThreadPool, createThreadPool, type TaskPool } from './workers/task-pool.ts'
+export { createThreadsExecutor } from './workers/threads.ts'
