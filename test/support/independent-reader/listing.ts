@@ -13,6 +13,7 @@ import {
   readlinkSync,
   readSync,
 } from 'node:fs'
+import { resolve } from 'node:path'
 import type { WalkedEntry } from './read-repository.ts'
 import type { IndependentType } from './tree.ts'
 
@@ -126,8 +127,8 @@ export async function walkedRecords(
 
 /** Reads a real directory, without following links: it and everything below it. Extended attributes need `getfattr`. */
 export function digestTree(directory: string): ListingRecord[] {
-  const root = Buffer.from(directory)
-  const xattrs = xattrsBelow(directory)
+  const root = Buffer.from(resolve(directory))
+  const xattrs = xattrsBelow(resolve(directory))
   const records: ListingRecord[] = []
   const waiting = [Buffer.from('.')]
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
