@@ -1,0 +1,64 @@
+/** The bytes of a stored file as a stream: in order, with bounded memory, the next ones on their way while one is used. */
+import { SnapError } from '../../model/errors.ts'
+import type { ChunkReader } from '../../repository/chunk-reader.ts'
+import type { Entry } from '../../snapshot/entry.ts'
+
+/** Blocks that are read ahead; a block has at most 1 MiB. */
+const BLOCKS_AHEAD = 8
+/** A hole comes in blocks of this. */
+const HOLE_BLOCK_BYTES = 262_144
+
+const ZEROS: Uint8Array = new Uint8Array(HOLE_BLOCK_BYTES)
+
+/** Exactly `entry.size` bytes; `OBJECT_DAMAGED` otherwise, before more are handed out. Blocks must not be changed. */
+export function fileBytes(chunks: ChunkReader, entry: Entry): AsyncGenerator<Uint8Array> {
+  return readAhead(blocksOf(chunks, entry))
+}
+
+async function* blocksOf(chunks: ChunkReader, entry: Entry): AsyncGenerator<Uint8Array> {
+  let left = entry.size
+  const take = (bytes: number): void => {
+    left -= bytes
+    if (left < 0) throw wrongSize(entry)
+  }
+  if (entry.content !== undefined) {
+    for await (const item of chunks.items(entry.content)) {
+      if ('chunk' in item) {
+        const bytes = await chunks.chunk(item.chunk)
+        take(bytes.length)
+        yield bytes
+        continue
+      }
+      take(item.hole)
+      for (let rest = item.hole; rest > 0; rest -= HOLE_BLOCK_BYTES)
+        yield ZEROS.subarray(0, Math.min(rest, HOLE_BLOCK_BYTES))
+    }
+  }
+  if (left > 0) throw wrongSize(entry)
+}
+
+function wrongSize(entry: Entry): SnapError {
+  return new SnapError(
+    'OBJECT_DAMAGED',
+    `the chunks of ${JSON.stringify(entry.name)} do not add up to ${entry.size} bytes`,
+  )
+}
+
+/** A generator runs one `next` after the other, so asking early never reads two things at once. */
+async function* readAhead(source: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const ahead: Promise<IteratorResult<Uint8Array>>[] = []
+  try {
+    for (;;) {
+      while (ahead.length < BLOCKS_AHEAD) {
+        const next = source.next()
+        next.catch(() => undefined) // awaited below, in its turn
+        ahead.push(next)
+      }
+      const result = await ahead.shift()
+      if (result === undefined || result.done === true) return
+      yield result.value
+    }
+  } finally {
+    await source.return(undefined)
+  }
+}

@@ -1,0 +1,48 @@
+/** A directory of a snapshot as a tar archive: which member each entry becomes. Only sockets have none. */
+import type { Entry } from '../../snapshot/entry.ts'
+import { type ArchiveMember, type ArchiveSource, leaveOut, membersOf } from './archive-source.ts'
+import { fileBytes } from './file-bytes.ts'
+import { type TarType, tarEnd, tarHeader, tarPadding } from './tar.ts'
+
+export async function* tarArchive(source: ArchiveSource): AsyncGenerator<Uint8Array> {
+  /** The first member of each file with several links. */
+  const linked = new Map<string, string>()
+  for await (const member of membersOf(source)) {
+    const { entry, path } = member
+    source.progress({ kind: 'file', path })
+    if (entry.unreadable !== undefined && entry.type !== 'dir') {
+      leaveOut(member, `was unreadable when the snapshot was made (${entry.unreadable})`, source)
+      continue
+    }
+    if (entry.type === 'socket') {
+      leaveOut(member, 'a socket has no place in an archive', source)
+      continue
+    }
+    const first = firstOf(member, linked)
+    yield tarHeader(tarMember(member, entry.type, first))
+    if (entry.type === 'file' && first === undefined) {
+      yield* fileBytes(source.repository.chunks, entry)
+      yield tarPadding(entry.size)
+    }
+    source.progress({ kind: 'done', files: 1, bytes: entry.size })
+  }
+  yield tarEnd()
+}
+
+/** The member that came before and is the same file. */
+function firstOf({ entry, member }: ArchiveMember, linked: Map<string, string>): string | undefined {
+  if (entry.hardLink === undefined) return undefined
+  const name = `${entry.hardLink.device}:${entry.inode}`
+  const first = linked.get(name)
+  if (first === undefined) linked.set(name, member)
+  return first
+}
+
+function tarMember(member: ArchiveMember, type: Exclude<Entry['type'], 'socket'>, first: string | undefined) {
+  const { entry, user, group } = member
+  const { mode, uid, gid, mtimeSec, mtimeNsec } = entry
+  const common = { path: member.member, mode, uid, gid, user, group, mtimeSec, mtimeNsec, size: 0 }
+  if (first !== undefined) return { ...common, type: 'hardLink' as TarType, link: first }
+  const { target, device, xattrs } = entry
+  return { ...common, type, link: target, device, xattrs, size: type === 'file' ? entry.size : 0 }
+}
