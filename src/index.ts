@@ -13,9 +13,14 @@ export { type BackupPorts, type BackupRequest, type BackupResult, backup } from 
 export type { BackupSummary, UnreadablePath } from './ops/backup/summary.ts'
 export type { WalkOptions } from './ops/backup/walk.ts'
 export type { RestoreFailure, RestoreReport } from './ops/restore/report.ts'
-export { type OverwritePolicy, type RestorePorts, type RestoreRequest, restore } from './ops/restore/restore.ts'
-export { type VerifyPorts, type VerifyRequest, verify } from './ops/verify/verify.ts'
+export {
+  type OverwritePolicy,
+  type RestorePorts,
+  type RestoreRequest,
+  restore,
+} from './ops/restore/restore.ts'
 export type { VerifyReport } from './ops/verify/report.ts'
+export { type VerifyPorts, type VerifyRequest, verify } from './ops/verify/verify.ts'
 export {
   createRepository,
   type InitRequest,

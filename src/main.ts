@@ -1,8 +1,8 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs'
 /** The composition root: puts the process around the command line, and is alone in ending it. */
 import { homedir } from 'node:os'
 import { argv, env, exit, platform, stderr, stdin, stdout } from 'node:process'
-import { readFileSync } from 'node:fs'
 import { COMMANDS } from './cli/commands/index.ts'
 import type { Surroundings } from './cli/context.ts'
 import { defaultLocations } from './cli/locations.ts'

@@ -24,5 +24,7 @@ export function listedSnapshot(repository: Repository, row: SnapshotRow): Listed
 
 function numbersOf(summary: unknown): Record<string, number> {
   if (typeof summary !== 'object' || summary === null) return {}
-  return Object.fromEntries(Object.entries(summary).filter((pair): pair is [string, number] => typeof pair[1] === 'number'))
+  return Object.fromEntries(
+    Object.entries(summary).filter((pair): pair is [string, number] => typeof pair[1] === 'number'),
+  )
 }

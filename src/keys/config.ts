@@ -22,7 +22,7 @@ import { openNamed, sealNamed } from '../object/sealed-object.ts'
 import { KEY_BYTES } from './hierarchy.ts'
 
 /** Smaller chunks cost more to describe than they hold. */
-export const CHUNK_SIZE_BYTES_MIN = 64
+export const CHUNK_SIZE_BYTES_MIN = 1_024
 /** Half of the greatest pack: room for a last segment, the footer and padding. */
 export const PACK_TARGET_BYTES_MAX: number = PACK_BYTES_MAX / 2
 const CONFIG_BYTES_MAX = 4_096

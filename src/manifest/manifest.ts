@@ -52,7 +52,9 @@ export class Manifest implements Disposable {
 
   /** For reading very many chunks: those in trusted packs that are live or pending now. */
   chunkFinder(): ChunkFinder {
-    const usable = this.packs.list().filter(({ state, trusted }) => trusted && (state === 'live' || state === 'pending'))
+    const usable = this.packs
+      .list()
+      .filter(({ state, trusted }) => trusted && (state === 'live' || state === 'pending'))
     return new ChunkFinder(this.#connection, this.packs, usable)
   }
 

@@ -1,4 +1,5 @@
 /** The body of an index object (format, section 5): which chunks lie where in which packs. */
+import { assert } from '../base/assert.ts'
 import { ByteReader, ByteWriter, fromHex, toHex } from '../base/bytes.ts'
 import { SnapError } from '../model/errors.ts'
 import { ID_BYTES, packId } from '../model/ids.ts'
@@ -21,9 +22,13 @@ const PACK_BYTES_MIN = PACK_HEADER_BYTES + AEAD_TAG_BYTES + PACK_TRAILER_BYTES
 export function encodeIndex(packs: readonly PackTable[]): Uint8Array<ArrayBuffer> {
   const writer = new ByteWriter(65_536).varint(packs.length)
   for (const pack of packs) {
-    writer.raw(fromHex(pack.id)).u8(pack.kind === 'data' ? KIND_DATA : KIND_TREE).varint(pack.bytes)
+    writer
+      .raw(fromHex(pack.id))
+      .u8(pack.kind === 'data' ? KIND_DATA : KIND_TREE)
+      .varint(pack.bytes)
     writeSegmentTable(writer, pack.segments, true)
   }
+  assert(writer.length <= INDEX_BYTES_MAX, 'an index object is within its limit: no reader takes more')
   return writer.done()
 }
 

@@ -69,7 +69,8 @@ export type PackHead = { readonly id: PackId; readonly kind: PackKind }
 
 /** Checks what is in clear. `expected`: the name under which the pack is stored. */
 export function readPackHead(header: Uint8Array, repository: RepositoryId, expected: PackId): PackHead {
-  if (header.length < PACK_HEADER_BYTES) throw new SnapError('OBJECT_DAMAGED', `pack ${expected} is cut short`)
+  if (header.length < PACK_HEADER_BYTES)
+    throw new SnapError('OBJECT_DAMAGED', `pack ${expected} is cut short`)
   const { kind } = readObjectHeader(header, { type: 'pack', repository, name: `pack ${expected}` })
   const id = toHex(header.subarray(ID_AT, SECRET_AT))
   if (id !== expected) throw new SnapError('OBJECT_DAMAGED', `pack ${expected} holds another pack, ${id}`)
@@ -92,7 +93,11 @@ export function openPackKeys(
   box: Box,
 ): PackKeys {
   const { id } = readPackHead(header, repository, expected)
-  const packSecret = box.open(secrets.contentPublic, secrets.contentSecret, header.subarray(SECRET_AT, COMMITMENT_AT))
+  const packSecret = box.open(
+    secrets.contentPublic,
+    secrets.contentSecret,
+    header.subarray(SECRET_AT, COMMITMENT_AT),
+  )
   const packKey = derivePackKey(packSecret, secrets.indexKey, id)
   if (!constantTimeEqual(commitment(packKey, header), header.subarray(COMMITMENT_AT, PACK_HEADER_BYTES))) {
     throw new SnapError('OBJECT_DAMAGED', `pack ${id}: its key does not match its commitment`)

@@ -19,10 +19,16 @@ export function openPackSegment(
   number: number,
   sealed: Uint8Array,
 ): Uint8Array {
-  return naming(id, `segment ${number}`, () => openSegment(keys.packKey, number, packAad(header, number), sealed))
+  return naming(id, `segment ${number}`, () =>
+    openSegment(keys.packKey, number, packAad(header, number), sealed),
+  )
 }
 
-export type PackTrailer = { readonly footerAt: number; readonly footerBytes: number; readonly segments: number }
+export type PackTrailer = {
+  readonly footerAt: number
+  readonly footerBytes: number
+  readonly segments: number
+}
 
 /** `trailer`: the last 32 bytes of a pack of `bytes` bytes. */
 export function readPackTrailer(
@@ -42,7 +48,10 @@ export function readPackTrailer(
   reader.end()
   const footerAt = bytes - PACK_TRAILER_BYTES - footerBytes
   if (bytes > PACK_BYTES_MAX || footerAt < PACK_HEADER_BYTES || footerBytes < AEAD_TAG_BYTES) {
-    throw new SnapError('LIMIT_EXCEEDED', `pack ${id}: a footer of ${footerBytes} bytes in a pack of ${bytes}`)
+    throw new SnapError(
+      'LIMIT_EXCEEDED',
+      `pack ${id}: a footer of ${footerBytes} bytes in a pack of ${bytes}`,
+    )
   }
   return { footerAt, footerBytes, segments }
 }

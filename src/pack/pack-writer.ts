@@ -96,7 +96,12 @@ export class PackWriter implements Disposable {
     const least = this.#at + footer.length + AEAD_TAG_BYTES + PACK_TRAILER_BYTES
     footer.zeros(padmeBytes(least) - least)
     using sealer = createPackSealer(footerKey)
-    const footerSealed = sealer.seal(packAad(header, FOOTER_POSITION), [footer.view()], this.#buffer, this.#at)
+    const footerSealed = sealer.seal(
+      packAad(header, FOOTER_POSITION),
+      [footer.view()],
+      this.#buffer,
+      this.#at,
+    )
     const trailer = new ByteWriter(16).u32(footerSealed).u32(this.#segments.length).zeros(8)
     const trailerAt = this.#at + footerSealed
     const end =

@@ -18,7 +18,11 @@ import type { SegmentRow } from '../model/pack-table.ts'
 
 const NO_BYTES = new Uint8Array(0)
 
-export function writeSegmentTable(writer: ByteWriter, segments: readonly SegmentRow[], withIds: boolean): void {
+export function writeSegmentTable(
+  writer: ByteWriter,
+  segments: readonly SegmentRow[],
+  withIds: boolean,
+): void {
   writer.varint(segments.length)
   for (const segment of segments) {
     writer.varint(segment.sealed).varint(segment.plain).varint(segment.depth)
@@ -42,7 +46,12 @@ export function readSegmentTable(reader: ByteReader, withIds: boolean): SegmentR
 }
 
 function readSegmentRow(reader: ByteReader, withIds: boolean): SegmentRow {
-  const sealed = bounded(reader.varint(), AEAD_TAG_BYTES + 8, SEGMENT_SEALED_BYTES_MAX, 'sealed segment bytes')
+  const sealed = bounded(
+    reader.varint(),
+    AEAD_TAG_BYTES + 8,
+    SEGMENT_SEALED_BYTES_MAX,
+    'sealed segment bytes',
+  )
   const plain = bounded(reader.varint(), 1, SEGMENT_BYTES_MAX, 'segment bytes')
   const depth = bounded(reader.varint(), 0, SEGMENT_DEPTH_MAX, 'segment depth')
   const baseCount = reader.count(SEGMENT_BASES_MAX, CHUNK_ID_BYTES)

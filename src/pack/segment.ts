@@ -33,7 +33,13 @@ export type DeltaBases = {
  * Encodes `plain` into `into` at 0 and returns the bytes written, at most 8 more than `plain` has, which `into` must
  * hold: what does not get smaller, bases included, is stored as it is. `level` 0 stores at once.
  */
-export function encodeSegment(zstd: Zstd, plain: Uint8Array, level: number, into: Uint8Array, delta?: DeltaBases): number {
+export function encodeSegment(
+  zstd: Zstd,
+  plain: Uint8Array,
+  level: number,
+  into: Uint8Array,
+  delta?: DeltaBases,
+): number {
   const baseBytes = delta === undefined ? 0 : delta.ids.length
   const payloadAt = SEGMENT_HEADER_BYTES + baseBytes
   const smaller = into.subarray(0, SEGMENT_HEADER_BYTES + plain.length - 1)
@@ -68,8 +74,16 @@ export function readSegmentHeader(segment: Uint8Array): SegmentHeader {
   const baseCount = view.getUint16(2, true)
   const plain = view.getUint32(4, true)
   if (codec !== CODEC_STORED && codec !== CODEC_ZSTD) throw damaged(`has the unknown codec ${codec}`)
-  if (depth > SEGMENT_DEPTH_MAX || baseCount > SEGMENT_BASES_MAX || plain > SEGMENT_BYTES_MAX || plain === 0) {
-    throw new SnapError('LIMIT_EXCEEDED', `a segment declares ${plain} bytes, ${baseCount} bases, depth ${depth}`)
+  if (
+    depth > SEGMENT_DEPTH_MAX ||
+    baseCount > SEGMENT_BASES_MAX ||
+    plain > SEGMENT_BYTES_MAX ||
+    plain === 0
+  ) {
+    throw new SnapError(
+      'LIMIT_EXCEEDED',
+      `a segment declares ${plain} bytes, ${baseCount} bases, depth ${depth}`,
+    )
   }
   if ((depth === 0) !== (baseCount === 0)) throw damaged('has bases but no depth, or depth but no bases')
   if (baseCount > 0 && codec !== CODEC_ZSTD) throw damaged('has bases but no dictionary codec')
@@ -95,11 +109,15 @@ export function decodeSegment(
   into: Uint8Array,
   dictionary?: Uint8Array,
 ): Uint8Array {
-  assert((header.depth > 0) === (dictionary !== undefined), 'a delta segment, and no other, has a dictionary')
-  assert(into.length >= header.plain || header.codec === 'stored', 'a decoded segment fits where it is written')
+  assert(header.depth > 0 === (dictionary !== undefined), 'a delta segment, and no other, has a dictionary')
+  assert(
+    into.length >= header.plain || header.codec === 'stored',
+    'a decoded segment fits where it is written',
+  )
   const payload = segment.subarray(header.payloadAt)
   if (header.codec === 'stored') {
-    if (payload.length !== header.plain) throw damaged(`stores ${payload.length} bytes and declares ${header.plain}`)
+    if (payload.length !== header.plain)
+      throw damaged(`stores ${payload.length} bytes and declares ${header.plain}`)
     return payload
   }
   const room = into.subarray(0, header.plain)

@@ -3,7 +3,9 @@
  * segment), and checks the hash. Decoded segments are kept within a bound. For reading here and there; restore and
  * verify go through packs in order instead.
  */
-import { type Zstd } from '../codec/zstd.ts'
+
+import { toHex } from '../base/bytes.ts'
+import type { Zstd } from '../codec/zstd.ts'
 import type { ChunkHasher } from '../crypto/blake3.ts'
 import type { ChunkLocation } from '../manifest/chunks-table.ts'
 import type { Manifest } from '../manifest/manifest.ts'
@@ -11,7 +13,6 @@ import { SnapError } from '../model/errors.ts'
 import { CHUNK_ID_BYTES } from '../model/ids.ts'
 import { DICTIONARY_BYTES_MAX, SEGMENT_CLOSURE_MAX } from '../model/limits.ts'
 import type { Storage } from '../model/storage.ts'
-import { toHex } from '../base/bytes.ts'
 import { packKey } from '../object/object-keys.ts'
 import { openPackSegment } from '../pack/pack-reader.ts'
 import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
@@ -66,7 +67,10 @@ export class ChunkReader {
     const segment = await this.#segment(location, budget, depthBelow)
     const bytes = segment.subarray(location.offset, location.offset + location.bytes)
     if (bytes.length !== location.bytes || !this.matches(bytes, id)) {
-      throw new SnapError('OBJECT_DAMAGED', `pack ${location.packId}: chunk ${toHex(id)} does not match its id`)
+      throw new SnapError(
+        'OBJECT_DAMAGED',
+        `pack ${location.packId}: chunk ${toHex(id)} does not match its id`,
+      )
     }
     return bytes
   }
@@ -74,7 +78,8 @@ export class ChunkReader {
   /** The joined bases of a delta segment, in its order. */
   async dictionaryOf(pack: number, number: number): Promise<Uint8Array> {
     const row = this.#parts.manifest.packs.segmentOf(pack, number)
-    if (row === undefined) throw new SnapError('MANIFEST_FAILED', 'the manifest lacks a segment that it names')
+    if (row === undefined)
+      throw new SnapError('MANIFEST_FAILED', 'the manifest lacks a segment that it names')
     return this.#dictionary(row.bases, row.depth, { segments: 1 })
   }
 
@@ -91,7 +96,10 @@ export class ChunkReader {
     }
     budget.segments += 1
     if (budget.segments > SEGMENT_CLOSURE_MAX) {
-      throw new SnapError('LIMIT_EXCEEDED', `pack ${location.packId}: a segment needs more than ${SEGMENT_CLOSURE_MAX} others`)
+      throw new SnapError(
+        'LIMIT_EXCEEDED',
+        `pack ${location.packId}: a segment needs more than ${SEGMENT_CLOSURE_MAX} others`,
+      )
     }
     const decoded = await this.#decode(location, budget)
     this.#keep(name, decoded)
@@ -101,12 +109,14 @@ export class ChunkReader {
   async #decode(location: ChunkLocation, budget: Budget): Promise<Uint8Array> {
     const { storage, manifest, keyring, zstd } = this.#parts
     const row = manifest.packs.segmentOf(location.pack, location.segment)
-    if (row === undefined) throw new SnapError('MANIFEST_FAILED', 'the manifest has a chunk without its segment')
+    if (row === undefined)
+      throw new SnapError('MANIFEST_FAILED', 'the manifest has a chunk without its segment')
     const opened = await (await keyring()).of(location.packId)
     const sealed = await storage.read(packKey(location.packId), { offset: row.offset, bytes: row.sealed })
     const segment = openPackSegment(location.packId, opened.header, opened, location.segment, sealed)
     const header = readSegmentHeader(segment)
-    const dictionary = header.depth === 0 ? undefined : await this.#dictionary(header.bases, header.depth, budget)
+    const dictionary =
+      header.depth === 0 ? undefined : await this.#dictionary(header.bases, header.depth, budget)
     return decodeSegment(zstd(), segment, header, new Uint8Array(header.plain), dictionary)
   }
 
@@ -116,7 +126,8 @@ export class ChunkReader {
     for (let at = 0; at < bases.length; at += CHUNK_ID_BYTES) {
       const base = await this.#chunk(bases.subarray(at, at + CHUNK_ID_BYTES), budget, depth)
       bytes += base.length
-      if (bytes > DICTIONARY_BYTES_MAX) throw new SnapError('LIMIT_EXCEEDED', `a dictionary above ${DICTIONARY_BYTES_MAX} bytes`)
+      if (bytes > DICTIONARY_BYTES_MAX)
+        throw new SnapError('LIMIT_EXCEEDED', `a dictionary above ${DICTIONARY_BYTES_MAX} bytes`)
       parts.push(base)
     }
     return Buffer.concat(parts)
@@ -141,7 +152,10 @@ export class ChunkReader {
     yield* this.#lower(content.levels, content.items)
   }
 
-  async *#lower(levels: number, items: Uint8Array): AsyncGenerator<{ readonly chunk: Uint8Array } | { readonly hole: number }> {
+  async *#lower(
+    levels: number,
+    items: Uint8Array,
+  ): AsyncGenerator<{ readonly chunk: Uint8Array } | { readonly hole: number }> {
     let carried: Uint8Array = new Uint8Array(0)
     for (const item of readItems(items)) {
       if ('hole' in item) throw new SnapError('OBJECT_DAMAGED', 'a hole in a list of lists')
@@ -160,7 +174,7 @@ export class ChunkReader {
     const parts: Uint8Array[] = []
     let total = 0
     for await (const item of this.items(content)) {
-      const length = 'chunk' in item ? (await this.#push(parts, item.chunk)) : item.hole
+      const length = 'chunk' in item ? await this.#push(parts, item.chunk) : item.hole
       total += length
       if (total > bytesMax) throw new SnapError('LIMIT_EXCEEDED', `content above ${bytesMax} bytes`)
       if ('hole' in item) parts.push(new Uint8Array(item.hole))

@@ -53,7 +53,10 @@ export class ContentStore {
 
   /** For a list that comes piece by piece: memory stays bounded whatever its length. */
   builder(): ContentBuilder {
-    return new ContentBuilder((bytes, final, items) => this.#cut(bytes, final, items), this.#parts.chunker.window.length)
+    return new ContentBuilder(
+      (bytes, final, items) => this.#cut(bytes, final, items),
+      this.#parts.chunker.window.length,
+    )
   }
 
   /** Stores the complete chunks of `bytes`, appends their items, and returns how many bytes they took. */

@@ -30,11 +30,12 @@ export class IndexWriter {
     this.#parts = parts
   }
 
-  /** The pack is durable by now. Stores an index object when enough have come. */
+  /** The pack is durable by now. Stores an index object when enough have come, and before it would be too large. */
   async add(table: PackTable): Promise<void> {
+    const bytes = indexBytes(table)
+    if (this.#tables.length > 0 && this.#bytes + bytes > INDEX_BYTES_TARGET) await this.#store()
     this.#tables.push(table)
-    this.#bytes += indexBytes(table)
-    if (this.#bytes >= INDEX_BYTES_TARGET) await this.#store()
+    this.#bytes += bytes
   }
 
   /** Stores what is left; all index objects of this run, durable. */

@@ -2,19 +2,20 @@
  * Keeps the manifest in step with the log: folds new entries, takes in the snapshots and index objects that they name,
  * and adds entries of its own. The fold decides what is true; the manifest is its copy in tables.
  */
+
+import { assert } from '../base/assert.ts'
+import { toHex } from '../base/bytes.ts'
 import { hash } from '../crypto/blake3.ts'
 import type { Box } from '../crypto/box.ts'
 import { signaturePublicKey } from '../crypto/signature.ts'
-import { assert } from '../base/assert.ts'
-import { toHex } from '../base/bytes.ts'
 import type { RepositoryConfig } from '../keys/config.ts'
 import type { RepositoryKeys } from '../keys/hierarchy.ts'
 import { decodeState, encodeState } from '../log/checkpoint.ts'
 import { openDetails, type SnapshotDetails } from '../log/details.ts'
 import { LOG_KINDS } from '../log/entry.ts'
-import { applyEntry, type AppliedEntry } from '../log/fold.ts'
-import { emptyState, type LiveIndex, type LoggedSnapshot, type LogState } from '../log/log-state.ts'
+import { type AppliedEntry, applyEntry } from '../log/fold.ts'
 import { appendEntry, catchUp, checkExtends, type Log, preparePayload } from '../log/log.ts'
+import { emptyState, type LiveIndex, type LoggedSnapshot, type LogState } from '../log/log-state.ts'
 import type { LogPayload } from '../log/payloads.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import type { Clock, Random } from '../model/clock.ts'
@@ -92,7 +93,9 @@ export class LogFollower {
    * Adds an entry, however often others are faster; durable when it returns. `draft` is asked anew after each loss, and
    * may throw where the entries in between make the entry wrong.
    */
-  async append(draft: (state: Readonly<LogState>, lost: readonly AppliedEntry[]) => LogPayload): Promise<AppliedEntry> {
+  async append(
+    draft: (state: Readonly<LogState>, lost: readonly AppliedEntry[]) => LogPayload,
+  ): Promise<AppliedEntry> {
     const { random, clock, keys } = this.#parts
     let lost: readonly AppliedEntry[] = []
     for (let tries = 0; tries < APPEND_TRIES_MAX; tries++) {

@@ -1,10 +1,10 @@
 /** Makes and opens repositories: config, slots, keys, then the manifest and the log. */
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { toHex } from '../base/bytes.ts'
+import { chunkerParams, DEFAULT_PARAMS, MEDIA_PARAMS } from '../chunker/params.ts'
 import { loadBox } from '../crypto/box.ts'
 import { signaturePublicKey } from '../crypto/signature.ts'
-import { DEFAULT_PARAMS, MEDIA_PARAMS, chunkerParams } from '../chunker/params.ts'
 import { openConfig, type RepositoryConfig, repositoryIdOfConfig, sealConfig } from '../keys/config.ts'
 import { createAdminKeys } from '../keys/hierarchy.ts'
 import { createSlot, openSlot, readSlotHead, type SlotSecret } from '../keys/slot.ts'
@@ -55,7 +55,12 @@ export async function createRepository(ports: RepositoryPorts, request: InitRequ
     createdMs,
   }
   const secret = await request.secret(id)
-  const slot = await createSlot({ repositoryId: id, secret, contents: { keys, name: request.slotName, createdMs }, random })
+  const slot = await createSlot({
+    repositoryId: id,
+    secret,
+    contents: { keys, name: request.slotName, createdMs },
+    random,
+  })
   await storage.put(slotKey(slot.id), [slot.bytes])
   if (!(await storage.create(CONFIG_KEY, sealConfig(config, id, keys.configKey, random)))) {
     await storage.remove(slotKey(slot.id))
@@ -77,9 +82,8 @@ export async function openRepository(ports: RepositoryPorts, secret: SlotSecret)
   const id = repositoryIdOfConfig(configBytes)
   const { slot, contents } = await findSlot(storage, id, secret)
   const config = openConfig(configBytes, id, contents.keys.configKey)
-  const directory = join(cacheDirectory, id)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const manifestPath = join(directory, 'manifest.db')
+  const manifestPath = manifestPathOf(cacheDirectory, id)
+  mkdirSync(dirname(manifestPath), { recursive: true, mode: 0o700 })
   const manifest = openManifest(manifestPath)
   const repository = new Repository({
     id,
@@ -99,6 +103,11 @@ export async function openRepository(ports: RepositoryPorts, secret: SlotSecret)
     throw error
   }
   return repository
+}
+
+/** Where the manifest of a repository lies. */
+export function manifestPathOf(cacheDirectory: string, id: RepositoryId): string {
+  return join(cacheDirectory, id, 'manifest.db')
 }
 
 async function readConfig(storage: Storage): Promise<Uint8Array> {

@@ -4,8 +4,7 @@
  */
 import type { Manifest } from '../manifest/manifest.ts'
 import type { EntryRow } from '../manifest/trees-table.ts'
-import { ENTRY_AT } from '../snapshot/entry.ts'
-import { decodeEntry } from '../snapshot/entry.ts'
+import { decodeEntry, ENTRY_AT } from '../snapshot/entry.ts'
 import { entryNameBytes, treeId } from '../snapshot/tree.ts'
 
 /** Entries that wait for one transaction. */
@@ -13,7 +12,11 @@ const PENDING_ENTRIES_MAX = 16_384
 const TYPE_DIR = 2
 const HIGH = 0x1_0000_0000
 
-type PendingTree = { readonly id: Uint8Array; readonly bytes: Uint8Array; readonly entries: readonly Uint8Array[] }
+type PendingTree = {
+  readonly id: Uint8Array
+  readonly bytes: Uint8Array
+  readonly entries: readonly Uint8Array[]
+}
 
 export class TreeRecorder {
   readonly #manifest: Manifest
@@ -40,7 +43,11 @@ export class TreeRecorder {
     if (trees.length === 0) return
     this.#manifest.transaction(() => {
       for (const { id, bytes, entries } of trees) {
-        this.#manifest.trees.add(id, bytes, entries.map((entry) => this.#row(entry)))
+        this.#manifest.trees.add(
+          id,
+          bytes,
+          entries.map((entry) => this.#row(entry)),
+        )
       }
     })
   }

@@ -3,21 +3,23 @@
  * else (format, section 9): packs, then index objects, then the check that everything relied upon exists, then the
  * log entry; only after that is a snapshot saved.
  */
+
+import { toHex } from '../base/bytes.ts'
 import { createChunker } from '../chunker/chunker.ts'
 import { gearTable } from '../chunker/gear.ts'
 import { createZstd } from '../codec/zstd.ts'
-import { toHex } from '../base/bytes.ts'
 import { createChunkHasher } from '../crypto/blake3.ts'
 import type { Box } from '../crypto/box.ts'
+import { type SnapshotDetails, sealDetails } from '../log/details.ts'
 import { SnapError } from '../model/errors.ts'
 import type { SourceFiles } from '../model/files.ts'
 import { ID_BYTES, type PackId, type SeriesId, type SnapshotId, snapshotId } from '../model/ids.ts'
+import { CHUNK_BYTES_MAX } from '../model/limits.ts'
 import type { PackTable } from '../model/pack-table.ts'
 import { packKey } from '../object/object-keys.ts'
 import { makePackTicket, type PackTicket } from '../pack/pack-header.ts'
 import { type FinishedPack, packBufferBytes } from '../pack/pack-writer.ts'
 import { type Content, encodeContent } from '../snapshot/content.ts'
-import { sealDetails, type SnapshotDetails } from '../log/details.ts'
 import type { Executor, ExecutorFactory } from '../workers/executor.ts'
 import { COMPRESSION_LEVELS } from '../workers/make-pipeline.ts'
 import { PackFiller } from '../workers/pack-filler.ts'
@@ -28,8 +30,8 @@ import { IndexWriter, type StoredIndex } from './index-writer.ts'
 import type { Repository } from './repository.ts'
 import { TreeRecorder } from './tree-recorder.ts'
 
-/** Cuts what the main thread stores: directories and lists, which are small. */
-const TREE_WINDOW_BYTES = 256 * 1024
+/** Cuts what the main thread stores: room for more than the largest chunk. */
+const TREE_WINDOW_BYTES = CHUNK_BYTES_MAX + 65_536
 /** Tree packs that wait for the storage before the next flush of them is awaited. */
 const TREE_PACK_BYTES_TARGET = 8 * 1024 * 1024
 
@@ -62,7 +64,11 @@ export class WriteSession implements AsyncDisposable {
   /** Packs that this run's index objects name. */
   readonly #named: PackId[] = []
 
-  static async begin(repository: Repository, options: WriteOptions, source: SourceFiles): Promise<WriteSession> {
+  static async begin(
+    repository: Repository,
+    options: WriteOptions,
+    source: SourceFiles,
+  ): Promise<WriteSession> {
     const box = await repository.box()
     await dropLostPacks(repository)
     return new WriteSession(repository, options, source, box)
@@ -90,7 +96,11 @@ export class WriteSession implements AsyncDisposable {
       manifestPath: hasEarlierPacks ? repository.manifestPath : undefined,
     }
     const ticket = (): PackTicket => this.#ticket('data')
-    this.executor = options.executor(setup, { ticket, store: (bytes, table) => this.#store(bytes, table) }, source)
+    this.executor = options.executor(
+      setup,
+      { ticket, store: (bytes, table) => this.#store(bytes, table) },
+      source,
+    )
     const hasher = createChunkHasher(keys.idKey)
     this.#treeFiller = new PackFiller({
       zstd: createZstd(),
@@ -100,7 +110,8 @@ export class WriteSession implements AsyncDisposable {
       packBytes: Math.min(config.packBytesTarget, TREE_PACK_BYTES_TARGET),
       recheck: options.recheck,
       nextTicket: () => this.#ticket('tree'),
-      nextBuffer: () => new Uint8Array(packBufferBytes(Math.min(config.packBytesTarget, TREE_PACK_BYTES_TARGET))),
+      nextBuffer: () =>
+        new Uint8Array(packBufferBytes(Math.min(config.packBytesTarget, TREE_PACK_BYTES_TARGET))),
       onPack: (pack) => this.#storeTree(pack),
     })
     this.contents = new ContentStore({
@@ -155,7 +166,11 @@ export class WriteSession implements AsyncDisposable {
     await repository.checkPacksExist()
     const id = snapshotId(toHex(repository.random.bytes(ID_BYTES)))
     await this.#append(id, draft, indexes)
-    repository.manifest.runs.end(this.#run, { endedMs: repository.clock.now(), outcome: 'saved', snapshot: id })
+    repository.manifest.runs.end(this.#run, {
+      endedMs: repository.clock.now(),
+      outcome: 'saved',
+      snapshot: id,
+    })
     return id
   }
 
@@ -166,7 +181,16 @@ export class WriteSession implements AsyncDisposable {
     const root = encodeContent(draft.root)
     await log.append((state, lost) => {
       if (lost.some(({ applied }) => applied?.payload.kind === 'gc')) throw prunedMeanwhile()
-      return { kind: 'commit', snapshot: id, series, headRead: state.next - 1, timeMs, root, indexes, details }
+      return {
+        kind: 'commit',
+        snapshot: id,
+        series,
+        headRead: state.next - 1,
+        timeMs,
+        root,
+        indexes,
+        details,
+      }
     })
     // The entry names these index objects: their packs are live, whether or not the next line is reached.
     manifest.transaction(() => {
@@ -181,7 +205,12 @@ export class WriteSession implements AsyncDisposable {
     for (const pack of manifest.packs.pending()) {
       if (pack.run === this.#run) continue
       this.#named.push(pack.id)
-      await this.#index.add({ id: pack.id, kind: pack.kind, bytes: pack.bytes, segments: manifest.packs.tableOf(pack.no) })
+      await this.#index.add({
+        id: pack.id,
+        kind: pack.kind,
+        bytes: pack.bytes,
+        segments: manifest.packs.tableOf(pack.no),
+      })
     }
   }
 

@@ -6,12 +6,7 @@ import { ByteReader, ByteWriter, decodeText, encodeText } from '../base/bytes.ts
 import { nameBytes, nameFromBytes } from '../base/names.ts'
 import { SnapError } from '../model/errors.ts'
 import type { EntryType, Xattr } from '../model/files.ts'
-import {
-  LINK_TARGET_BYTES_MAX,
-  NAME_BYTES_MAX,
-  XATTR_BYTES_MAX,
-  XATTRS_MAX,
-} from '../model/limits.ts'
+import { LINK_TARGET_BYTES_MAX, NAME_BYTES_MAX, XATTR_BYTES_MAX, XATTRS_MAX } from '../model/limits.ts'
 import { type Content, readContent, writeContent } from './content.ts'
 
 export type Entry = {
@@ -122,7 +117,8 @@ export function decodeEntry(bytes: Uint8Array): Entry {
     ctimeNsec: reader.u32(),
     inode: reader.u64(),
   }
-  if (head.mode > MODE_MAX || head.mtimeNsec > NSEC_MAX || head.ctimeNsec > NSEC_MAX) reader.fail('mode or time out of range')
+  if (head.mode > MODE_MAX || head.mtimeNsec > NSEC_MAX || head.ctimeNsec > NSEC_MAX)
+    reader.fail('mode or time out of range')
   const nameLength = reader.u16()
   if (nameLength === 0 || nameLength > NAME_BYTES_MAX) reader.fail(`a name of ${nameLength} bytes`)
   const name = nameFromBytes(checkedName(reader.raw(nameLength), reader))
@@ -132,10 +128,22 @@ export function decodeEntry(bytes: Uint8Array): Entry {
   const hardLink = (flags & FLAG_HARD_LINK) === 0 ? undefined : { links: reader.u32(), device: reader.u64() }
   const xattrs = (flags & FLAG_XATTRS) === 0 ? undefined : readXattrs(reader)
   const unreadable =
-    (flags & FLAG_UNREADABLE) === 0 ? undefined : decodeText(reader.bytes(REASON_BYTES_MAX), 'reason of a tree entry')
+    (flags & FLAG_UNREADABLE) === 0
+      ? undefined
+      : decodeText(reader.bytes(REASON_BYTES_MAX), 'reason of a tree entry')
   reader.end()
   checkShape(reader, type, { content, target, device, size: head.size })
-  return { name, ...head, content, target, device, hardLink, xattrs, unreadable, changed: (flags & FLAG_CHANGED) !== 0 }
+  return {
+    name,
+    ...head,
+    content,
+    target,
+    device,
+    hardLink,
+    xattrs,
+    unreadable,
+    changed: (flags & FLAG_CHANGED) !== 0,
+  }
 }
 
 const SLASH = 0x2f
@@ -144,7 +152,8 @@ const DOT = 0x2e
 /** A name that could lead out of its directory never gets past here. */
 function checkedName(name: Uint8Array, reader: ByteReader): Uint8Array {
   if (name.includes(SLASH) || name.includes(0)) reader.fail('a name with a slash or NUL')
-  if (name[0] === DOT && (name.length === 1 || (name.length === 2 && name[1] === DOT))) reader.fail('a name of dots')
+  if (name[0] === DOT && (name.length === 1 || (name.length === 2 && name[1] === DOT)))
+    reader.fail('a name of dots')
   return name
 }
 
@@ -154,8 +163,10 @@ function checkShape(
   parts: { content: unknown; target: unknown; device: unknown; size: number },
 ): void {
   if (parts.content !== undefined && type !== 'file' && type !== 'dir') reader.fail(`a ${type} with content`)
-  if ((parts.target !== undefined) !== (type === 'symlink')) reader.fail('a link target where none belongs, or none')
-  if ((parts.device !== undefined) !== (type === 'char' || type === 'block')) reader.fail('a device number misplaced')
+  if ((parts.target !== undefined) !== (type === 'symlink'))
+    reader.fail('a link target where none belongs, or none')
+  if ((parts.device !== undefined) !== (type === 'char' || type === 'block'))
+    reader.fail('a device number misplaced')
   if (parts.size !== 0 && type !== 'file') reader.fail(`a ${type} with a size`)
 }
 

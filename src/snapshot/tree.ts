@@ -26,13 +26,19 @@ export function treeId(idKey: Uint8Array, content: Content): Uint8Array {
 const ownerRank = (owner: Owner): number => (owner.kind === 'user' ? 0 : 1) * 0x1_0000_0000 + owner.number
 
 /** `entries`: encoded, already in order and no name twice. */
-export function encodeTree(owners: readonly Owner[], entries: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+export function encodeTree(
+  owners: readonly Owner[],
+  entries: readonly Uint8Array[],
+): Uint8Array<ArrayBuffer> {
   const bytes = entries.reduce((sum, entry) => sum + entry.length, 0)
   const writer = new ByteWriter(bytes + 64 + owners.length * 32).u8(TREE_VERSION)
   const sorted = [...owners].sort((a, b) => ownerRank(a) - ownerRank(b))
   writer.varint(sorted.length)
   for (const owner of sorted) {
-    writer.u8(owner.kind === 'user' ? 1 : 2).u32(owner.number).bytes(encodeText(owner.name))
+    writer
+      .u8(owner.kind === 'user' ? 1 : 2)
+      .u32(owner.number)
+      .bytes(encodeText(owner.name))
   }
   writer.varint(entries.length)
   entries.forEach((entry, index) => {

@@ -15,7 +15,17 @@ import { CHUNK_ITEM, CHUNK_ITEM_BYTES, writeHole } from '../snapshot/content.ts'
 import { type Entry, writeEntry } from '../snapshot/entry.ts'
 import type { PackFiller } from './pack-filler.ts'
 import type { SeenTable } from './seen-table.ts'
-import type { FailedFile, FilesResult, FilesTask, LongFile, PieceResult, PieceTask, TaskCounts } from './tasks.ts'
+import {
+  type FailedFile,
+  type FilesResult,
+  type FilesTask,
+  GREW,
+  type LongFile,
+  PIECE_BYTES,
+  type PieceResult,
+  type PieceTask,
+  type TaskCounts,
+} from './tasks.ts'
 
 /** A file that changed while it was read is read again this often before it is stored with a mark. */
 const READ_TRIES = 3
@@ -119,6 +129,7 @@ export class FilePipeline {
       this.#items.clear()
       const before = source.fstat(fd)
       if (before.type !== 'file') return { reason: 'REPLACED' }
+      if (before.size > PIECE_BYTES) return { reason: GREW }
       const size = this.#content(fd, before, 0, before.size)
       const after = source.fstat(fd)
       const changed = size !== after.size || !sameContent(before, after)
@@ -229,7 +240,9 @@ export function entryOf(name: string, stat: FileStat, xattrs: Entry['xattrs']): 
     xattrs: xattrs === undefined ? undefined : withinLimits(xattrs),
     hardLink: stat.type !== 'dir' && stat.links > 1 ? { links: stat.links, device: stat.device } : undefined,
     device:
-      stat.type === 'char' || stat.type === 'block' ? { major: stat.rdevMajor, minor: stat.rdevMinor } : undefined,
+      stat.type === 'char' || stat.type === 'block'
+        ? { major: stat.rdevMajor, minor: stat.rdevMinor }
+        : undefined,
   }
 }
 

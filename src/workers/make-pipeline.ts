@@ -5,9 +5,9 @@ import { createZstd } from '../codec/zstd.ts'
 import { createChunkHasher } from '../crypto/blake3.ts'
 import { openManifest } from '../manifest/open-manifest.ts'
 import type { SourceFiles } from '../model/files.ts'
+import type { PackTicket } from '../pack/pack-header.ts'
 import type { FinishedPack } from '../pack/pack-writer.ts'
 import { packBufferBytes } from '../pack/pack-writer.ts'
-import type { PackTicket } from '../pack/pack-header.ts'
 import { FilePipeline } from './file-pipeline.ts'
 import { PackFiller } from './pack-filler.ts'
 import { SeenTable } from './seen-table.ts'
@@ -17,7 +17,12 @@ import type { CompressionMode, PipelineSetup } from './tasks.ts'
 const WINDOW_BYTES = 2 * 1024 * 1024
 
 /** zstd levels. */
-export const COMPRESSION_LEVELS: Readonly<Record<CompressionMode, number>> = { off: 0, fast: 1, auto: 3, max: 15 }
+export const COMPRESSION_LEVELS: Readonly<Record<CompressionMode, number>> = {
+  off: 0,
+  fast: 1,
+  auto: 3,
+  max: 15,
+}
 
 export type ThreadPipeline = Disposable & {
   readonly files: FilePipeline
@@ -43,7 +48,8 @@ export function makePipeline(
     nextBuffer: () => spareBuffers.pop() ?? new Uint8Array(packBufferBytes(setup.packBytes)),
     onPack,
   })
-  const manifest = setup.manifestPath === undefined ? undefined : openManifest(setup.manifestPath, { readOnly: true })
+  const manifest =
+    setup.manifestPath === undefined ? undefined : openManifest(setup.manifestPath, { readOnly: true })
   const files = new FilePipeline({
     source,
     chunker: createChunker(gearTable(setup.gearSecret), WINDOW_BYTES),

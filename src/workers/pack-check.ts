@@ -27,7 +27,11 @@ export type PackDamage = {
   readonly reason: string
 }
 
-export type PackCheckResult = { readonly damages: readonly PackDamage[]; readonly chunks: number; readonly bytes: number }
+export type PackCheckResult = {
+  readonly damages: readonly PackDamage[]
+  readonly chunks: number
+  readonly bytes: number
+}
 
 export class PackChecker {
   readonly #hasher: ChunkHasher
@@ -66,7 +70,13 @@ export class PackChecker {
   }
 
   #checkFooter({ id, bytes, keys, segments }: PackCheckTask): void {
-    const trailer = readPackTrailer(id, bytes, keys, bytes.subarray(bytes.length - PACK_TRAILER_BYTES), bytes.length)
+    const trailer = readPackTrailer(
+      id,
+      bytes,
+      keys,
+      bytes.subarray(bytes.length - PACK_TRAILER_BYTES),
+      bytes.length,
+    )
     const footer = bytes.subarray(trailer.footerAt, trailer.footerAt + trailer.footerBytes)
     const rows = readPackFooter(id, bytes, keys, trailer, footer)
     const agree =
@@ -94,12 +104,18 @@ export class PackChecker {
     }
     const dictionary = dictionaries.get(number)
     if (header.depth > 0 && dictionary === undefined) {
-      throw new SnapError('OBJECT_DAMAGED', `pack ${id}: segment ${number} cannot be decoded: its bases cannot be read`)
+      throw new SnapError(
+        'OBJECT_DAMAGED',
+        `pack ${id}: segment ${number} cannot be decoded: its bases cannot be read`,
+      )
     }
     const plain = decodeSegment(this.#zstd, opened, header, this.#scratch, dictionary)
     const wrong = firstMismatch(plain, row, this.#hasher)
     if (wrong !== -1) {
-      throw new SnapError('OBJECT_DAMAGED', `pack ${id}: segment ${number}: chunk ${wrong} does not match its id`)
+      throw new SnapError(
+        'OBJECT_DAMAGED',
+        `pack ${id}: segment ${number}: chunk ${wrong} does not match its id`,
+      )
     }
   }
 }

@@ -4,13 +4,13 @@
  */
 import { assert } from '../base/assert.ts'
 import type { Zstd } from '../codec/zstd.ts'
+import type { ChunkHasher } from '../crypto/blake3.ts'
 import { CHUNK_ID_BYTES } from '../model/ids.ts'
 import { SEGMENT_BASES_MAX, SEGMENT_BYTES_MAX } from '../model/limits.ts'
-import { encodeSegment, SEGMENT_HEADER_BYTES } from '../pack/segment.ts'
-import { type FinishedPack, PackWriter } from '../pack/pack-writer.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
+import { type FinishedPack, PackWriter } from '../pack/pack-writer.ts'
+import { encodeSegment, SEGMENT_HEADER_BYTES } from '../pack/segment.ts'
 import { recheckPack } from './recheck-pack.ts'
-import type { ChunkHasher } from '../crypto/blake3.ts'
 
 export type FillerParts = {
   readonly zstd: Zstd
@@ -82,7 +82,9 @@ export class PackFiller {
     this.#parts = parts
     this.#compressed = new OpenSegment(SEGMENT_BYTES_MAX, parts.level)
     this.#stored = new OpenSegment(SEGMENT_BYTES_MAX, 0)
-    this.#encoded = new Uint8Array(SEGMENT_HEADER_BYTES + SEGMENT_BASES_MAX * CHUNK_ID_BYTES + SEGMENT_BYTES_MAX)
+    this.#encoded = new Uint8Array(
+      SEGMENT_HEADER_BYTES + SEGMENT_BASES_MAX * CHUNK_ID_BYTES + SEGMENT_BYTES_MAX,
+    )
     this.#scratch = new Uint8Array(SEGMENT_BYTES_MAX)
   }
 
@@ -121,7 +123,8 @@ export class PackFiller {
     if (writer === undefined) return
     this.#pack = undefined
     const pack = writer.finish()
-    if (this.#parts.recheck) recheckPack(pack, writer.ticket, this.#parts.zstd, this.#parts.hasher, this.#scratch)
+    if (this.#parts.recheck)
+      recheckPack(pack, writer.ticket, this.#parts.zstd, this.#parts.hasher, this.#scratch)
     this.#parts.onPack(pack)
   }
 }

@@ -23,7 +23,8 @@ export function recheckPack(
 ): void {
   const { bytes, table } = pack
   // No key is bound to the sealed secret and the commitment, so these are compared.
-  if (Buffer.compare(bytes.subarray(0, PACK_HEADER_BYTES), ticket.header) !== 0) throw spoiled(table.id, 'header')
+  if (Buffer.compare(bytes.subarray(0, PACK_HEADER_BYTES), ticket.header) !== 0)
+    throw spoiled(table.id, 'header')
   checkEnd(bytes, ticket)
   let at = PACK_HEADER_BYTES
   table.segments.forEach((row, number) => {

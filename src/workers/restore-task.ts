@@ -1,6 +1,7 @@
 /** What a restoring thread gets and gives: sealed segments and where their chunks go; what became of each file. */
-import type { PackId } from '../model/ids.ts'
+
 import type { TargetMeta } from '../model/files.ts'
+import type { PackId } from '../model/ids.ts'
 import type { PackKeys } from '../pack/pack-header.ts'
 
 /** A file of which this task holds something. */
@@ -48,4 +49,8 @@ export type RestoreTaskResult = {
 }
 
 /** `repository`: damaged or missing there; `target`: could not be written. `code` is the error's. */
-export type FileFailure = { readonly side: 'repository' | 'target'; readonly code: string; readonly reason: string }
+export type FileFailure = {
+  readonly side: 'repository' | 'target'
+  readonly code: string
+  readonly reason: string
+}

@@ -11,7 +11,13 @@ import { SEGMENT_BYTES_MAX } from '../model/limits.ts'
 import { openPackSegment } from '../pack/pack-reader.ts'
 import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
 import { DirectoryCache } from './directory-cache.ts'
-import type { FileFailure, RestoreFile, RestoreSegment, RestoreTask, RestoreTaskResult } from './restore-task.ts'
+import type {
+  FileFailure,
+  RestoreFile,
+  RestoreSegment,
+  RestoreTask,
+  RestoreTaskResult,
+} from './restore-task.ts'
 
 /** Files that are kept open while their task's segments are written. */
 const OPEN_FILES_MAX = 64
@@ -40,7 +46,9 @@ export class RestoreWriter implements Disposable {
       if (file.size === 0 && file.whole) this.#open(state, file, index)
       if (state.last[index] === -1) this.#finish(state, file, index)
     })
-    task.segments.forEach((segment, position) => this.#segment(task, segment, position, state))
+    task.segments.forEach((segment, position) => {
+      this.#segment(task, segment, position, state)
+    })
     return { failures: state.failures, losses: state.losses, bytes: state.bytes }
   }
 
@@ -80,7 +88,8 @@ export class RestoreWriter implements Disposable {
     for (let at = 1; at < writes.length; at += 3) {
       const index = writes[at] ?? 0
       const file = task.files[index]
-      if (file !== undefined && state.last[index] === position && !state.finished.has(index)) this.#finish(state, file, index)
+      if (file !== undefined && state.last[index] === position && !state.finished.has(index))
+        this.#finish(state, file, index)
     }
   }
 

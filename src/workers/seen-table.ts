@@ -60,7 +60,13 @@ export class SeenTable {
     return true
   }
 
-  #probe(table: Int32Array, mask: number, first: number, words: DataView, claim: boolean): 'seen' | 'claimed' | 'absent' {
+  #probe(
+    table: Int32Array,
+    mask: number,
+    first: number,
+    words: DataView,
+    claim: boolean,
+  ): 'seen' | 'claimed' | 'absent' {
     // The hash is uniform, so its bits serve as the position; the ones that are compared first differ from these.
     let row = (words.getUint32(16, true) ^ (first >>> 1)) & mask
     for (;;) {

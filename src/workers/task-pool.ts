@@ -28,10 +28,18 @@ type Outgoing<Task> = { readonly number: number; readonly task: Task }
 type Incoming<Result> = { readonly number: number; readonly result?: Result; readonly error?: WireError }
 
 type Waiting<Result> = { readonly resolve: (result: Result) => void; readonly reject: (error: Error) => void }
-type Queued<Task, Result> = { readonly task: Task; readonly transfer: readonly ArrayBuffer[]; readonly waiting: Waiting<Result> }
+type Queued<Task, Result> = {
+  readonly task: Task
+  readonly transfer: readonly ArrayBuffer[]
+  readonly waiting: Waiting<Result>
+}
 
 /** `module`: a script that calls `serveTasks`; `setup` is what it gets. */
-export function createThreadPool<Setup, Task, Result>(count: number, module: URL, setup: Setup): TaskPool<Task, Result> {
+export function createThreadPool<Setup, Task, Result>(
+  count: number,
+  module: URL,
+  setup: Setup,
+): TaskPool<Task, Result> {
   assert(count >= 1, 'at least one thread')
   const queue: Queued<Task, Result>[] = []
   let number = 0
@@ -39,7 +47,10 @@ export function createThreadPool<Setup, Task, Result>(count: number, module: URL
   let closing = false
 
   const threads = Array.from({ length: count }, () => {
-    const thread = { worker: new Worker(module, { workerData: setup, trackUnmanagedFds: false }), waiting: new Map<number, Waiting<Result>>() }
+    const thread = {
+      worker: new Worker(module, { workerData: setup, trackUnmanagedFds: false }),
+      waiting: new Map<number, Waiting<Result>>(),
+    }
     thread.worker.on('message', (message: Incoming<Result>) => {
       const waiting = thread.waiting.get(message.number)
       thread.waiting.delete(message.number)

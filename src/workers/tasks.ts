@@ -6,11 +6,27 @@ import type { PackTicket } from '../pack/pack-header.ts'
 import type { Entry } from '../snapshot/entry.ts'
 import type { SeenMemory } from './seen-table.ts'
 
+/** A file above this is read in pieces of this size, so that every core works on it. Each boundary is a forced cut. Bytes. */
+export const PIECE_BYTES: number = 64 * 1024 * 1024
+/** A task's files add up to at most this, and one that is as large as a piece. Bytes. */
+export const TASK_BYTES_MAX: number = 8 * 1024 * 1024
+/** Why a file of a `files` task was not read: by now it is larger than a piece. */
+export const GREW = 'GREW'
+
 /** Consecutive files of the walk. `names[i]` is the last component of `paths[i]`. */
-export type FilesTask = { readonly kind: 'files'; readonly paths: readonly string[]; readonly names: readonly string[] }
+export type FilesTask = {
+  readonly kind: 'files'
+  readonly paths: readonly string[]
+  readonly names: readonly string[]
+}
 
 /** A part of a file that is too large for one thread. Bytes. */
-export type PieceTask = { readonly kind: 'piece'; readonly path: string; readonly range: Extent; readonly inode: number }
+export type PieceTask = {
+  readonly kind: 'piece'
+  readonly path: string
+  readonly range: Extent
+  readonly inode: number
+}
 
 export type Task = FilesTask | PieceTask
 

@@ -4,15 +4,23 @@ import { assert } from '../base/assert.ts'
 import { SnapError } from '../model/errors.ts'
 import type { PackTable } from '../model/pack-table.ts'
 import type { Executor, ExecutorPorts } from './executor.ts'
-import type { FromWorker, PipelineSetup, Task, TaskResult, ToWorker } from './tasks.ts'
+import {
+  type FromWorker,
+  PIECE_BYTES,
+  type PipelineSetup,
+  TASK_BYTES_MAX,
+  type Task,
+  type TaskResult,
+  type ToWorker,
+} from './tasks.ts'
 import { unwireError } from './wire-error.ts'
 
 /** Tasks given to a thread before the first is done, so that it never waits for the next. */
 const TASKS_AHEAD = 2
 /** Packs on their way to the storage, over all threads, before new tasks wait. */
 const PACKS_IN_FLIGHT_MAX = 2
-/** Tickets that a thread holds at least when it gets a task; a task fills fewer packs than this. */
-const TICKETS_MIN = 2 * TASKS_AHEAD + 4
+/** The smallest share of its target at which a pack is full. */
+const PACK_FILL_MIN = 1 / 2
 
 type Waiting = { resolve: (result: TaskResult) => void; reject: (error: Error) => void }
 
@@ -31,6 +39,8 @@ export function createThreadsExecutor(count: number, setup: PipelineSetup, ports
 class Threads implements Executor {
   readonly parallel: number
   readonly #ports: ExecutorPorts
+  /** Tickets that a thread holds when it gets a task: as many as all its tasks may use. */
+  readonly #ticketsMin: number
   readonly #threads: readonly Thread[]
   readonly #queue: { task: Task; waiting: Waiting }[] = []
   readonly #spare: ArrayBuffer[] = []
@@ -43,11 +53,16 @@ class Threads implements Executor {
     assert(count >= 1, 'at least one thread')
     this.parallel = count * TASKS_AHEAD
     this.#ports = ports
+    const packsOfTask = Math.ceil((PIECE_BYTES + TASK_BYTES_MAX) / (setup.packBytes * PACK_FILL_MIN)) + 1
+    this.#ticketsMin = (TASKS_AHEAD + 1) * packsOfTask
     this.#threads = Array.from({ length: count }, () => this.#start(setup))
   }
 
   #start(setup: PipelineSetup): Thread {
-    const worker = new Worker(new URL('./worker-main.js', import.meta.url), { workerData: setup, trackUnmanagedFds: false })
+    const worker = new Worker(new URL('./worker-main.js', import.meta.url), {
+      workerData: setup,
+      trackUnmanagedFds: false,
+    })
     const thread: Thread = { worker, waiting: new Map(), tickets: 0, flushed: undefined }
     worker.on('message', (message: FromWorker) => this.#receive(thread, message))
     worker.on('error', (error: Error) => this.#fail(error))
@@ -73,7 +88,13 @@ class Threads implements Executor {
       const number = this.#number++
       thread.waiting.set(number, next.waiting)
       const buffers = this.#spare.splice(0, 1)
-      const message: ToWorker = { kind: 'task', number, task: next.task, tickets: this.#ticketsFor(thread), buffers }
+      const message: ToWorker = {
+        kind: 'task',
+        number,
+        task: next.task,
+        tickets: this.#ticketsFor(thread),
+        buffers,
+      }
       thread.worker.postMessage(message, buffers)
     }
   }
@@ -81,7 +102,10 @@ class Threads implements Executor {
   #idlest(): Thread | undefined {
     let best: Thread | undefined
     for (const thread of this.#threads) {
-      if (thread.waiting.size < TASKS_AHEAD && (best === undefined || thread.waiting.size < best.waiting.size)) {
+      if (
+        thread.waiting.size < TASKS_AHEAD &&
+        (best === undefined || thread.waiting.size < best.waiting.size)
+      ) {
         best = thread
       }
     }
@@ -90,7 +114,7 @@ class Threads implements Executor {
 
   #ticketsFor(thread: Thread) {
     const tickets = []
-    while (thread.tickets < TICKETS_MIN) {
+    while (thread.tickets < this.#ticketsMin) {
       tickets.push(this.#ports.ticket())
       thread.tickets += 1
     }
@@ -100,19 +124,22 @@ class Threads implements Executor {
   #receive(thread: Thread, message: FromWorker): void {
     switch (message.kind) {
       case 'ready':
-        return
+        break
       case 'failed':
-        return this.#fail(unwireError(message.error))
+        this.#fail(unwireError(message.error))
+        break
       case 'flushed':
-        return thread.flushed?.()
+        thread.flushed?.()
+        break
       case 'pack':
         thread.tickets -= 1
-        return this.#store(message.buffer, message.bytes, message.table)
+        this.#store(message.buffer, message.bytes, message.table)
+        break
       case 'done': {
         const waiting = thread.waiting.get(message.number)
         thread.waiting.delete(message.number)
         waiting?.resolve(message.result)
-        return this.#pump()
+        this.#pump()
       }
     }
   }

@@ -1,7 +1,7 @@
 /** `snap backup`: saves a snapshot of paths. */
-import { readFile } from 'node:fs/promises'
+import { readFile, realpath } from 'node:fs/promises'
 import { availableParallelism, hostname, userInfo } from 'node:os'
-import { resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { SnapError } from '../../model/errors.ts'
 import type { BackupRequest, BackupResult } from '../../ops/backup/backup.ts'
 import type { BackupPlan } from '../../ops/backup/plan.ts'
@@ -176,7 +176,7 @@ async function requestOf(
   const { createSourceFiles } = await import('../../filesystem/source-files.ts')
   const excludes = [...options.exclude, ...(await patternsOf(options.excludeFile))]
   const source = createSourceFiles()
-  const absolute = paths.map((path) => resolve(path))
+  const absolute = await Promise.all(paths.map(absolutePath))
   const own = await ownPaths(context)
   refuseOwn(absolute, own, placeOf(context).path)
   return {
@@ -204,6 +204,13 @@ async function requestOf(
     },
     program: { name: 'snap', version: context.version },
   }
+}
+
+/** Without links on the way to it: the snapshot holds real directories. What the path itself names may be a link. */
+async function absolutePath(path: string): Promise<string> {
+  const absolute = resolve(path)
+  const parent = await realpath(dirname(absolute)).catch(() => dirname(absolute))
+  return join(parent, basename(absolute))
 }
 
 /** What is inside a source is left out of it by itself; a source that is inside the repository is a mistake. */

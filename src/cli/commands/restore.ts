@@ -132,7 +132,8 @@ async function restoreAction(
   }
   const { globals, stdout, stderr } = context
   for (const failure of report.failures) {
-    if (globals.json) stdout.write(`${JSON.stringify({ message_type: 'error', ...failure, ...jsonPath(failure.path) })}\n`)
+    if (globals.json)
+      stdout.write(`${JSON.stringify({ message_type: 'error', ...failure, ...jsonPath(failure.path) })}\n`)
     else stderr.write(`failed: ${safeText(failure.path)}: ${safeText(failure.reason)}\n`)
   }
   if (globals.json) stdout.write(renderRestoreSummaryJson(summary))

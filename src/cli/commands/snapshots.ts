@@ -3,8 +3,8 @@
 import { parseMoment } from '../../ops/parse-moment.ts'
 import { filterSnapshots, latestPerSeries } from '../../ops/select-moment.ts'
 import { type SnapshotOptions, summaries } from '../choose-snapshot.ts'
-import type { CommandModule } from '../program.ts'
 import { listedSnapshot } from '../listed-snapshot.ts'
+import type { CommandModule } from '../program.ts'
 import { renderSnapshots, renderSnapshotsJson } from '../render/snapshots.ts'
 import { openChosen } from '../repository.ts'
 

@@ -1,9 +1,9 @@
 /** `snap verify`: checks that what is stored can be restored. */
 import { SnapError } from '../../model/errors.ts'
 import type { PackCheckResult, PackCheckTask } from '../../workers/pack-check.ts'
-import { progressOf } from '../output/progress-of.ts'
-import { plural } from '../output/human.ts'
 import type { CommandContext } from '../context.ts'
+import { plural } from '../output/human.ts'
+import { progressOf } from '../output/progress-of.ts'
 import type { CommandModule } from '../program.ts'
 import { renderVerifyReport, renderVerifyReportJson } from '../render/verify-report.ts'
 import { openChosen } from '../repository.ts'
@@ -39,7 +39,9 @@ async function verifyAction(context: CommandContext, options: Options): Promise<
   const startedMs = context.clock.now()
   const module = new URL('../../workers/pack-check-main.js', import.meta.url)
   await using pool = options.data
-    ? createThreadPool<{ idKey: Uint8Array }, PackCheckTask, PackCheckResult>(threads, module, { idKey: repository.keys.idKey })
+    ? createThreadPool<{ idKey: Uint8Array }, PackCheckTask, PackCheckResult>(threads, module, {
+        idKey: repository.keys.idKey,
+      })
     : undefined
   using progress = progressOf(context)
   const report = await verify(

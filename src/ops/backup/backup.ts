@@ -9,8 +9,8 @@ import type { SourceFiles } from '../../model/files.ts'
 import type { SeriesId, SnapshotId } from '../../model/ids.ts'
 import type { ProgressListener } from '../../model/progress.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { WriteSession, type WriteOptions } from '../../repository/write-session.ts'
-import { decodeContent, type Content } from '../../snapshot/content.ts'
+import { type WriteOptions, WriteSession } from '../../repository/write-session.ts'
+import { type Content, decodeContent } from '../../snapshot/content.ts'
 import { decodeEntry, ENTRY_AT } from '../../snapshot/entry.ts'
 import { seriesOf } from '../../snapshot/series.ts'
 import { encodeTree, type Owner, treeId } from '../../snapshot/tree.ts'
@@ -42,7 +42,11 @@ export type BackupPorts = {
   readonly clock: Clock
   readonly progress: ProgressListener
   /** Each path with what was decided about it; for `-v`. */
-  readonly decided?: (path: string, decision: 'new' | 'changed' | 'unmodified' | 'excluded', why?: string) => void
+  readonly decided?: (
+    path: string,
+    decision: 'new' | 'changed' | 'unmodified' | 'excluded',
+    why?: string,
+  ) => void
   readonly signal: AbortSignal
 }
 
@@ -57,7 +61,11 @@ export type BackupResult = {
  * Saves a snapshot; it is durable when this returns. Throws `SOURCE_UNREADABLE` where none of the paths can be read;
  * paths below that cannot be read are in `unreadable`, and the snapshot records them.
  */
-export async function backup(repository: Repository, request: BackupRequest, ports: BackupPorts): Promise<BackupResult> {
+export async function backup(
+  repository: Repository,
+  request: BackupRequest,
+  ports: BackupPorts,
+): Promise<BackupResult> {
   const startedMs = ports.clock.now()
   const paths = readablePaths(request.paths, ports)
   const counter = new BackupCounter()
@@ -128,7 +136,10 @@ export function parentOf(repository: Repository, request: BackupRequest): Snapsh
   return repository.manifest.snapshots.latestOf(seriesOfRequest(repository, request))
 }
 
-export function readablePaths(paths: readonly string[], ports: BackupPorts): { readable: string[]; missing: UnreadablePath[] } {
+export function readablePaths(
+  paths: readonly string[],
+  ports: BackupPorts,
+): { readable: string[]; missing: UnreadablePath[] } {
   const readable: string[] = []
   const missing: UnreadablePath[] = []
   for (const path of paths) {
@@ -143,14 +154,21 @@ export function readablePaths(paths: readonly string[], ports: BackupPorts): { r
   }
   if (readable.length === 0) {
     const [first] = missing
-    throw new SnapError('SOURCE_UNREADABLE', `cannot read ${first?.path ?? 'anything'}: ${first?.reason ?? 'no path'}`, {
-      hint: 'Nothing was saved. Check the path and its permissions.',
-    })
+    throw new SnapError(
+      'SOURCE_UNREADABLE',
+      `cannot read ${first?.path ?? 'anything'}: ${first?.reason ?? 'no path'}`,
+      {
+        hint: 'Nothing was saved. Check the path and its permissions.',
+      },
+    )
   }
   return { readable, missing }
 }
 
-export function walkEvents(counter: BackupCounter, ports: BackupPorts): ConstructorParameters<typeof Walk>[0]['events'] {
+export function walkEvents(
+  counter: BackupCounter,
+  ports: BackupPorts,
+): ConstructorParameters<typeof Walk>[0]['events'] {
   return {
     found: (_path, stat) => {
       counter.found(stat)
@@ -177,18 +195,27 @@ export function walkEvents(counter: BackupCounter, ports: BackupPorts): Construc
   }
 }
 
-export async function previousRoot(repository: Repository, root: Uint8Array): Promise<PreviousDirectory | undefined> {
+export async function previousRoot(
+  repository: Repository,
+  root: Uint8Array,
+): Promise<PreviousDirectory | undefined> {
   return previousTree(repository, decodeContent(root))
 }
 
-export async function previousDirectory(repository: Repository, encoded: Uint8Array): Promise<PreviousDirectory | undefined> {
+export async function previousDirectory(
+  repository: Repository,
+  encoded: Uint8Array,
+): Promise<PreviousDirectory | undefined> {
   const { type, content, unreadable } = decodeEntry(encoded)
   if (type !== 'dir' || content === undefined || unreadable !== undefined) return undefined
   return previousTree(repository, content)
 }
 
 /** A directory that cannot be read any more is backed up as if it were new: damage must not stop the next backup. */
-async function previousTree(repository: Repository, content: Content): Promise<PreviousDirectory | undefined> {
+async function previousTree(
+  repository: Repository,
+  content: Content,
+): Promise<PreviousDirectory | undefined> {
   try {
     return { content, tree: await repository.trees.encoded(content) }
   } catch (error) {
@@ -266,4 +293,3 @@ function summarise(
     endedMs,
   }
 }
-

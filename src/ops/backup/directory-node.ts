@@ -75,10 +75,13 @@ export class DirectoryNode {
   /** Whether every entry is the very one of the parent snapshot. */
   get isUnchanged(): boolean {
     const before = this.previous?.tree.entries
-    if (before === undefined || this.unreadable !== undefined || before.length !== this.slots.length) return false
+    if (before === undefined || this.unreadable !== undefined || before.length !== this.slots.length)
+      return false
     return this.slots.every((slot, index) => {
       const entry = before[index]
-      return slot !== undefined && entry !== undefined && (slot === entry || Buffer.compare(slot, entry) === 0)
+      return (
+        slot !== undefined && entry !== undefined && (slot === entry || Buffer.compare(slot, entry) === 0)
+      )
     })
   }
 

@@ -4,21 +4,20 @@
  */
 import type { FileStat, SourceFiles } from '../../model/files.ts'
 import type { ContentStore } from '../../repository/content-store.ts'
-import { encodeEntry, type Entry } from '../../snapshot/entry.ts'
+import { type Entry, encodeEntry } from '../../snapshot/entry.ts'
 import type { Executor } from '../../workers/executor.ts'
-import { entryOf, sameContent, sourceReason } from '../../workers/file-pipeline.ts'
-import type { FilesResult, TaskCounts } from '../../workers/tasks.ts'
+import { entryOf } from '../../workers/file-pipeline.ts'
+import { type FilesResult, GREW, PIECE_BYTES, TASK_BYTES_MAX, type TaskCounts } from '../../workers/tasks.ts'
 import type { DirectoryNode } from './directory-node.ts'
+import { readLargeFile } from './large-file.ts'
 
-/** A task holds at most this many files and bytes: enough to fill segments with neighbours, small enough to balance. */
+/** A task holds at most this many files: with `TASK_BYTES_MAX`, enough to fill segments with neighbours, small enough to balance. */
 const TASK_FILES_MAX = 256
-const TASK_BYTES_MAX = 8 * 1024 * 1024
-/** A file above this is cut into pieces of this size, so that every core works on it. Each boundary is a forced cut. */
-export const PIECE_BYTES: number = 64 * 1024 * 1024
 /** Files that wait or are under way before the walk pauses. */
 const FILES_AHEAD_MAX = 32_768
-/** A large file that changed while it was read is read once more. */
-const PIECE_TRIES = 2
+/** Large files that are read at once, and that wait before the walk pauses. */
+const LARGE_AT_ONCE_MAX = 2
+const LARGE_WAITING_MAX = 64
 
 export type QueuedFile = {
   readonly node: DirectoryNode
@@ -46,6 +45,8 @@ export class FileQueue {
   #batch: QueuedFile[] = []
   #batchBytes = 0
   #ahead = 0
+  readonly #waitingLarge: QueuedFile[] = []
+  #largeRunning = 0
   readonly #running = new Set<Promise<void>>()
   #failure: { readonly error: unknown } | undefined
   #wake: (() => void) | undefined
@@ -57,16 +58,20 @@ export class FileQueue {
     this.#events = events
   }
 
+  get #isFull(): boolean {
+    return this.#ahead >= FILES_AHEAD_MAX || this.#waitingLarge.length >= LARGE_WAITING_MAX
+  }
+
   /** Whether the walk should `await room()` before it goes on. */
   get isCrowded(): boolean {
-    return this.#ahead >= FILES_AHEAD_MAX || this.#failure !== undefined
+    return this.#isFull || this.#failure !== undefined
   }
 
   add(file: QueuedFile): void {
     this.#ahead += 1
     if (file.stat.size > PIECE_BYTES) {
       this.#submit()
-      this.#track(this.#large(file))
+      this.#addLarge(file)
       return
     }
     this.#batch.push(file)
@@ -74,9 +79,14 @@ export class FileQueue {
     if (this.#batch.length >= TASK_FILES_MAX || this.#batchBytes >= TASK_BYTES_MAX) this.#submit()
   }
 
+  #addLarge(file: QueuedFile): void {
+    this.#waitingLarge.push(file)
+    this.#startLarge()
+  }
+
   /** Resolves when there is room again; throws what a task threw. */
   async room(): Promise<void> {
-    while (this.#ahead >= FILES_AHEAD_MAX && this.#failure === undefined) {
+    while (this.#isFull && this.#failure === undefined) {
       this.#submit()
       await new Promise<void>((resolve) => {
         this.#wake = resolve
@@ -131,8 +141,10 @@ export class FileQueue {
       const end = result.ends[index] ?? 0
       const reason = failed.get(index)
       const list = long.get(index)
-      if (reason !== undefined) this.#failed(file, reason)
-      else if (list !== undefined) this.#stored(file, { ...list.entry, content: this.#contents.list(list.items) })
+      if (reason === GREW) this.#addLarge(file)
+      else if (reason !== undefined) this.#failed(file, reason)
+      else if (list !== undefined)
+        this.#stored(file, { ...list.entry, content: this.#contents.list(list.items) })
       else {
         file.node.fill(file.slot, result.encoded.subarray(start, end))
         this.#done(file, file.stat.size)
@@ -161,61 +173,44 @@ export class FileQueue {
     this.#ahead -= 1
     if (reason === 'ENOENT') file.node.drop()
     else {
-      file.node.fill(file.slot, encodeEntry({ ...entryOf(file.name, file.stat, undefined), unreadable: reason }))
+      file.node.fill(
+        file.slot,
+        encodeEntry({ ...entryOf(file.name, file.stat, undefined), unreadable: reason }),
+      )
       this.#events.unreadable(file, reason)
     }
     this.#events.settled(file.node)
   }
 
-  async #large(file: QueuedFile): Promise<void> {
-    let stat = file.stat
-    for (let tries = 1; ; tries++) {
-      const outcome = await this.#pieces(file.path, stat)
-      if (typeof outcome === 'string') return this.#failed(file, outcome)
-      let after: FileStat
-      let entry: Entry
-      try {
-        after = this.#source.lstat(file.path)
-        entry = entryOf(file.name, after, this.#source.xattrs(file.path))
-      } catch (error) {
-        return this.#failed(file, sourceReason(error))
-      }
-      const changed = !sameContent(stat, after) || outcome.bytes !== after.size
-      if (changed && tries < PIECE_TRIES && after.type === 'file') {
-        stat = after
-        continue
-      }
-      if (changed) this.#events.changed(file)
-      return this.#stored(file, { ...entry, type: 'file', size: outcome.bytes, content: outcome.content, changed })
+  /** A few at a time: each keeps every thread busy and has a list under construction. */
+  #startLarge(): void {
+    while (this.#largeRunning < LARGE_AT_ONCE_MAX) {
+      const file = this.#waitingLarge.shift()
+      if (file === undefined) return
+      this.#largeRunning += 1
+      this.#track(
+        this.#large(file).finally(() => {
+          this.#largeRunning -= 1
+          this.#startLarge()
+        }),
+      )
     }
   }
 
-  /** All pieces of a file as one content, or why one could not be read. */
-  async #pieces(path: string, stat: FileStat) {
-    const builder = this.#contents.builder()
-    const pending: ReturnType<Executor['run']>[] = []
-    let bytes = 0
-    let next = 0
-    const start = (): void => {
-      const range = { offset: next, bytes: Math.min(PIECE_BYTES, stat.size - next) }
-      next += range.bytes
-      const piece = this.#executor.run({ kind: 'piece', path, range, inode: stat.inode })
-      piece.catch(() => undefined) // awaited in order below; a later one may fail first
-      pending.push(piece)
-    }
-    while (pending.length > 0 || next < stat.size) {
-      while (pending.length < this.#executor.parallel + 1 && next < stat.size) start()
-      const result = await pending.shift()
-      if (result?.kind !== 'piece') throw new TypeError('a piece task has a piece result')
-      this.#count(result.counts)
-      if (result.failed !== undefined) {
-        await Promise.all(pending)
-        return result.failed
-      }
-      builder.append(result.items)
-      bytes += result.bytes
-    }
-    return { content: builder.finish(), bytes }
+  async #large(file: QueuedFile): Promise<void> {
+    if (this.#failure !== undefined) return
+    const outcome = await readLargeFile(
+      {
+        executor: this.#executor,
+        contents: this.#contents,
+        source: this.#source,
+        count: (counts) => this.#count(counts),
+      },
+      file,
+    )
+    if ('reason' in outcome) return this.#failed(file, outcome.reason)
+    if (outcome.changed === true) this.#events.changed(file)
+    this.#stored(file, outcome)
   }
 
   #count(counts: TaskCounts): void {

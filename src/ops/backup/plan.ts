@@ -3,7 +3,15 @@ import type { Repository } from '../../repository/repository.ts'
 import { EMPTY_CONTENT } from '../../snapshot/content.ts'
 import { encodeEntry } from '../../snapshot/entry.ts'
 import { entryOf } from '../../workers/file-pipeline.ts'
-import { type BackupPorts, type BackupRequest, parentOf, previousDirectory, previousRoot, readablePaths, walkEvents } from './backup.ts'
+import {
+  type BackupPorts,
+  type BackupRequest,
+  parentOf,
+  previousDirectory,
+  previousRoot,
+  readablePaths,
+  walkEvents,
+} from './backup.ts'
 import type { QueuedFile } from './file-queue.ts'
 import { rootTree } from './roots.ts'
 import { BackupCounter, type UnreadablePath } from './summary.ts'
@@ -19,7 +27,11 @@ export type BackupPlan = {
   readonly unreadable: readonly UnreadablePath[]
 }
 
-export async function planBackup(repository: Repository, request: BackupRequest, ports: BackupPorts): Promise<BackupPlan> {
+export async function planBackup(
+  repository: Repository,
+  request: BackupRequest,
+  ports: BackupPorts,
+): Promise<BackupPlan> {
   const counter = new BackupCounter()
   const paths = readablePaths(request.paths, ports)
   for (const { path, reason } of paths.missing) counter.addUnreadable(path, reason)

@@ -14,7 +14,8 @@ type MutableNode = { path: string; selected: boolean; children: Map<string, Muta
 
 /** `paths`: absolute and normal. A path within another is covered by it. */
 export function rootTree(paths: readonly string[]): RootNode {
-  if (paths.length === 0) throw new SnapError('USAGE', 'nothing to back up', { hint: 'Name at least one path.' })
+  if (paths.length === 0)
+    throw new SnapError('USAGE', 'nothing to back up', { hint: 'Name at least one path.' })
   const root: MutableNode = { path: '/', selected: false, children: new Map() }
   for (const path of paths) {
     let node = root

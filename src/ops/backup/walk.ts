@@ -2,13 +2,14 @@
  * Walks the sources depth first, recognises what has not changed since the parent snapshot, queues the rest, and
  * encodes each directory when its last entry has come. It reads names and stats only; contents are the pipeline's.
  */
-import type { FileStat, SourceFiles } from '../../model/files.ts'
-import { DIRECTORY_DEPTH_MAX, LINK_TARGET_BYTES_MAX } from '../../model/limits.ts'
+
 import { createBreath } from '../../base/breath.ts'
 import { compareNames, nameBytes } from '../../base/names.ts'
 import type { Rules } from '../../filesystem/ignore-rules.ts'
+import type { FileStat, SourceFiles } from '../../model/files.ts'
+import { DIRECTORY_DEPTH_MAX, LINK_TARGET_BYTES_MAX } from '../../model/limits.ts'
 import type { Content } from '../../snapshot/content.ts'
-import { encodeEntry, type Entry } from '../../snapshot/entry.ts'
+import { type Entry, encodeEntry } from '../../snapshot/entry.ts'
 import { isSameFile } from '../../snapshot/same-entry.ts'
 import { entryNameBytes } from '../../snapshot/tree.ts'
 import { entryOf, sourceReason } from '../../workers/file-pipeline.ts'
@@ -127,9 +128,15 @@ export class Walk {
       if (child === undefined) continue
       const stat = this.#lstat(child.path)
       if (stat === undefined) continue
-      if (child.selected || stat.type !== 'dir') {
+      if (!child.selected && stat.type !== 'dir') {
+        this.#ports.events.unreadable(child.path, 'ENOTDIR')
+        continue
+      }
+      if (child.selected) {
         const rules = this.#options.rules
-        later.push(...(await this.#entry(node, name, child.path, stat, before.find(name), rules, stat.device, depth)))
+        later.push(
+          ...(await this.#entry(node, name, child.path, stat, before.find(name), rules, stat.device, depth)),
+        )
         continue
       }
       const next = await this.#child(node, name, child.path, stat, before.find(name))
@@ -155,7 +162,10 @@ export class Walk {
     const inner = this.#withIgnoreFile(node.path, names, rules)
     const before = new PreviousNames(node.previous)
     const later: (() => Promise<void>)[] = []
+    let last: string | undefined
     for (const name of names) {
+      if (name === last) continue // some FUSE file systems list a name twice
+      last = name
       const path = joinPath(node.path, name)
       const stat = this.#lstat(path)
       if (stat === undefined || this.#isExcluded(name, path, stat, inner, device)) continue
@@ -213,7 +223,13 @@ export class Walk {
     return new DirectoryNode({ name, path, stat, previous: before, parent: { node, slot: node.reserve() } })
   }
 
-  #file(node: DirectoryNode, name: string, path: string, stat: FileStat, previous: Uint8Array | undefined): void {
+  #file(
+    node: DirectoryNode,
+    name: string,
+    path: string,
+    stat: FileStat,
+    previous: Uint8Array | undefined,
+  ): void {
     const { events, queue } = this.#ports
     events.found(path, stat)
     if (!this.#options.full && previous !== undefined && isSameFile(previous, stat)) {
@@ -259,7 +275,8 @@ export class Walk {
     if (neverPaths.size > 0 && neverPaths.has(path)) return 'the repository itself'
     if (rules.ignores(name, isDirectory)) return 'excluded by a pattern'
     if (oneFileSystem && stat.device !== device && isDirectory) return 'another file system'
-    if (largestFile !== undefined && stat.type === 'file' && stat.size > largestFile) return 'larger than the limit'
+    if (largestFile !== undefined && stat.type === 'file' && stat.size > largestFile)
+      return 'larger than the limit'
     if (excludeCaches && isDirectory && isCacheDirectory(path)) return 'a cache directory'
     return undefined
   }

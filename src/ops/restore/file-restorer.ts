@@ -1,8 +1,8 @@
 /** Writes the files of a restore: gathers them in windows, runs the planned tasks, and finishes files of many parts. */
 import { randomBytes } from 'node:crypto'
 import type { ChunkFinder } from '../../manifest/chunk-finder.ts'
-import type { TargetFiles } from '../../model/files.ts'
 import { SnapError } from '../../model/errors.ts'
+import type { TargetFiles } from '../../model/files.ts'
 import type { ProgressListener } from '../../model/progress.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { Entry } from '../../snapshot/entry.ts'
@@ -108,7 +108,8 @@ class WindowRun {
     let position = 0
     for await (const item of this.#parts.repository.chunks.items(entry.content)) {
       position += 'hole' in item ? item.hole : this.#window.add(index, position, item.chunk)
-      if (position > entry.size) throw new SnapError('OBJECT_DAMAGED', `its chunks exceed its size of ${entry.size} bytes`)
+      if (position > entry.size)
+        throw new SnapError('OBJECT_DAMAGED', `its chunks exceed its size of ${entry.size} bytes`)
     }
     return position
   }

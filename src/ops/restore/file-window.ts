@@ -2,13 +2,14 @@
  * A bounded number of files to write, planned by pack: each segment is fetched and decoded once for all the files that
  * need it. It knows where chunks lie and not what the target looks like.
  */
+
+import { toHex } from '../../base/bytes.ts'
 import type { ChunkFinder } from '../../manifest/chunk-finder.ts'
 import { SnapError } from '../../model/errors.ts'
 import { CHUNK_ID_BYTES, type PackId } from '../../model/ids.ts'
 import { packKey } from '../../object/object-keys.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { FileFailure, RestoreFile, RestoreSegment, RestoreTask } from '../../workers/restore-task.ts'
-import { toHex } from '../../base/bytes.ts'
 
 /** Sealed bytes of the segments of one task: some tens of MB of plaintext, so that threads stay evenly busy. */
 const TASK_SEALED_BYTES = 6 * 1024 * 1024
@@ -23,7 +24,13 @@ type Chunk = {
   readonly writes: number[]
 }
 
-type Segment = { readonly pack: number; readonly packId: PackId; readonly number: number; readonly depth: number; readonly chunks: Map<number, Chunk> }
+type Segment = {
+  readonly pack: number
+  readonly packId: PackId
+  readonly number: number
+  readonly depth: number
+  readonly chunks: Map<number, Chunk>
+}
 
 /** One unit of work: its segments lie in one pack and are in memory when the task is made. */
 export type PlannedTask = {
@@ -80,7 +87,8 @@ export class FileWindow {
       sealed = 0
     }
     for (const segment of ordered) {
-      if (current[0] !== undefined && (current[0].pack !== segment.pack || sealed >= TASK_SEALED_BYTES)) close()
+      if (current[0] !== undefined && (current[0].pack !== segment.pack || sealed >= TASK_SEALED_BYTES))
+        close()
       current.push(segment)
       sealed += manifest.packs.segmentOf(segment.pack, segment.number)?.sealed ?? 0
     }
@@ -109,7 +117,12 @@ export class FileWindow {
   async fetch(
     task: PlannedTask,
     describe: (file: number) => RestoreFile,
-  ): Promise<{ task: RestoreTask; files: readonly number[]; transfer: ArrayBuffer[]; failed: Map<number, FileFailure> }> {
+  ): Promise<{
+    task: RestoreTask
+    files: readonly number[]
+    transfer: ArrayBuffer[]
+    failed: Map<number, FileFailure>
+  }> {
     const failed = new Map<number, FileFailure>()
     const files: number[] = []
     const indexOf = new Map<number, number>()
@@ -154,7 +167,11 @@ export class FileWindow {
   }
 
   /** Sealed bytes by segment number; neighbours are read together. */
-  async #read(task: PlannedTask, failed: Map<number, FileFailure>, transfer: ArrayBuffer[]): Promise<Map<number, Uint8Array>> {
+  async #read(
+    task: PlannedTask,
+    failed: Map<number, FileFailure>,
+    transfer: ArrayBuffer[],
+  ): Promise<Map<number, Uint8Array>> {
     const { manifest, storage } = this.#repository
     const found = new Map<number, Uint8Array>()
     type Wanted = { segment: Segment; offset: number; sealed: number }
@@ -165,7 +182,12 @@ export class FileWindow {
       const wanted = { segment, offset: place.offset, sealed: place.sealed }
       const run = runs.at(-1)
       const last = run?.at(-1)
-      if (run !== undefined && last !== undefined && place.offset - (last.offset + last.sealed) <= GAP_BYTES_MAX) run.push(wanted)
+      if (
+        run !== undefined &&
+        last !== undefined &&
+        place.offset - (last.offset + last.sealed) <= GAP_BYTES_MAX
+      )
+        run.push(wanted)
       else runs.push([wanted])
     }
     for (const run of runs) {

@@ -48,7 +48,16 @@ export class RestoreCounter {
   }
 
   report(): RestoreReport {
-    const { filesRestored, filesUnchanged, filesKept, filesDeleted, directories, others, bytesWritten, bytesTotal } = this
+    const {
+      filesRestored,
+      filesUnchanged,
+      filesKept,
+      filesDeleted,
+      directories,
+      others,
+      bytesWritten,
+      bytesTotal,
+    } = this
     return {
       filesRestored,
       filesUnchanged,

@@ -4,9 +4,9 @@
  * link that came from the repository.
  */
 import { createBreath } from '../../base/breath.ts'
-import { DIRECTORY_DEPTH_MAX } from '../../model/limits.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { FileStat, TargetDirectory, TargetFiles } from '../../model/files.ts'
+import { DIRECTORY_DEPTH_MAX } from '../../model/limits.ts'
 import type { ProgressListener } from '../../model/progress.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { type Content, decodeContent } from '../../snapshot/content.ts'
@@ -16,7 +16,7 @@ import type { RestoreTask, RestoreTaskResult } from '../../workers/restore-task.
 import type { TaskPool } from '../../workers/task-pool.ts'
 import { FileRestorer } from './file-restorer.ts'
 import { metaOf } from './meta.ts'
-import { RestoreCounter, type RestoreAction, type RestoreReport } from './report.ts'
+import { type RestoreAction, RestoreCounter, type RestoreReport } from './report.ts'
 import { sameContentAsFile } from './same-content.ts'
 import { namesOf, Selection } from './selection.ts'
 
@@ -49,7 +49,11 @@ export type RestorePorts = {
 }
 
 /** Failures of single files are in the report; what stops everything is thrown. */
-export async function restore(repository: Repository, request: RestoreRequest, ports: RestorePorts): Promise<RestoreReport> {
+export async function restore(
+  repository: Repository,
+  request: RestoreRequest,
+  ports: RestorePorts,
+): Promise<RestoreReport> {
   const run = new RestoreRun(repository, request, ports)
   return run.run()
 }
@@ -169,7 +173,12 @@ class RestoreRun {
     }
   }
 
-  #fail(names: readonly string[], side: 'repository' | 'source' | 'target', code: string, reason: string): void {
+  #fail(
+    names: readonly string[],
+    side: 'repository' | 'source' | 'target',
+    code: string,
+    reason: string,
+  ): void {
     const path = `/${names.join('/')}`
     this.#counter.failures.push({ path, side, code, reason })
     this.#ports.progress({ kind: 'warning', path, reason })
@@ -185,7 +194,12 @@ class RestoreRun {
     wanted: boolean,
   ): Promise<void> {
     if (entry.unreadable !== undefined && entry.type !== 'dir') {
-      this.#fail(path, 'source', entry.unreadable, `was unreadable when the snapshot was made (${entry.unreadable})`)
+      this.#fail(
+        path,
+        'source',
+        entry.unreadable,
+        `was unreadable when the snapshot was made (${entry.unreadable})`,
+      )
       return
     }
     if (entry.type === 'dir') return this.#enter(entry, path, below, directory, existing, files, wanted)
@@ -203,13 +217,18 @@ class RestoreRun {
     else if (action === 'unchanged') this.#counter.filesUnchanged += 1
   }
 
-  async #decide(entry: Entry, existing: FileStat | undefined, directory: TargetDirectory | undefined): Promise<RestoreAction> {
+  async #decide(
+    entry: Entry,
+    existing: FileStat | undefined,
+    directory: TargetDirectory | undefined,
+  ): Promise<RestoreAction> {
     if (existing === undefined || directory === undefined) return 'create'
     const { overwrite } = this.#request
     if (overwrite === 'never') return 'keep'
     const order = existing.mtimeSec - entry.mtimeSec || existing.mtimeNsec - entry.mtimeNsec
     if (overwrite === 'if-newer' && order >= 0) return 'keep'
-    if (existing.type !== entry.type || entry.type !== 'file' || existing.size !== entry.size) return 'replace'
+    if (existing.type !== entry.type || entry.type !== 'file' || existing.size !== entry.size)
+      return 'replace'
     if (overwrite === 'if-changed' && order === 0) return 'unchanged'
     const same = await sameContentAsFile(this.#repository.chunks, this.#ports.target, directory, entry)
     return same ? 'unchanged' : 'replace'
@@ -236,8 +255,18 @@ class RestoreRun {
     if (entry.type === 'symlink') this.#symlinks.push(place)
     else if (entry.type === 'file') {
       if (existing?.type === 'dir') directory.remove(entry.name)
-      if (action === 'unchanged') this.#counter.lost(place.path, directory.setMeta(entry.name, 'file', metaOf(entry, this.#request.keepOwner)))
-      else await files.add({ entry, path: place.path, directory: below, replaces: existing !== undefined && existing.type !== 'dir' })
+      if (action === 'unchanged')
+        this.#counter.lost(
+          place.path,
+          directory.setMeta(entry.name, 'file', metaOf(entry, this.#request.keepOwner)),
+        )
+      else
+        await files.add({
+          entry,
+          path: place.path,
+          directory: below,
+          replaces: existing !== undefined && existing.type !== 'dir',
+        })
     } else this.#special(entry, place.path, directory, existing)
   }
 
@@ -252,7 +281,10 @@ class RestoreRun {
       this.#counter.lost(path, ['sockets are not restored: the program that listens makes them'])
       return
     }
-    this.#counter.lost(path, directory.setMeta(entry.name, entry.type, metaOf(entry, this.#request.keepOwner)))
+    this.#counter.lost(
+      path,
+      directory.setMeta(entry.name, entry.type, metaOf(entry, this.#request.keepOwner)),
+    )
   }
 
   async #enter(
@@ -266,16 +298,26 @@ class RestoreRun {
   ): Promise<void> {
     const names = [...below, entry.name]
     if (entry.unreadable !== undefined) {
-      this.#fail(path, 'source', entry.unreadable, `was unreadable when the snapshot was made (${entry.unreadable})`)
+      this.#fail(
+        path,
+        'source',
+        entry.unreadable,
+        `was unreadable when the snapshot was made (${entry.unreadable})`,
+      )
     }
     if (existing !== undefined && existing.type !== 'dir' && wanted) directory?.remove(entry.name)
     using child = directory?.makeDirectory(entry.name)
     this.#counter.directories += 1
     if (existing === undefined || wanted) this.#directories.push({ names, path: `/${path.join('/')}`, entry })
-    if (entry.content !== undefined) await this.#directory(entry.content, path, names, child, files, existing === undefined)
+    if (entry.content !== undefined)
+      await this.#directory(entry.content, path, names, child, files, existing === undefined)
   }
 
-  #deleteExtra(kept: ReadonlySet<string>, names: readonly string[], directory: TargetDirectory | undefined): void {
+  #deleteExtra(
+    kept: ReadonlySet<string>,
+    names: readonly string[],
+    directory: TargetDirectory | undefined,
+  ): void {
     if (directory === undefined) return
     for (const name of directory.list()) {
       if (kept.has(name)) continue
@@ -305,7 +347,10 @@ class RestoreRun {
         const directory = directories.of(names)
         if (directory.lstat(entry.name) !== undefined) directory.remove(entry.name)
         directory.makeSymlink(entry.name, entry.target ?? '')
-        this.#counter.lost(path, directory.setMeta(entry.name, 'symlink', metaOf(entry, this.#request.keepOwner)))
+        this.#counter.lost(
+          path,
+          directory.setMeta(entry.name, 'symlink', metaOf(entry, this.#request.keepOwner)),
+        )
       })
     }
   }
@@ -336,4 +381,10 @@ class RestoreRun {
 }
 
 /** What makes going on pointless. */
-const FATAL: ReadonlySet<string> = new Set(['TARGET_FULL', 'KEY_WRONG', 'MANIFEST_FAILED', 'STORAGE_FAILED', 'INTERRUPTED'])
+const FATAL: ReadonlySet<string> = new Set([
+  'TARGET_FULL',
+  'KEY_WRONG',
+  'MANIFEST_FAILED',
+  'STORAGE_FAILED',
+  'INTERRUPTED',
+])

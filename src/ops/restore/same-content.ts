@@ -21,7 +21,9 @@ export async function sameContentAsFile(
       const length = 'hole' in item ? item.hole : chunks.lengthOf(item.chunk)
       if (length === undefined || !fits(position, length, entry.size)) return false
       const same =
-        'hole' in item ? isZero(target, fd, position, length) : isChunk(chunks, target, fd, position, length, item.chunk)
+        'hole' in item
+          ? isZero(target, fd, position, length)
+          : isChunk(chunks, target, fd, position, length, item.chunk)
       if (!same) return false
       position += length
     }
@@ -44,7 +46,9 @@ function isChunk(
   id: Uint8Array,
 ): boolean {
   if (length > buffer.length) return false
-  return target.read(fd, buffer, 0, length, position) === length && chunks.matches(buffer.subarray(0, length), id)
+  return (
+    target.read(fd, buffer, 0, length, position) === length && chunks.matches(buffer.subarray(0, length), id)
+  )
 }
 
 function isZero(target: TargetFiles, fd: number, position: number, length: number): boolean {

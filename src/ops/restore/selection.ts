@@ -52,7 +52,10 @@ const ANY_DEPTH = /^\*\*$/
 
 function nameExpression(name: string): RegExp {
   if (name === '**') return ANY_DEPTH
-  const source = name.replace(/[.+^${}()|\\]/g, '\\$&').replaceAll('*', '[^/]*').replaceAll('?', '[^/]')
+  const source = name
+    .replace(/[.+^${}()|\\]/g, '\\$&')
+    .replaceAll('*', '[^/]*')
+    .replaceAll('?', '[^/]')
   return new RegExp(`^${source}$`, 's')
 }
 

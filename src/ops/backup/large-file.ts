@@ -1,0 +1,149 @@
+/**
+ * A file that is too large for one thread: read piece by piece on all of them, its items joined in order. Holes between
+ * pieces are never visited, however large they are.
+ */
+
+import { ByteWriter } from '../../base/bytes.ts'
+import type { Extent, FileStat, SourceFiles } from '../../model/files.ts'
+import type { ContentStore } from '../../repository/content-store.ts'
+import { type Content, writeHole } from '../../snapshot/content.ts'
+import type { Entry } from '../../snapshot/entry.ts'
+import type { Executor } from '../../workers/executor.ts'
+import { entryOf, sameContent, sourceReason } from '../../workers/file-pipeline.ts'
+import { PIECE_BYTES, type TaskCounts } from '../../workers/tasks.ts'
+
+/** A file that changed or was replaced while it was read is read once more. */
+const READ_TRIES = 2
+/** No file system of ours counts further exactly. */
+const SIZE_MAX = Number.MAX_SAFE_INTEGER
+
+export type LargeFileParts = {
+  readonly executor: Executor
+  readonly contents: ContentStore
+  readonly source: SourceFiles
+  readonly count: (counts: TaskCounts) => void
+}
+
+export type LargeFile = { readonly path: string; readonly name: string; readonly stat: FileStat }
+
+/** The entry, or why it could not be read. */
+export async function readLargeFile(
+  parts: LargeFileParts,
+  file: LargeFile,
+): Promise<Entry | { readonly reason: string }> {
+  const { source } = parts
+  let { stat } = file
+  for (let tries = 1; ; tries++) {
+    const outcome = await readOnce(parts, file.path, stat)
+    try {
+      const after = source.lstat(file.path)
+      if (after.type !== 'file') return { reason: 'REPLACED' }
+      const changed =
+        outcome.failed !== undefined || !sameContent(stat, after) || outcome.bytes !== after.size
+      if (changed && tries < READ_TRIES) {
+        stat = after
+        continue
+      }
+      if (outcome.failed !== undefined) return { reason: outcome.failed }
+      const entry = entryOf(file.name, after, source.xattrs(file.path))
+      return { ...entry, size: outcome.bytes, content: outcome.content, changed }
+    } catch (error) {
+      return { reason: sourceReason(error) }
+    }
+  }
+}
+
+type Outcome = {
+  readonly content: Content | undefined
+  readonly bytes: number
+  readonly failed: string | undefined
+}
+
+const failure = (failed: string): Outcome => ({ content: undefined, bytes: 0, failed })
+
+async function readOnce(parts: LargeFileParts, path: string, stat: FileStat): Promise<Outcome> {
+  if (stat.size > SIZE_MAX) return failure('EFBIG')
+  let pieces: Extent[]
+  try {
+    pieces = piecesOf(extentsOf(parts.source, path, stat))
+  } catch (error) {
+    return failure(sourceReason(error))
+  }
+  const { executor, contents, count } = parts
+  const builder = contents.builder()
+  const pending: { readonly range: Extent; readonly result: ReturnType<Executor['run']> }[] = []
+  let at = 0
+  let started = 0
+  for (let finished = 0; finished < pieces.length; finished++) {
+    for (; started < pieces.length && pending.length <= executor.parallel; started++) {
+      const range = pieces[started] as Extent
+      const result = executor.run({ kind: 'piece', path, range, inode: stat.inode })
+      result.catch(() => undefined) // awaited in order below; a later one may fail first
+      pending.push({ range, result })
+    }
+    const next = pending.shift()
+    const result = await next?.result
+    if (next === undefined || result?.kind !== 'piece') throw new TypeError('a piece task has a piece result')
+    count(result.counts)
+    if (result.failed !== undefined) {
+      await Promise.all(pending.map((piece) => piece.result))
+      return failure(result.failed)
+    }
+    if (next.range.offset > at) builder.append(hole(next.range.offset - at))
+    builder.append(result.items)
+    at = next.range.offset + result.bytes
+    if (result.bytes < next.range.bytes) break
+  }
+  await Promise.all(pending.map((piece) => piece.result))
+  const last = pieces.at(-1)
+  const isWhole = last === undefined || at === last.offset + last.bytes
+  if (isWhole && at < stat.size) {
+    builder.append(hole(stat.size - at))
+    at = stat.size
+  }
+  return { content: builder.finish(), bytes: at, failed: undefined }
+}
+
+function hole(bytes: number): Uint8Array {
+  const writer = new ByteWriter(16)
+  writeHole(writer, bytes)
+  return writer.done()
+}
+
+function extentsOf(source: SourceFiles, path: string, stat: FileStat): Extent[] {
+  if (stat.allocated >= stat.size) return [{ offset: 0, bytes: stat.size }]
+  const fd = source.open(path)
+  try {
+    return source.dataExtents(fd, stat.size)
+  } finally {
+    source.close(fd)
+  }
+}
+
+/** Ranges of at most `PIECE_BYTES` that hold all data, each beginning and ending with data. */
+export function piecesOf(extents: readonly Extent[]): Extent[] {
+  const pieces: Extent[] = []
+  let start = 0
+  let end = 0
+  const close = (): void => {
+    if (end > start) pieces.push({ offset: start, bytes: end - start })
+  }
+  for (const extent of extents) {
+    let at = extent.offset
+    const stop = extent.offset + extent.bytes
+    if (end === start || at >= start + PIECE_BYTES) {
+      close()
+      start = at
+      end = at
+    }
+    while (stop > start + PIECE_BYTES) {
+      end = start + PIECE_BYTES
+      close()
+      at = end
+      start = at
+    }
+    end = stop
+  }
+  close()
+  return pieces
+}
