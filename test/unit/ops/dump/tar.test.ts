@@ -31,10 +31,7 @@ type Found = {
 
 function read(member: Partial<TarMember>): Found {
   const input = Buffer.concat([tarHeader({ ...MEMBER, ...member }), tarEnd()])
-  return JSON.parse(execFileSync('python3', ['-c', script], { input, encoding: 'utf8' })) as Record<
-    string,
-    unknown
-  >
+  return JSON.parse(execFileSync('python3', ['-c', script], { input, encoding: 'utf8' })) as Found
 }
 
 test('what ustar can say needs no extended header', () => {

@@ -1,0 +1,120 @@
+/** `key list/add/remove/passwd`: the slots under which the repository's keys are stored. */
+import type { PasswordCost } from '../crypto/password.ts'
+import type { Role } from '../keys/hierarchy.ts'
+import { createSlot, openSlot, readSlotHead, type SlotSecret } from '../keys/slot.ts'
+import type { SlotContents } from '../keys/slot-body.ts'
+import { hasCode, SnapError } from '../model/errors.ts'
+import type { SlotId } from '../model/ids.ts'
+import { slotKey } from '../object/object-keys.ts'
+import { slotIds } from '../repository/open-repository.ts'
+import type { Repository } from '../repository/repository.ts'
+
+export type KeySlot = {
+  readonly id: SlotId
+  /** `undefined`: damaged, and `damage` says how. */
+  readonly kind: SlotSecret['kind'] | undefined
+  readonly damage?: string | undefined
+  /** The slot that opened the repository. */
+  readonly inUse: boolean
+  /** Sealed: known of the slot in use alone, where its secret was given. */
+  readonly name?: string | undefined
+  readonly role?: Role | undefined
+  readonly createdMs?: number | undefined
+}
+
+/** `secret`: what opened the repository. */
+export async function listKeys(repository: Repository, secret?: SlotSecret): Promise<KeySlot[]> {
+  const slots: KeySlot[] = []
+  for (const id of await slotIds(repository.storage)) slots.push(await describeSlot(repository, id, secret))
+  return slots
+}
+
+async function describeSlot(
+  repository: Repository,
+  id: SlotId,
+  secret: SlotSecret | undefined,
+): Promise<KeySlot> {
+  const inUse = id === repository.slot
+  try {
+    const bytes = await repository.storage.read(slotKey(id))
+    const { kind } = readSlotHead(bytes, repository.id, id)
+    if (!inUse || secret === undefined) return { id, kind, inUse }
+    const { name, createdMs, keys } = await openSlot(bytes, repository.id, id, secret)
+    return { id, kind, inUse, name, createdMs, role: keys.role }
+  } catch (error) {
+    if (!hasCode(error, 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'LIMIT_EXCEEDED', 'REPOSITORY_TOO_NEW'))
+      throw error
+    return { id, kind: undefined, damage: error.message, inUse }
+  }
+}
+
+export type NewKey = {
+  readonly secret: SlotSecret
+  readonly name: string
+  /** Of a password; the default where absent. */
+  readonly cost?: PasswordCost | undefined
+}
+
+/**
+ * Stores the same keys under another secret, as an admin (`KEY_WRONG` for other roles). It has been read back and opened
+ * when this returns; where that fails, it is removed again.
+ */
+export async function addKey(repository: Repository, { secret, name, cost }: NewKey): Promise<SlotId> {
+  const { storage, keys, random, clock, id: repositoryId } = repository
+  if (keys.role !== 'admin') {
+    throw new SnapError('KEY_WRONG', `a ${keys.role} cannot add keys`, { hint: 'Use the key of an admin.' })
+  }
+  const contents: SlotContents = { keys, name, createdMs: clock.now() }
+  const slot = await createSlot({ repositoryId, secret, cost, contents, random })
+  await storage.put(slotKey(slot.id), [slot.bytes])
+  try {
+    await openSlot(await storage.read(slotKey(slot.id)), repositoryId, slot.id, secret)
+  } catch (error) {
+    await storage.remove(slotKey(slot.id))
+    throw error
+  }
+  return slot.id
+}
+
+/**
+ * `KEY_IN_USE` for the last slot that is whole, and for the one that opened the repository unless `evenInUse`. `USAGE`
+ * where no slot, or more than one, begins with `id`. Whoever knows the keys already knows them still.
+ */
+export async function removeKey(
+  repository: Repository,
+  request: { readonly id: string; readonly evenInUse: boolean },
+): Promise<SlotId> {
+  const slots = await listKeys(repository)
+  const { id } = matchingSlot(slots, request.id)
+  if (!slots.some((slot) => slot.id !== id && slot.kind !== undefined)) {
+    throw new SnapError('KEY_IN_USE', `${id} is the last key: without it nobody could open the repository`, {
+      hint: 'Add another key first.',
+    })
+  }
+  if (id === repository.slot && !request.evenInUse) {
+    throw new SnapError('KEY_IN_USE', `${id} is the key that is in use`, {
+      hint: 'Use another key to remove it.',
+    })
+  }
+  await repository.storage.remove(slotKey(id))
+  return id
+}
+
+function matchingSlot(slots: readonly KeySlot[], prefix: string): KeySlot {
+  const matching = prefix === '' ? [] : slots.filter(({ id }) => id.startsWith(prefix.toLowerCase()))
+  const [first] = matching
+  if (first !== undefined && matching.length === 1) return first
+  const how = first === undefined ? 'no key begins' : `${matching.length} keys begin`
+  throw new SnapError('USAGE', `${how} with ${JSON.stringify(prefix.slice(0, 64))}`, {
+    hint: '`snap key list` lists them.',
+  })
+}
+
+export type ChangedKey = { readonly added: SlotId; readonly removed: SlotId }
+
+/** Puts another secret in the place of the one in use: the old slot goes when the new one has been seen to open. */
+export async function changeKey(repository: Repository, key: NewKey): Promise<ChangedKey> {
+  const added = await addKey(repository, key)
+  await repository.storage.remove(slotKey(repository.slot))
+  return { added, removed: repository.slot }
+}
