@@ -6,6 +6,7 @@ import type { SlotSecret } from '../keys/slot.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
 import type { RepositoryId } from '../model/ids.ts'
 import type { Storage } from '../model/storage.ts'
+import type { RepositoryPorts } from '../repository/open-repository.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { CommandContext } from './context.ts'
 import { stderrNote } from './output/notes.ts'
@@ -52,15 +53,19 @@ export async function slotSecret(secret: Secret): Promise<SlotSecret> {
   return { kind: 'key file', secret: decodeKeyFile(secret.text).secret }
 }
 
-async function ports(context: CommandContext, storage: Storage) {
+async function portsOf(context: CommandContext, storage: Storage): Promise<RepositoryPorts> {
   const { systemRandom } = await import('../crypto/random.ts')
   return { storage, cacheDirectory: cacheOf(context), clock: context.clock, random: systemRandom }
 }
 
-/** Opens the repository that the command line names. */
-export async function openChosen(context: CommandContext): Promise<Repository> {
+/** What the command line says of the secret. */
+export async function chosenSecret(context: CommandContext): Promise<SlotSecret> {
+  return slotSecret(await findSecret(secretSources(context)))
+}
+
+/** The storage of the repository that the command line names, which must be there, and all else that opening takes. */
+export async function chosenPorts(context: CommandContext): Promise<RepositoryPorts> {
   const { openLocalDirectory } = await import('../storage/local-directory.ts')
-  const { openRepository } = await import('../repository/open-repository.ts')
   const place = placeOf(context)
   const storage = openLocalDirectory(place.path)
   if ((await storage.stat('config')) === undefined) {
@@ -70,10 +75,23 @@ export async function openChosen(context: CommandContext): Promise<Repository> {
         : 'Check --repo, or make one with `snap init`.',
     })
   }
-  const secret = await slotSecret(await findSecret(secretSources(context)))
-  const repository = await openRepository(await ports(context, storage), secret)
+  return portsOf(context, storage)
+}
+
+export type Opened = { readonly repository: Repository; readonly secret: SlotSecret }
+
+/** Opens the repository that the command line names; the secret is what opened it. */
+export async function openWithSecret(context: CommandContext): Promise<Opened> {
+  const { openRepository } = await import('../repository/open-repository.ts')
+  const ports = await chosenPorts(context)
+  const secret = await chosenSecret(context)
+  const repository = await openRepository(ports, secret)
   warnOfProblems(context, repository)
-  return repository
+  return { repository, secret }
+}
+
+export async function openChosen(context: CommandContext): Promise<Repository> {
+  return (await openWithSecret(context)).repository
 }
 
 function warnOfProblems(context: CommandContext, repository: Repository): void {
@@ -148,7 +166,7 @@ async function create(
   const { createRepository } = await import('../repository/open-repository.ts')
   const storage = await createLocalDirectory(path)
   const slotName = `${kind} made on ${hostname()}`
-  return createRepository(await ports(context, storage), { secret, slotName, chunkBytes })
+  return createRepository(await portsOf(context, storage), { secret, slotName, chunkBytes })
 }
 
 /** 0600, and never over a file that is there: it may be the only key of another repository. */

@@ -1,15 +1,25 @@
 /** All commands, in the order in which help lists them. */
 import type { CommandModule } from '../program.ts'
 import { backupCommand } from './backup.ts'
+import { dumpCommand } from './dump.ts'
 import { initCommand } from './init.ts'
+import { keyCommand } from './key.ts'
+import { lsCommand } from './ls.ts'
+import { manifestCommand } from './manifest.ts'
 import { restoreCommand } from './restore.ts'
 import { snapshotsCommand } from './snapshots.ts'
+import { statsCommand } from './stats.ts'
 import { verifyCommand } from './verify.ts'
 
 export const COMMANDS: readonly CommandModule[] = [
   initCommand,
   backupCommand,
   snapshotsCommand,
+  lsCommand,
   restoreCommand,
+  dumpCommand,
   verifyCommand,
+  statsCommand,
+  keyCommand,
+  manifestCommand,
 ]

@@ -6,7 +6,7 @@ import { plural } from '../output/human.ts'
 import { progressOf } from '../output/progress-of.ts'
 import type { CommandModule } from '../program.ts'
 import { renderVerifyReport, renderVerifyReportJson } from '../render/verify-report.ts'
-import { openChosen } from '../repository.ts'
+import { openWithSecret } from '../repository.ts'
 import { threadsOf } from './backup.ts'
 
 type Options = { readonly data: boolean; readonly threads?: string }
@@ -35,7 +35,8 @@ async function verifyAction(context: CommandContext, options: Options): Promise<
   const { verify } = await import('../../ops/verify/verify.ts')
   const { createThreadPool } = await import('../../workers/task-pool.ts')
   const threads = threadsOf(options.threads)
-  await using repository = await openChosen(context)
+  const { repository, secret } = await openWithSecret(context)
+  await using _ = repository
   const startedMs = context.clock.now()
   const module = new URL('../../workers/pack-check-main.js', import.meta.url)
   await using pool = options.data
@@ -46,7 +47,7 @@ async function verifyAction(context: CommandContext, options: Options): Promise<
   using progress = progressOf(context)
   const report = await verify(
     repository,
-    { data: options.data },
+    { data: options.data, secret },
     { ...(pool === undefined ? {} : { pool }), progress: progress.on.bind(progress), signal: context.signal },
   )
   progress.close()

@@ -16,6 +16,7 @@ import type { RestoreTask, RestoreTaskResult } from '../../workers/restore-task.
 import type { TaskPool } from '../../workers/task-pool.ts'
 import { FileRestorer } from './file-restorer.ts'
 import { metaOf } from './meta.ts'
+import { Protection } from './protection.ts'
 import { type RestoreAction, RestoreCounter, type RestoreReport } from './report.ts'
 import { sameContentAsFile } from './same-content.ts'
 import { namesOf, Selection } from './selection.ts'
@@ -29,10 +30,15 @@ export type RestoreRequest = {
   readonly select: readonly string[]
   /** A directory of the snapshot whose contents go directly below the target. */
   readonly strip: string | undefined
+  /** Absolute, without links. */
   readonly target: string
   readonly overwrite: OverwritePolicy
-  /** Remove what the snapshot does not have from the directories that are restored. */
+  /** Remove what the snapshot does not have from the directories that are restored, at and below `sources`. */
   readonly deleteExtra: boolean
+  /** The snapshot's source paths. Of the directories above it has only the way: what else lies there is not extra. */
+  readonly sources: readonly string[]
+  /** Absolute paths that are never removed, nor what leads to them: the repository and its caches. */
+  readonly keep: ReadonlySet<string>
   /** Only say what would be done. */
   readonly dryRun: boolean
   readonly keepOwner: boolean
@@ -65,6 +71,7 @@ class RestoreRun {
   readonly #request: RestoreRequest
   readonly #ports: RestorePorts
   readonly #selection: Selection
+  readonly #protection: Protection
   readonly #counter = new RestoreCounter()
   /** Lets finished tasks in. */
   readonly #breath = createBreath()
@@ -79,6 +86,7 @@ class RestoreRun {
     this.#request = request
     this.#ports = ports
     this.#selection = new Selection(request.select)
+    this.#protection = new Protection(request.target, request.keep, request.sources)
   }
 
   async run(): Promise<RestoreReport> {

@@ -1,0 +1,124 @@
+/** `snap key`: the passwords and key files that open a repository. */
+
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
+import type { SlotSecret } from '../../keys/slot.ts'
+import type { Repository } from '../../repository/repository.ts'
+import type { CommandContext } from '../context.ts'
+import { stderrNote } from '../output/notes.ts'
+import { askNewSecret, chooseSecret } from '../password.ts'
+import type { CommandModule } from '../program.ts'
+import { type ListedSlot, renderKeyList, renderKeyListJson } from '../render/key-list.ts'
+import { openChosen, openWithSecret, secretSources, slotSecret, writeKeyFile } from '../repository.ts'
+
+type NewKeyOptions = {
+  readonly newKeyFile?: string
+  readonly newPasswordFile?: string
+  readonly name?: string
+}
+
+export const keyCommand: CommandModule = {
+  register(program, run) {
+    const key = program.command('key').description('the passwords and key files that open the repository')
+    key
+      .command('list')
+      .description('list the keys; * marks the one in use')
+      .addHelpText('after', '\nExample:\n  $ snap key list')
+      .action(run<[object]>(listAction))
+    key
+      .command('add')
+      .description('add a password or a key file')
+      .option('--new-key-file <file>', 'make a key file there; otherwise a password is asked for')
+      .option('--new-password-file <file>', 'take the new password from a file')
+      .option('--name <name>', 'a name for the key')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ snap key add\n  $ snap key add --new-key-file /media/usb/backup.key',
+      )
+      .action(run<[NewKeyOptions]>(addAction))
+    key
+      .command('remove')
+      .description('remove a key; whoever has copied the repository can still use it on the copy')
+      .argument('<id>', 'its id or the beginning, from `snap key list`')
+      .option('--even-in-use', 'also where it is the key that opens the repository now', false)
+      .addHelpText('after', '\nExample:\n  $ snap key remove 1a2b3c4d')
+      .action(run<[string, { readonly evenInUse: boolean }]>(removeAction))
+    key
+      .command('passwd')
+      .description('put a new password or key file in the place of the one in use')
+      .option('--new-key-file <file>', 'make a key file there; otherwise a password is asked for')
+      .option('--new-password-file <file>', 'take the new password from a file')
+      .option('--name <name>', 'a name for the key')
+      .addHelpText('after', '\nExample:\n  $ snap key passwd')
+      .action(run<[NewKeyOptions]>(passwdAction))
+  },
+}
+
+async function listAction(context: CommandContext): Promise<void> {
+  const { listKeys } = await import('../../ops/keys.ts')
+  const { repository, secret } = await openWithSecret(context)
+  await using _ = repository
+  const slots = await listKeys(repository, secret)
+  for (const { id, damage } of slots)
+    if (damage !== undefined) stderrNote(context, `key ${id} is damaged: ${damage}`)
+  const listed = slots.flatMap((slot): ListedSlot[] =>
+    slot.kind === undefined
+      ? []
+      : [
+          {
+            id: slot.id,
+            kind: slot.kind,
+            current: slot.inUse,
+            role: slot.role,
+            name: slot.name,
+            created: slot.createdMs,
+          },
+        ],
+  )
+  context.stdout.write(context.globals.json ? renderKeyListJson(listed) : renderKeyList(listed))
+}
+
+async function newKey(context: CommandContext, repository: Repository, options: NewKeyOptions) {
+  const { newKeyFile, newPasswordFile } = options
+  let secret: SlotSecret
+  if (newKeyFile !== undefined) secret = await writeKeyFile(resolve(newKeyFile), repository.id)
+  else if (newPasswordFile !== undefined) {
+    const env = { SNAP_PASSWORD_FILE: newPasswordFile }
+    secret = await slotSecret(await chooseSecret({ ...secretSources(context), keyFile: undefined, env }))
+  } else secret = await slotSecret(await askNewSecret(secretSources(context)))
+  return { secret, name: options.name ?? `${secret.kind} made on ${hostname()}` }
+}
+
+async function addAction(context: CommandContext, options: NewKeyOptions): Promise<void> {
+  const { addKey } = await import('../../ops/keys.ts')
+  await using repository = await openChosen(context)
+  const id = await addKey(repository, await newKey(context, repository, options))
+  say(context, `key ${id.slice(0, 8)} added`, { message_type: 'key_added', id })
+}
+
+async function removeAction(
+  context: CommandContext,
+  id: string,
+  options: { readonly evenInUse: boolean },
+): Promise<void> {
+  const { removeKey } = await import('../../ops/keys.ts')
+  await using repository = await openChosen(context)
+  const removed = await removeKey(repository, { id, evenInUse: options.evenInUse })
+  say(context, `key ${removed.slice(0, 8)} removed`, { message_type: 'key_removed', id: removed })
+}
+
+async function passwdAction(context: CommandContext, options: NewKeyOptions): Promise<void> {
+  const { changeKey } = await import('../../ops/keys.ts')
+  await using repository = await openChosen(context)
+  const { added, removed } = await changeKey(repository, await newKey(context, repository, options))
+  say(context, `key ${added.slice(0, 8)} in the place of ${removed.slice(0, 8)}`, {
+    message_type: 'key_changed',
+    id: added,
+    removed,
+  })
+}
+
+function say({ globals, stdout }: CommandContext, sentence: string, json: object): void {
+  if (globals.json) stdout.write(`${JSON.stringify(json)}\n`)
+  else if (!globals.quiet) stdout.write(`${sentence}\n`)
+}

@@ -1,0 +1,41 @@
+/** `snap manifest rebuild`: makes the local database anew from the repository. */
+import { humanCount, humanDuration, plural } from '../output/human.ts'
+import { stderrNote } from '../output/notes.ts'
+import { progressOf } from '../output/progress-of.ts'
+import type { CommandModule } from '../program.ts'
+import { chosenPorts, chosenSecret } from '../repository.ts'
+
+export const manifestCommand: CommandModule = {
+  register(program, run) {
+    const manifest = program.command('manifest').description('the local database')
+    manifest
+      .command('rebuild')
+      .description('make the local database anew, from the repository and the key alone')
+      .addHelpText('after', '\nExample:\n  $ snap manifest rebuild')
+      .action(
+        run<[object]>(async (context) => {
+          const { rebuildManifest } = await import('../../ops/rebuild-manifest.ts')
+          const ports = await chosenPorts(context)
+          const secret = await chosenSecret(context)
+          using progress = progressOf(context)
+          const report = await rebuildManifest(ports, secret, {
+            progress: progress.on.bind(progress),
+            signal: context.signal,
+          })
+          await ports.storage[Symbol.asyncDispose]()
+          progress.close()
+          const { globals, stdout } = context
+          if (globals.json) {
+            stdout.write(`${JSON.stringify({ message_type: 'rebuilt', ...report })}\n`)
+          } else if (!globals.quiet) {
+            stdout.write(
+              `${plural(report.snapshots, 'snapshot')}, ${plural(report.packs, 'pack')}, ${plural(report.trees, 'directory', 'directories')} with ${humanCount(report.entries)} entries in ${humanDuration(report.durationMs)}\n`,
+            )
+          }
+          if (report.treesLeftOut > 0 || report.indexProblems > 0) {
+            stderrNote(context, 'parts of the repository could not be read; `snap verify` says which')
+          }
+        }),
+      )
+  },
+}

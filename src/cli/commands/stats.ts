@@ -1,0 +1,32 @@
+/** `snap stats`: how much a repository holds and what it takes. */
+import type { CommandModule } from '../program.ts'
+import { renderStats, renderStatsJson } from '../render/stats.ts'
+import { openChosen } from '../repository.ts'
+
+export const statsCommand: CommandModule = {
+  register(program, run) {
+    program
+      .command('stats')
+      .description('say how much the repository holds and what it takes')
+      .addHelpText('after', '\nExample:\n  $ snap stats')
+      .action(
+        run<[object]>(async (context) => {
+          const { stats } = await import('../../ops/stats.ts')
+          await using repository = await openChosen(context)
+          const report = await stats(repository)
+          const { data, tree } = report.packs
+          const summary = {
+            snapshots: report.snapshots,
+            series: report.series.length,
+            packs: data.packs + tree.packs,
+            chunks: data.chunks + tree.chunks,
+            bytesRestorable: report.bytesInSnapshots,
+            bytesUnique: data.plainBytes + tree.plainBytes,
+            bytesStored: data.bytes + tree.bytes,
+            bytesOther: report.bytesStored - data.bytes - tree.bytes,
+          }
+          context.stdout.write(context.globals.json ? renderStatsJson(summary) : renderStats(summary))
+        }),
+      )
+  },
+}
