@@ -8,8 +8,6 @@ type Branded<T, Name extends string> = T & { readonly [brand]: Name }
 
 /** Keyed BLAKE3 of a chunk's plaintext: 32 bytes. */
 export type ChunkId = Branded<Uint8Array, 'ChunkId'>
-/** The same id as a 32-character binary string (one char per byte): a Map key, nothing else. */
-export type ChunkKey = Branded<string, 'ChunkKey'>
 /** 128 random bits as 32 hex digits, fresh for every attempt to store a pack. */
 export type PackId = Branded<string, 'PackId'>
 /** 128 random bits as 32 hex digits. */
@@ -42,14 +40,6 @@ export function chunkId(bytes: Uint8Array): ChunkId {
   if (bytes.length !== CHUNK_ID_BYTES)
     throw new SnapError('OBJECT_DAMAGED', `a chunk id has ${bytes.length} bytes, not 32`)
   return bytes as ChunkId
-}
-
-export function chunkKey(id: Uint8Array): ChunkKey {
-  return Buffer.from(id.buffer, id.byteOffset, CHUNK_ID_BYTES).toString('latin1') as ChunkKey
-}
-
-export function chunkIdOfKey(key: ChunkKey): ChunkId {
-  return Buffer.from(key, 'latin1') as Uint8Array as ChunkId
 }
 
 export const packId = (text: string): PackId => hexId(text, 'pack id') as PackId
