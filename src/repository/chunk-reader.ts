@@ -9,7 +9,7 @@ import type { Zstd } from '../codec/zstd.ts'
 import type { ChunkHasher } from '../crypto/blake3.ts'
 import type { ChunkLocation } from '../manifest/chunks-table.ts'
 import type { Manifest } from '../manifest/manifest.ts'
-import { SnapError } from '../model/errors.ts'
+import { hasCode, SnapError } from '../model/errors.ts'
 import { CHUNK_ID_BYTES } from '../model/ids.ts'
 import { DICTIONARY_BYTES_MAX, SEGMENT_CLOSURE_MAX } from '../model/limits.ts'
 import type { Storage } from '../model/storage.ts'
@@ -59,20 +59,36 @@ export class ChunkReader {
     return Buffer.compare(this.#computed, id) === 0
   }
 
+  /** The best place first; the others, untrusted ones among them, where it fails: the hash decides. */
   async #chunk(id: Uint8Array, budget: Budget, depthBelow: number): Promise<Uint8Array> {
-    const location = this.#parts.manifest.chunks.locate(id)
-    if (location === undefined) {
-      throw new SnapError('OBJECT_MISSING', `chunk ${toHex(id)} is in no pack that the repository has`)
+    const { chunks } = this.#parts.manifest
+    const best = chunks.locate(id)
+    let failure: SnapError | undefined
+    if (best !== undefined) {
+      try {
+        return await this.#at(best, id, budget, depthBelow)
+      } catch (error) {
+        failure = damageOf(error)
+      }
     }
-    const segment = await this.#segment(location, budget, depthBelow)
-    const bytes = segment.subarray(location.offset, location.offset + location.bytes)
-    if (bytes.length !== location.bytes || !this.matches(bytes, id)) {
-      throw new SnapError(
-        'OBJECT_DAMAGED',
-        `pack ${location.packId}: chunk ${toHex(id)} does not match its id`,
-      )
+    for (const place of chunks.locations(id)) {
+      if (place.pack === best?.pack && place.segment === best.segment && place.offset === best.offset)
+        continue
+      try {
+        return await this.#at(place, id, budget, depthBelow)
+      } catch (error) {
+        failure ??= damageOf(error)
+      }
     }
-    return bytes
+    if (failure !== undefined) throw failure
+    throw new SnapError('OBJECT_MISSING', `chunk ${toHex(id)} is in no pack that the repository has`)
+  }
+
+  async #at(place: ChunkLocation, id: Uint8Array, budget: Budget, depthBelow: number): Promise<Uint8Array> {
+    const segment = await this.#segment(place, budget, depthBelow)
+    const bytes = segment.subarray(place.offset, place.offset + place.bytes)
+    if (bytes.length === place.bytes && this.matches(bytes, id)) return bytes
+    throw new SnapError('OBJECT_DAMAGED', `pack ${place.packId}: chunk ${toHex(id)} does not match its id`)
   }
 
   /** The joined bases of a delta segment, in its order. */
@@ -197,4 +213,10 @@ function wholeItems(bytes: Uint8Array): number {
     if (at + length > bytes.length || at >= bytes.length) return at
     at += length
   }
+}
+
+/** What another place may make good; anything else is thrown on. */
+function damageOf(error: unknown): SnapError {
+  if (hasCode(error, 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'LIMIT_EXCEEDED')) return error
+  throw error
 }

@@ -5,6 +5,7 @@ import { SnapError } from '../../model/errors.ts'
 import type { TargetFiles } from '../../model/files.ts'
 import type { ProgressListener } from '../../model/progress.ts'
 import type { Repository } from '../../repository/repository.ts'
+import { EMPTY_CONTENT } from '../../snapshot/content.ts'
 import type { Entry } from '../../snapshot/entry.ts'
 import type { DirectoryCache } from '../../workers/directory-cache.ts'
 import type { FileFailure, RestoreFile, RestoreTask, RestoreTaskResult } from '../../workers/restore-task.ts'
@@ -76,7 +77,9 @@ class WindowRun {
   readonly #window: FileWindow
   readonly #files: FileToRestore[] = []
   readonly #names: string[] = []
-  readonly #failed = new Set<number>()
+  readonly #failed = new Map<number, FileFailure>()
+  /** Made here, under their name in `#names`. */
+  readonly #created = new Set<number>()
 
   constructor(parts: FileRestorerParts, finder: ChunkFinder) {
     this.#parts = parts
@@ -97,8 +100,7 @@ class WindowRun {
       }
     } catch (error) {
       if (!(error instanceof SnapError)) throw error
-      this.#fail(file, { side: 'repository', code: error.code, reason: error.message })
-      this.#failed.add(index)
+      this.#failed.set(index, { side: 'repository', code: error.code, reason: error.message })
     }
   }
 
@@ -126,11 +128,49 @@ class WindowRun {
     })
     await this.#runAll(tasks, partsOf)
     for (const index of manyParts) if (!this.#failed.has(index)) this.#finish(index)
+    for (const index of [...this.#failed.keys()].sort((a, b) => a - b)) await this.#again(index)
     files.forEach((file, index) => {
       this.#parts.progress({ kind: 'done', files: 1, bytes: file.entry.size })
-      if (!this.#failed.has(index)) this.#parts.counter.filesRestored += 1
-      else if (partsOf(index) !== 1) this.#discard(index)
+      const failure = this.#failed.get(index)
+      if (failure === undefined) this.#parts.counter.filesRestored += 1
+      else this.#report(file, failure)
     })
+  }
+
+  /** What a damaged pack kept from a file may lie in another pack too: chunk by chunk, wherever one is whole. */
+  async #again(index: number): Promise<void> {
+    const file = this.#files[index]
+    if (file === undefined) return
+    this.#discard(index)
+    if (this.#failed.get(index)?.side !== 'repository' || !this.#createEmpty(index)) return
+    try {
+      await this.#writeChunks(file, this.#names[index] ?? file.entry.name)
+      this.#failed.delete(index)
+      this.#finish(index)
+    } catch (error) {
+      if (!(error instanceof SnapError)) throw error
+    }
+    if (this.#failed.has(index)) this.#discard(index)
+  }
+
+  async #writeChunks({ entry, directory }: FileToRestore, name: string): Promise<void> {
+    const { target, directories, repository, counter } = this.#parts
+    const fd = directories.of(directory).openFile(name, true)
+    try {
+      let position = 0
+      for await (const item of repository.chunks.items(entry.content ?? EMPTY_CONTENT)) {
+        const bytes = 'chunk' in item ? await repository.chunks.chunk(item.chunk) : undefined
+        const length = 'hole' in item ? item.hole : (bytes?.length ?? 0)
+        if (position + length > entry.size) break
+        if (bytes !== undefined) target.write(fd, bytes, position)
+        counter.bytesWritten += bytes?.length ?? 0
+        position += length
+      }
+      if (position !== entry.size)
+        throw new SnapError('OBJECT_DAMAGED', 'its chunks do not add up to its size')
+    } finally {
+      target.close(fd)
+    }
   }
 
   async #runAll(tasks: readonly PlannedTask[], partsOf: (file: number) => number): Promise<void> {
@@ -185,6 +225,7 @@ class WindowRun {
     const { target, directories } = this.#parts
     return this.#try(index, () => {
       const fd = directories.of(file.directory).createFile(this.#names[index] ?? file.entry.name, OWNER_ONLY)
+      this.#created.add(index)
       try {
         if (file.entry.size > 0) target.truncate(fd, file.entry.size)
       } finally {
@@ -213,7 +254,8 @@ class WindowRun {
   #discard(index: number): void {
     const file = this.#files[index]
     const name = this.#names[index]
-    if (file === undefined || name === undefined) return
+    // What lies there and was not made here is somebody else's.
+    if (file === undefined || name === undefined || !this.#created.delete(index)) return
     try {
       const directory = this.#parts.directories.of(file.directory)
       if (directory.lstat(name) !== undefined) directory.remove(name)
@@ -234,13 +276,10 @@ class WindowRun {
   }
 
   #failIndex(index: number, failure: FileFailure): void {
-    const file = this.#files[index]
-    if (file === undefined || this.#failed.has(index)) return
-    this.#failed.add(index)
-    this.#fail(file, failure)
+    if (!this.#failed.has(index)) this.#failed.set(index, failure)
   }
 
-  #fail(file: FileToRestore, failure: FileFailure): void {
+  #report(file: FileToRestore, failure: FileFailure): void {
     this.#parts.counter.failures.push({ path: file.path, ...failure })
     this.#parts.progress({ kind: 'warning', path: file.path, reason: failure.reason })
   }
