@@ -30,6 +30,7 @@ export function createTargetFiles(calls: SystemCalls = systemCalls()): TargetFil
 
   return {
     openRoot: (path) => openRoot(context, resolve(path)),
+    openExisting: (path) => openExisting(context, resolve(path)),
 
     write(fd, bytes, position) {
       onFile(fd, () => {
@@ -69,15 +70,28 @@ function openRoot(context: TargetContext, path: string): TargetDirectory {
   try {
     makeDirectory(dirname(path), PARENT_MODE, true)
     makeDirectory(path, TARGET_MODE, false)
-    const handle = context.calls.openDirectory(path)
-    try {
-      return new OpenDirectory(context, handle, path, false)
-    } catch (error) {
-      context.calls.closeDirectory(handle)
-      throw error
-    }
+    return openDirectory(context, path)
   } catch (error) {
     throw targetError(error, path)
+  }
+}
+
+function openExisting(context: TargetContext, path: string): TargetDirectory | undefined {
+  try {
+    return openDirectory(context, path)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw targetError(error, path)
+  }
+}
+
+function openDirectory(context: TargetContext, path: string): TargetDirectory {
+  const handle = context.calls.openDirectory(path)
+  try {
+    return new OpenDirectory(context, handle, path, false)
+  } catch (error) {
+    context.calls.closeDirectory(handle)
+    throw error
   }
 }
 

@@ -19,6 +19,9 @@ export type Present = {
   readonly uid: number
   readonly gid: number
   readonly mode: number
+  /** Absent where it is not known. */
+  readonly mtimeSec?: number
+  readonly mtimeNsec?: number
   /** Only attributes that a parent directory handed down can be there. */
   readonly fresh: boolean
   /** An ACL may have been handed down. */
@@ -64,6 +67,8 @@ export function applyMeta(entry: OpenEntry, type: EntryType, meta: TargetMeta, p
       if (code !== '') lost.push(`mode ${mode.toString(8)} (${code})`)
     }
   }
+  // Setting the time that it has would still change ctime, by which a backup recognises what is unchanged.
+  if (present.mtimeSec === meta.mtimeSec && present.mtimeNsec === meta.mtimeNsec) return lost
   const code = attempt(() => entry.setMtime(meta.mtimeSec, meta.mtimeNsec))
   if (code !== '') lost.push(`modification time (${code})`)
   return lost

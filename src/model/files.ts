@@ -122,6 +122,8 @@ export interface TargetDirectory extends Disposable {
 export interface TargetFiles {
   /** Opens (making it and its parents if need be) the directory at `path`: the target, which the user chose, may be reached through symlinks. */
   openRoot(path: string): TargetDirectory
+  /** As `openRoot`, for looking alone: makes nothing; `undefined` where nothing is there. */
+  openExisting(path: string): TargetDirectory | undefined
   write(fd: number, bytes: Uint8Array, position: number): void
   read(fd: number, into: Uint8Array, at: number, bytes: number, position: number): number
   truncate(fd: number, size: number): void

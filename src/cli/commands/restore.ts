@@ -1,4 +1,5 @@
 /** `snap restore`: brings a snapshot, or part of it, back. */
+import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { umask } from 'node:process'
 import { SnapError } from '../../model/errors.ts'
@@ -9,7 +10,7 @@ import { progressOf } from '../output/progress-of.ts'
 import { jsonPath, safeText } from '../output/safe-text.ts'
 import type { CommandModule } from '../program.ts'
 import { renderRestoreSummary, renderRestoreSummaryJson } from '../render/restore-summary.ts'
-import { openChosen } from '../repository.ts'
+import { openChosen, ownPaths } from '../repository.ts'
 import { threadsOf } from './backup.ts'
 
 type Options = SnapshotOptions & {
@@ -97,9 +98,11 @@ async function restoreAction(
       root: choice.row.root,
       select: paths,
       strip: subdirectory,
-      target,
+      target: await realpath(target).catch(() => target),
       overwrite,
       deleteExtra: options.delete,
+      sources: choice.row.paths,
+      keep: await ownPaths(context),
       dryRun: options.dryRun,
       keepOwner: options.owner,
     },

@@ -64,6 +64,13 @@ export async function restore(
   return run.run()
 }
 
+/** A directory of the snapshot; `entry` is its own, which the root has not. */
+type Start = {
+  readonly content: Content
+  readonly names: readonly string[]
+  readonly entry: Entry | undefined
+}
+
 type Finishing = { readonly names: readonly string[]; readonly path: string; readonly entry: Entry }
 
 class RestoreRun {
@@ -77,7 +84,7 @@ class RestoreRun {
   readonly #breath = createBreath()
   readonly #directories: Finishing[] = []
   readonly #symlinks: Finishing[] = []
-  readonly #hardLinks: (Finishing & { readonly first: string })[] = []
+  readonly #hardLinks: (Finishing & { readonly first: string; readonly counted: boolean })[] = []
   /** Where the first entry of each hard-linked file was put. */
   readonly #linked = new Map<string, { readonly names: readonly string[]; readonly name: string }>()
 
@@ -91,9 +98,11 @@ class RestoreRun {
 
   async run(): Promise<RestoreReport> {
     const { target, progress, pool, signal } = this.#ports
-    const { content, names } = await this.#start()
-    if (this.#request.dryRun) return this.#dry(content, names)
+    const start = await this.#start()
+    if (this.#request.dryRun) return this.#dry(start)
     using root = target.openRoot(this.#request.target)
+    const fresh = root.list().length === 0
+    this.#takeMeta(start, fresh)
     using directories = new DirectoryCache(root)
     const files = new FileRestorer({
       repository: this.#repository,
@@ -105,7 +114,7 @@ class RestoreRun {
       keepOwner: this.#request.keepOwner,
       signal,
     })
-    await this.#directory(content, names, [], root, files, root.list().length === 0)
+    await this.#directory(start, [], root, files, fresh)
     this.#selection.checkMatched()
     await files.flush()
     directories.clear()
@@ -116,12 +125,13 @@ class RestoreRun {
   }
 
   /** The tree to begin with and its path in the snapshot. */
-  async #start(): Promise<{ content: Content; names: readonly string[] }> {
+  async #start(): Promise<Start> {
     let content = decodeContent(this.#request.root)
+    let entry: Entry | undefined
     const names = namesOf(this.#request.strip ?? '/')
     for (const name of names) {
       const { entries } = await this.#repository.trees.tree(content)
-      const entry = entries.find((candidate) => candidate.name === name)
+      entry = entries.find((candidate) => candidate.name === name)
       if (entry?.type !== 'dir' || entry.content === undefined) {
         throw new SnapError('PATH_UNKNOWN', `the snapshot has no directory ${this.#request.strip ?? '/'}`, {
           hint: 'Look around with `snap ls SNAPSHOT`.',
@@ -129,12 +139,18 @@ class RestoreRun {
       }
       content = entry.content
     }
-    return { content, names }
+    return { content, names, entry }
+  }
+
+  /** A target that was empty, or is the very directory, becomes what the snapshot has it as; another keeps its own metadata. */
+  #takeMeta({ names, entry }: Start, fresh: boolean): void {
+    if (entry === undefined || this.#selection.wants(names) !== 'all') return
+    const path = `/${names.join('/')}`
+    if (fresh || path === this.#request.target) this.#directories.push({ names: [], path, entry })
   }
 
   async #directory(
-    content: Content,
-    names: readonly string[],
+    { content, names, entry: own }: Start,
     below: readonly string[],
     directory: TargetDirectory | undefined,
     files: FileRestorer | undefined,
@@ -147,8 +163,10 @@ class RestoreRun {
     await this.#breath()
     const tree = await this.#tree(content, names)
     if (tree === undefined) return
-    if (this.#request.deleteExtra && this.#selection.wants(names) === 'all') {
-      this.#deleteExtra(new Set(tree.map((entry) => entry.name)), names, directory)
+    // Of a directory that could not be read nothing is known, so nothing in it is extra.
+    const isKnown = own?.unreadable === undefined && this.#protection.isWhole(names)
+    if (this.#request.deleteExtra && isKnown && this.#selection.wants(names) === 'all') {
+      this.#deleteExtra(new Set(tree.map((entry) => entry.name)), names, below, directory)
     }
     for (const entry of tree) {
       const path = [...names, entry.name]
@@ -213,6 +231,7 @@ class RestoreRun {
     if (entry.type === 'dir') return this.#enter(entry, path, below, directory, existing, files, wanted)
     this.#counter.bytesTotal += entry.size
     const action = await this.#decide(entry, existing, directory)
+    if (existing?.type === 'dir' && action === 'replace') this.#protection.check([...below, entry.name])
     this.#ports.decided?.(`/${path.join('/')}`, action)
     this.#count(entry, action)
     if (directory === undefined || files === undefined || action === 'keep') return
@@ -221,8 +240,12 @@ class RestoreRun {
 
   #count(entry: Entry, action: RestoreAction): void {
     if (action === 'keep') this.#counter.filesKept += 1
-    else if (entry.type !== 'file') this.#counter.others += 1
     else if (action === 'unchanged') this.#counter.filesUnchanged += 1
+    else if (entry.type !== 'file') this.#counter.others += 1
+    else if (this.#request.dryRun) {
+      this.#counter.filesRestored += 1
+      this.#counter.bytesWritten += entry.size
+    }
   }
 
   async #decide(
@@ -235,8 +258,9 @@ class RestoreRun {
     if (overwrite === 'never') return 'keep'
     const order = existing.mtimeSec - entry.mtimeSec || existing.mtimeNsec - entry.mtimeNsec
     if (overwrite === 'if-newer' && order >= 0) return 'keep'
-    if (existing.type !== entry.type || entry.type !== 'file' || existing.size !== entry.size)
-      return 'replace'
+    if (existing.type !== entry.type) return 'replace'
+    if (entry.type !== 'file') return isSameSpecial(entry, existing, directory) ? 'unchanged' : 'replace'
+    if (existing.size !== entry.size) return 'replace'
     if (overwrite === 'if-changed' && order === 0) return 'unchanged'
     const same = await sameContentAsFile(this.#repository.chunks, this.#ports.target, directory, entry)
     return same ? 'unchanged' : 'replace'
@@ -255,39 +279,37 @@ class RestoreRun {
     if (entry.hardLink !== undefined) {
       const link = `${entry.hardLink.device}:${entry.inode}`
       if (this.#linked.has(link)) {
-        this.#hardLinks.push({ ...place, first: link })
+        this.#hardLinks.push({
+          ...place,
+          first: link,
+          counted: action === 'unchanged' || entry.type !== 'file',
+        })
         return
       }
       this.#linked.set(link, { names: below, name: entry.name })
     }
-    if (entry.type === 'symlink') this.#symlinks.push(place)
+    if (action === 'unchanged') {
+      const meta = metaOf(entry, this.#request.keepOwner)
+      this.#counter.lost(place.path, directory.setMeta(entry.name, entry.type, meta))
+    } else if (entry.type === 'symlink') this.#symlinks.push(place)
     else if (entry.type === 'file') {
       if (existing?.type === 'dir') directory.remove(entry.name)
-      if (action === 'unchanged')
-        this.#counter.lost(
-          place.path,
-          directory.setMeta(entry.name, 'file', metaOf(entry, this.#request.keepOwner)),
-        )
-      else
-        await files.add({
-          entry,
-          path: place.path,
-          directory: below,
-          replaces: existing !== undefined && existing.type !== 'dir',
-        })
+      const replaces = existing !== undefined && existing.type !== 'dir'
+      await files.add({ entry, path: place.path, directory: below, replaces })
     } else this.#special(entry, place.path, directory, existing)
   }
 
   /** FIFOs, devices; a socket belongs to the program that makes it. */
   #special(entry: Entry, path: string, directory: TargetDirectory, existing: FileStat | undefined): void {
+    if (entry.type === 'socket') {
+      this.#counter.lost(path, ['sockets are not restored: the program that listens makes them'])
+      return
+    }
     if (existing !== undefined) directory.remove(entry.name)
     const { device } = entry
     if (entry.type === 'fifo') directory.makeFifo(entry.name, entry.mode)
     else if ((entry.type === 'char' || entry.type === 'block') && device !== undefined) {
       directory.makeDevice(entry.name, entry.type, entry.mode, device.major, device.minor)
-    } else {
-      this.#counter.lost(path, ['sockets are not restored: the program that listens makes them'])
-      return
     }
     this.#counter.lost(
       path,
@@ -313,38 +335,62 @@ class RestoreRun {
         `was unreadable when the snapshot was made (${entry.unreadable})`,
       )
     }
-    if (existing !== undefined && existing.type !== 'dir' && wanted) directory?.remove(entry.name)
-    using child = directory?.makeDirectory(entry.name)
+    using child = this.#childOf(entry.name, directory, existing, wanted)
     this.#counter.directories += 1
-    if (existing === undefined || wanted) this.#directories.push({ names, path: `/${path.join('/')}`, entry })
-    if (entry.content !== undefined)
-      await this.#directory(entry.content, path, names, child, files, existing === undefined)
+    // What is above the sources and there already is not part of what was saved.
+    const isOurs = existing === undefined || (wanted && this.#protection.isWhole(path))
+    if (isOurs) this.#directories.push({ names, path: `/${path.join('/')}`, entry })
+    if (entry.content === undefined) return
+    const start = { content: entry.content, names: path, entry }
+    await this.#directory(start, names, child, files, existing === undefined)
+  }
+
+  #childOf(
+    name: string,
+    directory: TargetDirectory | undefined,
+    existing: FileStat | undefined,
+    wanted: boolean,
+  ): TargetDirectory | undefined {
+    if (this.#request.dryRun) return existing?.type === 'dir' ? directory?.enter(name) : undefined
+    if (existing !== undefined && existing.type !== 'dir' && wanted) directory?.remove(name)
+    return directory?.makeDirectory(name)
   }
 
   #deleteExtra(
     kept: ReadonlySet<string>,
     names: readonly string[],
+    below: readonly string[],
     directory: TargetDirectory | undefined,
   ): void {
     if (directory === undefined) return
     for (const name of directory.list()) {
       if (kept.has(name)) continue
-      this.#ports.decided?.(`/${[...names, name].join('/')}`, 'delete')
-      if (!this.#request.dryRun) directory.remove(name)
-      this.#counter.filesDeleted += 1
+      const path = `/${[...names, name].join('/')}`
+      if (this.#protection.keeps([...below, name])) {
+        this.#ports.decided?.(path, 'keep')
+        continue
+      }
+      this.#finishing(path, () => {
+        this.#ports.decided?.(path, 'delete')
+        if (!this.#request.dryRun) directory.remove(name)
+        this.#counter.filesDeleted += 1
+      })
     }
   }
 
   #finishHardLinks(directories: DirectoryCache): void {
-    for (const { names, path, entry, first } of this.#hardLinks) {
+    for (const { names, path, entry, first, counted } of this.#hardLinks) {
       this.#finishing(path, () => {
         const source = this.#linked.get(first)
         if (source === undefined) return
         const directory = directories.of(names)
         const from = directories.of(source.names)
-        if (directory.lstat(entry.name) !== undefined) directory.remove(entry.name)
+        const there = directory.lstat(entry.name)
+        const wanted = from.lstat(source.name)
+        if (!counted) this.#counter.filesRestored += 1
+        if (there !== undefined && there.inode === wanted?.inode && there.device === wanted.device) return
+        if (there !== undefined) directory.remove(entry.name)
         directory.makeLink(entry.name, from, source.name)
-        this.#counter.filesRestored += entry.type === 'file' ? 1 : 0
       })
     }
   }
@@ -381,8 +427,9 @@ class RestoreRun {
     }
   }
 
-  async #dry(content: Content, names: readonly string[]): Promise<RestoreReport> {
-    await this.#directory(content, names, [], undefined, undefined, false)
+  async #dry(start: Start): Promise<RestoreReport> {
+    using root = this.#ports.target.openExisting(this.#request.target)
+    await this.#directory(start, [], root, undefined, false)
     this.#selection.checkMatched()
     return this.#counter.report()
   }
@@ -396,3 +443,10 @@ const FATAL: ReadonlySet<string> = new Set([
   'STORAGE_FAILED',
   'INTERRUPTED',
 ])
+
+/** Whether what is there, of the same type, is the link or device that the entry says. A socket is its program's. */
+function isSameSpecial(entry: Entry, existing: FileStat, directory: TargetDirectory): boolean {
+  if (entry.type === 'symlink') return directory.readlink(entry.name) === entry.target
+  if (entry.type === 'fifo' || entry.type === 'socket') return true
+  return existing.rdevMajor === entry.device?.major && existing.rdevMinor === entry.device.minor
+}
