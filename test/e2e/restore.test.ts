@@ -1,0 +1,249 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { jsonLines, Sandbox, summaryOf } from '../support/snap.ts'
+import {
+  filesBelow,
+  listing,
+  rsyncDifferences,
+  seededBytes,
+  seededText,
+  statNs,
+  touched,
+  writeTree,
+} from '../support/tree.ts'
+
+const box = new Sandbox()
+const home = box.path('data', 'alice')
+const docs = `${home}/docs`
+let snapshot: string
+
+beforeAll(async () => {
+  writeTree(docs, {
+    'a.txt': 'a\n',
+    'b.log': 'b\n',
+    'deep/er/c.txt': seededText(200_000, 1),
+    'deep/er/d.bin': seededBytes(2_000_000, 2),
+    'deep/e.txt': '',
+    'pictures/x1.png': seededBytes(50_000, 3),
+    'pictures/x2.png': seededBytes(50_000, 4),
+  })
+  symlinkSync('a.txt', `${docs}/link`)
+  chmodSync(`${docs}/deep`, 0o750)
+  writeFileSync(`${home}/beside`, 'not backed up\n')
+  await box.init()
+  snapshot = (await box.summary(['backup', docs])).snapshot_id
+})
+
+let target: string
+let made = 0
+beforeEach(() => {
+  target = box.path(`target ${++made}`)
+})
+
+/** But for the target itself, which keeps its own metadata where it was not empty. */
+const differencesBelow = (original: string, copy: string): string[] =>
+  rsyncDifferences(original, copy).filter((line) => !line.endsWith(' ./'))
+
+const below = (root: string): string[] => filesBelow(root).map((path) => path.slice(root.length + 1))
+
+describe('where a restore puts things', () => {
+  it('makes the absolute source paths again below --target', async () => {
+    await box.ok(['restore', 'latest', '--target', target])
+    expect(rsyncDifferences(docs, `${target}${docs}`)).toEqual([])
+  })
+
+  it('drops the prefix of SNAPSHOT:SUBDIR', async () => {
+    await box.ok(['restore', `${snapshot}:${docs}`, '--target', target])
+    expect(rsyncDifferences(docs, target)).toEqual([])
+    await box.ok(['restore', `${snapshot.slice(0, 10)}:${docs}/deep`, '--target', `${target} 2`])
+    expect(rsyncDifferences(`${docs}/deep`, `${target} 2`)).toEqual([])
+  })
+
+  it('leaves the metadata of a target alone that holds other things', async () => {
+    writeTree(target, { other: 'o' })
+    chmodSync(target, 0o711)
+    await box.ok(['restore', `${snapshot}:${docs}`, '--target', target])
+    expect(Number(statNs(target).mode & 0o777n)).toBe(0o711)
+    expect(readFileSync(`${target}/other`, 'utf8')).toBe('o')
+  })
+
+  it('makes a new directory here that it names, without a target', async () => {
+    mkdirSync(target)
+    const run = await box.ok(['restore'], { cwd: target })
+    const name = `restored-${snapshot.slice(0, 8)}`
+    expect(run.stdout).toContain(name)
+    expect(rsyncDifferences(docs, `${target}/${name}${docs}`)).toEqual([])
+  })
+
+  it('restores paths and globs alone', async () => {
+    await box.ok(['restore', 'latest', `${docs}/a.txt`, `${docs}/pictures`, '--target', target])
+    expect(below(`${target}${docs}`)).toEqual(['a.txt', 'pictures/x1.png', 'pictures/x2.png'])
+    await box.ok(['restore', 'latest', '**/*.txt', `${docs}/p*/x?.png`, '--target', `${target} 2`])
+    expect(below(`${target} 2${docs}`)).toEqual([
+      'a.txt',
+      'deep/e.txt',
+      'deep/er/c.txt',
+      'pictures/x1.png',
+      'pictures/x2.png',
+    ])
+  })
+
+  it('says which path the snapshot does not have', async () => {
+    const run = await box.expect(1, ['restore', 'latest', `${docs}/nothing`, '--target', target])
+    expect(run.stderr).toContain(`${docs}/nothing`)
+    expect(run.stderr).toMatch(/^hint: /m)
+    await box.expect(1, ['restore', `latest:${docs}/nothing`, '--target', target])
+  })
+
+  it('writes nothing through a link that was planted in the target', async () => {
+    const outside = box.path('outside')
+    mkdirSync(outside, { recursive: true })
+    mkdirSync(target)
+    symlinkSync(outside, `${target}/deep`)
+    await box.ok(['restore', `latest:${docs}`, '--target', target])
+    expect(below(outside)).toEqual([])
+    expect(differencesBelow(docs, target)).toEqual([])
+  })
+})
+
+describe('a restore into what is there already', () => {
+  it('writes only what differs, and does not touch the rest', async () => {
+    await box.ok(['restore', `latest:${docs}`, '--target', target])
+    const before = touched(target)
+    writeFileSync(`${target}/a.txt`, 'changed\n')
+    rmSync(`${target}/pictures/x1.png`)
+    const summary = await box.summary(['restore', `latest:${docs}`, '--target', target])
+    expect(summary).toMatchObject({ files_failed: 0, bytes_restored: 50_002 })
+    const after = touched(target)
+    const written = [...after].filter(([path, mark]) => before.get(path) !== mark).map(([path]) => path)
+    expect(written.sort()).toEqual(['a.txt', 'pictures', 'pictures/x1.png'])
+    expect(differencesBelow(docs, target)).toEqual([])
+  })
+
+  it('puts everything back in place, so that the next backup reads nothing', async () => {
+    const before = listing(docs)
+    const first = touched(docs)
+    writeFileSync(`${docs}/b.log`, 'spoilt\n')
+    chmodSync(`${docs}/deep/e.txt`, 0o777)
+    rmSync(`${docs}/deep/er`, { recursive: true })
+    const kept = touched(docs)
+    await box.ok(['restore', 'latest', '--in-place'])
+    expect(listing(docs)).toEqual(before)
+    expect(readFileSync(`${home}/beside`, 'utf8')).toBe('not backed up\n')
+    const after = touched(docs)
+    for (const path of ['a.txt', 'link', 'pictures/x1.png']) {
+      expect(after.get(path), path).toBe(first.get(path))
+      expect(kept.get(path), path).toBe(first.get(path))
+    }
+    await box.ok(['backup', docs])
+    const run = await box.summary(['restore', `latest:${docs}`, '--in-place'])
+    expect(run).toMatchObject({ files_restored: 3, bytes_restored: 0 }) // directories
+    expect(await box.summary(['backup', docs])).toMatchObject({
+      bytes_read: 0,
+      files_changed: 0,
+      files_new: 0,
+    })
+  })
+
+  it('deletes what the snapshot does not have, within the sources alone', async () => {
+    await box.ok(['restore', 'latest', '--target', target])
+    writeTree(target, {
+      'top level': 'x',
+      [`${docs}/extra`]: 'x',
+      [`${docs}/deep/more/below`]: 'x',
+      [`${home}/beside`]: 'x',
+    })
+    const dry = await box.ok(['restore', 'latest', '--target', target, '--delete', '--dry-run', '-v'])
+    expect(dry.stdout).toContain(`delete     ${docs}/extra\n`)
+    expect(dry.stdout).not.toContain('beside')
+    expect(existsSync(`${target}${docs}/extra`)).toBe(true)
+    const summary = await box.summary(['restore', 'latest', '--target', target, '--delete'])
+    expect(summary.files_deleted).toBe(2)
+    expect(rsyncDifferences(docs, `${target}${docs}`)).toEqual([])
+    expect(readFileSync(`${target}/top level`, 'utf8')).toBe('x')
+    expect(readFileSync(`${target}${home}/beside`, 'utf8')).toBe('x')
+  })
+
+  it('deletes nothing beside the paths that were asked for', async () => {
+    await box.ok(['restore', 'latest', '--target', target])
+    writeTree(target, { [`${docs}/extra`]: 'x', [`${docs}/pictures/extra`]: 'x' })
+    await box.ok(['restore', 'latest', `${docs}/pictures`, '--target', target, '--delete'])
+    expect(existsSync(`${target}${docs}/extra`)).toBe(true)
+    expect(existsSync(`${target}${docs}/pictures/extra`)).toBe(false)
+  })
+
+  it('changes nothing with --dry-run, and says what it would do', async () => {
+    const nothing = await box.ok(['restore', 'latest', '--target', target, '--dry-run', '-v'])
+    expect(existsSync(target)).toBe(false)
+    expect(nothing.stdout).toContain(`create     ${docs}/a.txt\n`)
+    await box.ok(['restore', 'latest', '--target', target])
+    writeFileSync(`${target}${docs}/a.txt`, 'other')
+    const before = listing(target)
+    const marks = touched(target)
+    const run = await box.ok(['restore', 'latest', '--target', target, '--dry-run', '-v'])
+    expect(run.stdout).toContain(`replace    ${docs}/a.txt\n`)
+    expect(run.stdout).toContain(`unchanged  ${docs}/b.log\n`)
+    expect(listing(target)).toEqual(before)
+    expect(touched(target)).toEqual(marks)
+  })
+
+  it('obeys the overwrite policies', async () => {
+    const reset = (): void => {
+      writeTree(`${target}${docs}`, {
+        'a.txt': 'newer',
+        'b.log': 'older',
+        'pictures/x1.png': seededBytes(50_000, 77),
+      })
+      utimesSync(`${target}${docs}/b.log`, 1000, 1000)
+      const { mtimeNs } = statNs(`${docs}/pictures/x1.png`)
+      const seconds = Number(mtimeNs / 1_000_000_000n)
+      utimesSync(`${target}${docs}/pictures/x1.png`, seconds, seconds)
+    }
+    const restore = async (policy: string): Promise<string[]> => {
+      reset()
+      await box.ok(['restore', 'latest', '--target', target, '--overwrite', policy])
+      return ['a.txt', 'b.log', 'deep/er/c.txt'].filter((name) =>
+        readFileSync(`${target}${docs}/${name}`).equals(readFileSync(`${docs}/${name}`)),
+      )
+    }
+    expect(await restore('never')).toEqual(['deep/er/c.txt'])
+    expect(await restore('if-newer')).toEqual(['b.log', 'deep/er/c.txt'])
+    expect(await restore('if-changed')).toEqual(['a.txt', 'b.log', 'deep/er/c.txt'])
+    expect(await restore('always')).toEqual(['a.txt', 'b.log', 'deep/er/c.txt'])
+    await box.expect(2, ['restore', '--overwrite', 'sometimes', '--target', target])
+  })
+
+  it('replaces a file by a directory and a directory by a file', async () => {
+    writeTree(target, { deep: 'a file where a directory was', 'a.txt/inside': 'x', 'link/inside': 'x' })
+    await box.ok(['restore', `latest:${docs}`, '--target', target])
+    expect(differencesBelow(docs, target)).toEqual([])
+  })
+
+  it('never deletes the repository, its cache or the way to them', async () => {
+    const own = new Sandbox()
+    const user = own.path('home')
+    const env = { SNAP_REPOSITORY: undefined, SNAP_KEY_FILE: undefined }
+    writeTree(user, { 'docs/a': 'a\n' })
+    await own.ok(['backup', user], { env })
+    writeTree(user, { extra: 'x' })
+    await own.ok(['restore', 'latest', '--in-place', '--delete'], { env })
+    expect(existsSync(`${user}/extra`)).toBe(false)
+    expect(existsSync(own.path('home'))).toBe(true)
+    expect((await own.snapshots([], { env })).length).toBe(1)
+    expect(summaryOf(await own.ok(['verify', '--data', '--json'], { env })).damaged_objects).toBe(0)
+  })
+})
+
+it('prints JSON that programs can read', async () => {
+  const lines = jsonLines(await box.ok(['restore', 'latest', '--target', target, '--json']))
+  expect(lines.at(-1)).toMatchObject({ message_type: 'summary', target, files_failed: 0 })
+})
