@@ -5,7 +5,7 @@
 export const FORMAT_VERSION = 1
 
 export const CHUNK_BYTES_MAX = 1_048_576
-export const SEGMENT_BYTES_MAX = 1_048_576
+export const SEGMENT_BYTES_MAX = 2_097_152
 /** Header, bases and what a codec adds at worst to a full segment. */
 export const SEGMENT_SEALED_BYTES_MAX: number = SEGMENT_BYTES_MAX + 65_536 + 1_024
 export const SEGMENT_BASES_MAX = 256

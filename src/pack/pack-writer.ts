@@ -18,8 +18,8 @@ import { padmeBytes } from '../object/padme.ts'
 import { FOOTER_POSITION, type PackTicket, packAad, TRAILER_POSITION } from './pack-header.ts'
 import { writeSegmentTable } from './segment-table.ts'
 
-/** From this share of the target on, a pack closes where padding is cheap; at the target plus a segment it closes anyway. */
-const CLOSE_FROM = 7 / 8
+/** From this share of the target on, a pack closes where padding is cheap. */
+const CLOSE_FROM = 3 / 4
 /** Padding is cheap below this share of the pack. */
 const CHEAP_PADDING = 1 / 512
 /** What the footer of a full pack may need: kept free in the buffer. */
@@ -47,6 +47,8 @@ export class PackWriter implements Disposable {
   readonly #segments: SegmentRow[] = []
   #at = PACK_HEADER_BYTES
   #footerBytes = 64
+  /** A pack is full when one more like it might reach the target, above which size classes are twice as wide. */
+  #largestSealed = 0
 
   /** `buffer` has at least `packBufferBytes(target)` bytes and belongs to the writer until it is finished. */
   constructor(ticket: PackTicket, buffer: Uint8Array<ArrayBuffer>, target: number) {
@@ -74,16 +76,17 @@ export class PackWriter implements Disposable {
     const sealed = this.#sealer.seal(aad, [encoded], this.#buffer, this.#at)
     assert(sealed <= SEGMENT_SEALED_BYTES_MAX, 'a sealed segment is within its limit')
     this.#at += sealed
+    this.#largestSealed = Math.max(this.#largestSealed, sealed)
     this.#segments.push({ ...row, sealed })
     this.#footerBytes +=
       FOOTER_BYTES_PER_SEGMENT + row.bases.length + row.chunkLengths.length * FOOTER_BYTES_PER_CHUNK
   }
 
-  /** Time to finish: the target is reached, or it is near and a size class ends just above. */
+  /** Time to finish: another segment might reach the target, or it is near and a size class ends just above. */
   get isFull(): boolean {
     if (this.#segments.length >= PACK_SEGMENTS_MAX || this.#footerBytes >= FOOTER_ROOM_BYTES) return true
     const bytes = this.#at + this.#footerBytes + AEAD_TAG_BYTES + PACK_TRAILER_BYTES
-    if (bytes >= this.#target) return true
+    if (bytes + this.#largestSealed >= this.#target) return true
     return bytes >= this.#target * CLOSE_FROM && padmeBytes(bytes) - bytes < bytes * CHEAP_PADDING
   }
 

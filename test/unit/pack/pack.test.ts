@@ -210,8 +210,8 @@ describe('the size of packs', () => {
     let padding = 0
     for (let seed = 0; seed < 25; seed++) {
       const full = fill(TARGET, seed, [100 * KIB, 300 * KIB], 64)
-      expect(full.bytes.length).toBeGreaterThanOrEqual((TARGET * 7) / 8)
-      expect(full.bytes.length).toBeLessThanOrEqual(TARGET + 2 * 1024 * KIB)
+      expect(full.bytes.length).toBeGreaterThanOrEqual((TARGET * 3) / 4)
+      expect(full.bytes.length).toBeLessThanOrEqual(TARGET)
       stored += full.bytes.length
       padding += full.bytes.length - dataBytes(full) - full.table.segments.length * (64 * 3 + 10) - 48
     }

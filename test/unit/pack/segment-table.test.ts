@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ByteReader, ByteWriter } from '../../../src/base/bytes.ts'
 import { packId } from '../../../src/model/ids.ts'
+import { SEGMENT_BYTES_MAX, SEGMENT_SEALED_BYTES_MAX } from '../../../src/model/limits.ts'
 import type { PackTable, SegmentRow } from '../../../src/model/pack-table.ts'
 import { decodeIndex, encodeIndex, indexBytes } from '../../../src/pack/index-object.ts'
 import { readSegmentTable, writeSegmentTable } from '../../../src/pack/segment-table.ts'
@@ -69,7 +70,7 @@ describe('a segment table', () => {
   const good = row(new Chance(4), 3, 2)
 
   it.each<[string, Partial<SegmentRow>]>([
-    ['a sealed length above the limit', { sealed: MIB + 65_536 + 1025 }],
+    ['a sealed length above the limit', { sealed: SEGMENT_SEALED_BYTES_MAX + 1 }],
     ['a sealed length without room for tag and header', { sealed: 23 }],
     ['a depth of nine', { depth: 9 }],
     ['257 bases', { bases: new Uint8Array(257 * 32) }],
@@ -81,7 +82,11 @@ describe('a segment table', () => {
     ],
     [
       'more plaintext than a segment may have',
-      { plain: MIB + 1, chunkLengths: Uint32Array.of(MIB, 1), chunkIds: new Uint8Array(64) },
+      {
+        plain: SEGMENT_BYTES_MAX + 1,
+        chunkLengths: Uint32Array.of(MIB, MIB, 1),
+        chunkIds: new Uint8Array(96),
+      },
     ],
   ])('with %s is refused', (_, change) => {
     for (const withIds of [true, false]) {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createZstd } from '../../../src/codec/zstd.ts'
+import { SEGMENT_BYTES_MAX } from '../../../src/model/limits.ts'
 import {
   type DeltaBases,
   decodeSegment,
@@ -143,8 +144,8 @@ describe('the header of a segment', () => {
 
   it('is refused beyond the limits of the format', () => {
     const code = (segment: Uint8Array) => codeOf(() => readSegmentHeader(segment))
-    expect(code(raw(1, 0, 0, MIB))).toBeUndefined()
-    expect(code(raw(1, 0, 0, MIB + 1))).toBe('LIMIT_EXCEEDED')
+    expect(code(raw(1, 0, 0, SEGMENT_BYTES_MAX))).toBeUndefined()
+    expect(code(raw(1, 0, 0, SEGMENT_BYTES_MAX + 1))).toBe('LIMIT_EXCEEDED')
     expect(code(raw(1, 0, 0, 0xffff_ffff))).toBe('LIMIT_EXCEEDED')
     expect(code(raw(1, 0, 0, 0))).toBe('LIMIT_EXCEEDED')
     expect(code(raw(1, 8, 256, 1, ids))).toBeUndefined()
@@ -184,7 +185,7 @@ describe('hostile segments', () => {
       encoded(random.bytes(500)),
       encoded(Buffer.concat([base, base.subarray(9)]), 3, deltaOf([base])),
     ]
-    const into = new Uint8Array(MIB)
+    const into = new Uint8Array(SEGMENT_BYTES_MAX)
     const outcome = survives(
       20_000,
       (index) => (index % 4 === 3 ? random.bytes(random.int(80)) : mutated(random, valid[index % 3]!)),
