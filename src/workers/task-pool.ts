@@ -2,6 +2,7 @@
 import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
 import { SnapError } from '../model/errors.ts'
+import { ended } from './ended.ts'
 import type { WireError } from './tasks.ts'
 import { unwireError, wireError } from './wire-error.ts'
 
@@ -25,6 +26,8 @@ export function createInThreadPool<Task, Result>(handle: (task: Task) => Result)
 }
 
 type Outgoing<Task> = { readonly number: number; readonly task: Task }
+/** Instead of a task: there are no more. */
+const END = 'end'
 type Incoming<Result> = { readonly number: number; readonly result?: Result; readonly error?: WireError }
 
 type Waiting<Result> = { readonly resolve: (result: Result) => void; readonly reject: (error: Error) => void }
@@ -47,8 +50,10 @@ export function createThreadPool<Setup, Task, Result>(
   let closing = false
 
   const threads = Array.from({ length: count }, () => {
+    const worker = new Worker(module, { workerData: setup, trackUnmanagedFds: false })
     const thread = {
-      worker: new Worker(module, { workerData: setup, trackUnmanagedFds: false }),
+      worker,
+      ended: ended(worker),
       waiting: new Map<number, Waiting<Result>>(),
     }
     thread.worker.on('message', (message: Incoming<Result>) => {
@@ -97,7 +102,8 @@ export function createThreadPool<Setup, Task, Result>(
     async [Symbol.asyncDispose]() {
       closing = true
       fail(new SnapError('INTERRUPTED', 'the run was ended'))
-      await Promise.all(threads.map(({ worker }) => worker.terminate()))
+      for (const { worker } of threads) worker.postMessage(END)
+      await Promise.all(threads.map((thread) => thread.ended))
     },
   }
 }
@@ -107,7 +113,9 @@ export function serveTasks<Setup, Task, Result>(start: (setup: Setup) => (task: 
   const port = parentPort
   assert(port !== null, 'tasks are served in a worker thread')
   const handle = start(workerData as Setup)
-  port.on('message', ({ number, task }: Outgoing<Task>) => {
+  port.on('message', (incoming: Outgoing<Task> | typeof END) => {
+    if (incoming === END) return port.close()
+    const { number, task } = incoming
     let message: Incoming<Result>
     try {
       message = { number, result: handle(task) }

@@ -96,6 +96,7 @@ export type ToWorker =
       readonly buffers: readonly ArrayBuffer[]
     }
   | { readonly kind: 'flush'; readonly tickets: readonly PackTicket[] }
+  | { readonly kind: 'end' }
 
 export type FromWorker =
   | { readonly kind: 'ready' }

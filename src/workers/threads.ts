@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
 import { SnapError } from '../model/errors.ts'
 import type { PackTable } from '../model/pack-table.ts'
+import { ended } from './ended.ts'
 import type { Executor, ExecutorPorts } from './executor.ts'
 import {
   type FromWorker,
@@ -26,6 +27,7 @@ type Waiting = { resolve: (result: TaskResult) => void; reject: (error: Error) =
 
 type Thread = {
   readonly worker: Worker
+  readonly ended: Promise<void>
   readonly waiting: Map<number, Waiting>
   tickets: number
   flushed: (() => void) | undefined
@@ -63,7 +65,13 @@ class Threads implements Executor {
       workerData: setup,
       trackUnmanagedFds: false,
     })
-    const thread: Thread = { worker, waiting: new Map(), tickets: 0, flushed: undefined }
+    const thread: Thread = {
+      worker,
+      ended: ended(worker),
+      waiting: new Map(),
+      tickets: 0,
+      flushed: undefined,
+    }
     worker.on('message', (message: FromWorker) => this.#receive(thread, message))
     worker.on('error', (error: Error) => this.#fail(error))
     worker.on('exit', (code) => {
@@ -187,7 +195,9 @@ class Threads implements Executor {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing = true
     this.#fail(new SnapError('INTERRUPTED', 'the run was ended'))
-    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()))
+    const message: ToWorker = { kind: 'end' }
+    for (const { worker } of this.#threads) worker.postMessage(message)
+    await Promise.all(this.#threads.map((thread) => thread.ended))
     while (this.#stores.size > 0) await Promise.all(this.#stores)
   }
 }

@@ -29,7 +29,7 @@ function nextTicket(): PackTicket {
 
 const pipeline = makePipeline(workerData as PipelineSetup, createSourceFiles(), nextTicket, buffers, sendPack)
 
-function handle(message: ToWorker): void {
+function handle(message: Exclude<ToWorker, { kind: 'end' }>): void {
   tickets.push(...message.tickets)
   if (message.kind === 'flush') {
     pipeline.filler.flush()
@@ -44,6 +44,7 @@ function handle(message: ToWorker): void {
 }
 
 port.on('message', (message: ToWorker) => {
+  if (message.kind === 'end') return port.close()
   try {
     handle(message)
   } catch (error) {
