@@ -135,6 +135,7 @@ export class Walk {
       if (child.selected) {
         const rules = this.#options.rules
         later.push(
+          // Patterns are relative to the source itself.
           ...(await this.#entry(node, name, child.path, stat, before.find(name), rules, stat.device, depth)),
         )
         continue
@@ -171,7 +172,10 @@ export class Walk {
       if (stat === undefined || this.#isExcluded(name, path, stat, inner, device)) continue
       const previous = before.find(name)
       if (stat.type === 'file') this.#file(node, name, path, stat, previous)
-      else later.push(...(await this.#entry(node, name, path, stat, previous, inner, device, depth)))
+      else {
+        const below = stat.type === 'dir' ? inner.descend(name) : inner
+        later.push(...(await this.#entry(node, name, path, stat, previous, below, device, depth)))
+      }
     }
     if (this.#ports.queue.isCrowded) await this.#ports.queue.room()
     await this.#breath()
@@ -180,7 +184,7 @@ export class Walk {
     this.settled(node)
   }
 
-  /** What is still to do for the entry, if it is a directory. */
+  /** What is still to do for the entry, if it is a directory; `rules` are those inside it then. */
   async #entry(
     node: DirectoryNode,
     name: string,
@@ -202,7 +206,7 @@ export class Walk {
         return []
       }
       const child = await this.#child(node, name, path, stat, previous)
-      return [() => this.#directory(child, rules.descend(name), device, depth + 1)]
+      return [() => this.#directory(child, rules, device, depth + 1)]
     }
     const target = stat.type === 'symlink' ? this.#readlink(path) : undefined
     if (stat.type === 'symlink' && target === undefined) return []
