@@ -49,12 +49,27 @@ export function writeTree(root: string, files: Readonly<Record<string, string | 
   }
 }
 
-/** Writes a large file piece by piece. */
-export function writeLarge(path: string, bytes: number, seed: number): void {
+/** Writes a large file piece by piece; as text it compresses to about half. */
+export function writeLarge(
+  path: string,
+  bytes: number,
+  seed: number,
+  kind: 'random' | 'text' = 'random',
+): void {
   const fd = openSync(path, 'w')
   try {
-    for (let at = 0; at < bytes; at += MIB)
-      writeSync(fd, seededBytes(Math.min(MIB, bytes - at), seed + at / MIB))
+    for (let at = 0; at < bytes; at += MIB) {
+      const length = Math.min(MIB, bytes - at)
+      const piece = seed + at / MIB
+      if (kind === 'random') writeSync(fd, seededBytes(length, piece))
+      else
+        writeSync(
+          fd,
+          seededBytes(length / 2 + 1, piece)
+            .toString('hex')
+            .slice(0, length),
+        )
+    }
   } finally {
     closeSync(fd)
   }
