@@ -49,7 +49,7 @@ const MODE_MAX = 0o7777
 const REASON_BYTES_MAX = 256
 const NSEC_MAX = 999_999_999
 
-/** Appends the encoded entry. */
+/** Appends the encoded entry; its xattrs are in byte order of their names, none twice. */
 export function writeEntry(writer: ByteWriter, entry: Entry): void {
   const start = writer.length
   const xattrs = entry.xattrs ?? []
@@ -180,9 +180,12 @@ function readXattrs(reader: ByteReader): Xattr[] {
   const count = reader.count(XATTRS_MAX, 2)
   const xattrs: Xattr[] = []
   let total = 0
+  let before: Uint8Array | undefined
   for (let index = 0; index < count; index++) {
     const name = reader.bytes(NAME_BYTES_MAX)
     if (name.length === 0 || name.includes(0)) reader.fail('an xattr without a name')
+    if (before !== undefined && Buffer.compare(before, name) >= 0) reader.fail('xattrs are out of order')
+    before = name
     const value = reader.bytes(XATTR_BYTES_MAX)
     total += name.length + value.length
     if (total > XATTR_BYTES_MAX) throw new SnapError('LIMIT_EXCEEDED', `xattrs of ${total} bytes`)

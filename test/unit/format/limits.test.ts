@@ -1,14 +1,34 @@
 /** The limits of `docs/format.md`, section 8, are those of the code, and do not contradict each other. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { SLOT_NAME_BYTES_MAX } from '../../../src/keys/slot-body.ts'
+import { DETAILS_BYTES_MAX, UNREADABLE_MAX } from '../../../src/log/details.ts'
+import { decodePayload, encodePayload } from '../../../src/log/payloads.ts'
 import * as limits from '../../../src/model/limits.ts'
+import { decodeEntry, encodeEntry } from '../../../src/snapshot/entry.ts'
+import { decodeTree, encodeTree } from '../../../src/snapshot/tree.ts'
+import { codeOf } from '../../support/builders.ts'
+
+const FILE = {
+  name: 'name',
+  type: 'file',
+  mode: 0o644,
+  uid: 0,
+  gid: 0,
+  size: 0,
+  mtimeSec: 0,
+  mtimeNsec: 0,
+  ctimeSec: 0,
+  ctimeNsec: 0,
+  inode: 1,
+} as const
 
 const UNITS = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }
 const text = readFileSync(new URL('../../../docs/format.md', import.meta.url), 'utf8')
 
 /** Limit to the numbers in its row, in order, `1 MiB + 64 KiB` summed. */
 function tableOfLimits(): Map<string, number[]> {
-  const section = text.slice(text.indexOf('## 8. Limits'))
+  const section = text.slice(text.indexOf('## 8. Limits'), text.indexOf('## 9. '))
   const rows = new Map<string, number[]>()
   for (const [, name, value, why] of section.matchAll(/^\| ([a-z][^|]*) \| ([^|]*)\|([^|]*)\|$/gm)) {
     if (name === undefined || name === 'limit') continue
@@ -59,15 +79,30 @@ describe('the table of limits', () => {
       dictionary: [DICTIONARY_BYTES_MAX],
       depth: [SEGMENT_DEPTH_MAX],
       'segments decoded for one': [SEGMENT_CLOSURE_MAX],
+      'chunks of a segment': [SEGMENT_BYTES_MAX],
       'segments in a pack': [PACK_SEGMENTS_MAX],
+      'chunks of a pack': [limits.INDEX_BYTES_MAX],
       pack: [limits.PACK_BYTES_MAX, limits.PACK_BYTES_TARGET],
       'index object': [limits.INDEX_BYTES_MAX, limits.INDEX_BYTES_TARGET],
       'log entry': [limits.LOG_ENTRY_BYTES_MAX, limits.LOG_LIST_BYTES_MAX],
+      'items in a content': [limits.CONTENT_INLINE_BYTES_MAX],
+      'levels of content': [limits.CONTENT_LEVELS_MAX],
       tree: [limits.TREE_BYTES_MAX],
+      'entries of a directory': [16_777_216],
+      'owners of a directory': [65_536, limits.NAME_BYTES_MAX],
       entry: [limits.ENTRY_BYTES_MAX],
       'depth of directories': [limits.DIRECTORY_DEPTH_MAX],
       name: [limits.NAME_BYTES_MAX],
+      'link target': [limits.LINK_TARGET_BYTES_MAX],
+      reason: [256],
+      'xattr name': [limits.NAME_BYTES_MAX],
       'xattrs of an entry': [limits.XATTRS_MAX, limits.XATTR_BYTES_MAX],
+      'details or note': [DETAILS_BYTES_MAX],
+      'paths in `unreadable`': [UNREADABLE_MAX],
+      'slot name': [SLOT_NAME_BYTES_MAX],
+      slot: [65_536],
+      'key name': [1_024],
+      config: [4_096],
     })
   })
 
@@ -80,6 +115,43 @@ describe('the table of limits', () => {
       `more than ${limits.CONTENT_ITEMS_INLINE_MAX} items; levels are at most ${limits.CONTENT_LEVELS_MAX}`,
     )
     expect(text).toContain(`more than ${count(limits.SEGMENT_CLOSURE_MAX)} segments`)
+  })
+})
+
+describe('limits that no constant names', () => {
+  it('hold for the name of a key in a KEYS entry', () => {
+    const keys = (bytes: number) =>
+      encodePayload({
+        kind: 'keys',
+        keys: [{ publicKey: new Uint8Array(32), role: 'reader', name: 'n'.repeat(bytes) }],
+      })
+    expect(codeOf(() => decodePayload('keys', keys(1_024), 'entry'))).toBeUndefined()
+    expect(codeOf(() => decodePayload('keys', keys(1_025), 'entry'))).toBe('LIMIT_EXCEEDED')
+  })
+
+  it('hold for the names of owners', () => {
+    const tree = (bytes: number) => encodeTree([{ kind: 'user', number: 1, name: 'n'.repeat(bytes) }], [])
+    expect(codeOf(() => decodeTree(tree(1_024)))).toBeUndefined()
+    expect(codeOf(() => decodeTree(tree(1_025)))).toBe('LIMIT_EXCEEDED')
+  })
+
+  it('hold for the name of an extended attribute', () => {
+    const entry = (bytes: number) =>
+      encodeEntry({ ...FILE, xattrs: [{ name: 'n'.repeat(bytes), value: new Uint8Array(0) }] })
+    expect(codeOf(() => decodeEntry(entry(1_024)))).toBeUndefined()
+    expect(codeOf(() => decodeEntry(entry(1_025)))).toBe('LIMIT_EXCEEDED')
+  })
+})
+
+describe('the order of extended attributes', () => {
+  const named = (...names: string[]) =>
+    encodeEntry({ ...FILE, xattrs: names.map((name) => ({ name, value: new Uint8Array(1) })) })
+
+  it('is that of their bytes, and no name is there twice', () => {
+    expect(codeOf(() => decodeEntry(named('user.a', 'user.aa', 'user.b', 'user.\u00e9')))).toBeUndefined()
+    expect(codeOf(() => decodeEntry(named('user.b', 'user.a')))).toBe('OBJECT_DAMAGED')
+    expect(codeOf(() => decodeEntry(named('user.aa', 'user.a')))).toBe('OBJECT_DAMAGED')
+    expect(codeOf(() => decodeEntry(named('user.a', 'user.a')))).toBe('OBJECT_DAMAGED')
   })
 })
 
