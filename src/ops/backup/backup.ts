@@ -89,6 +89,7 @@ export async function backup(
     },
     settled: (node) => walk.settled(node),
   })
+  using _interruption = onAbort(ports.signal, () => queue.stop(ports.signal.reason))
   const walk: Walk = new Walk(
     {
       source: ports.source,
@@ -125,6 +126,11 @@ export async function backup(
     },
   })
   return { snapshot, parent: parent?.id, summary, unreadable: counter.unreadable }
+}
+
+function onAbort(signal: AbortSignal, act: () => void): Disposable {
+  signal.addEventListener('abort', act, { once: true })
+  return { [Symbol.dispose]: () => signal.removeEventListener('abort', act) }
 }
 
 function seriesOfRequest({ keys }: Repository, { job, paths, hostname }: BackupRequest): SeriesId {

@@ -50,6 +50,10 @@ export class FileQueue {
   readonly #running = new Set<Promise<void>>()
   #failure: { readonly error: unknown } | undefined
   #wake: (() => void) | undefined
+  #stop: () => void = () => undefined
+  readonly #stopped = new Promise<void>((resolve) => {
+    this.#stop = resolve
+  })
 
   constructor(executor: Executor, contents: ContentStore, source: SourceFiles, events: FileQueueEvents) {
     this.#executor = executor
@@ -98,8 +102,17 @@ export class FileQueue {
   /** Resolves when every file added is in its slot. */
   async drain(): Promise<void> {
     this.#submit()
-    while (this.#running.size > 0) await Promise.all(this.#running)
+    while (this.#running.size > 0 && this.#failure === undefined) {
+      await Promise.race([Promise.all(this.#running), this.#stopped])
+    }
     if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  /** Nothing is waited for any more: `room` and `drain` throw. Tasks under way end with the executor. */
+  stop(error: unknown): void {
+    this.#failure ??= { error }
+    this.#stop()
+    this.#wake?.()
   }
 
   #submit(): void {
@@ -112,9 +125,7 @@ export class FileQueue {
 
   #track(work: Promise<void>): void {
     const tracked: Promise<void> = work
-      .catch((error: unknown) => {
-        this.#failure ??= { error }
-      })
+      .catch((error: unknown) => this.stop(error))
       .finally(() => {
         this.#running.delete(tracked)
         this.#wake?.()
