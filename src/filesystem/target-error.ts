@@ -22,7 +22,10 @@ export function targetError(error: unknown, path: string): unknown {
     case 'ENOSYS':
       return new SnapError('PLATFORM_LACKS', `this platform cannot make ${path}`, { cause })
     default:
-      return new SnapError('TARGET_UNWRITABLE', `cannot write ${path}: ${messageOf(error)}`, { cause })
+      return new SnapError('TARGET_UNWRITABLE', `cannot write ${path}: ${messageOf(error)}`, {
+        hint: 'Check the target and its permissions, or restore to another place with --target.',
+        cause,
+      })
   }
 }
 

@@ -123,25 +123,39 @@ async function readConfig(storage: Storage): Promise<Uint8Array> {
 
 export type OpenedSlot = { readonly slot: SlotId; readonly contents: SlotContents }
 
-/** `KEY_WRONG` where no slot opens. Slots that are damaged are passed over while another opens. */
+/**
+ * `KEY_WRONG` where no slot opens; `OBJECT_DAMAGED` where none that is whole could have been for this secret. Slots that are
+ * damaged are passed over while another opens.
+ */
 async function findSlot(storage: Storage, id: RepositoryId, secret: SlotSecret): Promise<OpenedSlot> {
-  let damaged: SnapError | undefined
+  let damaged: { readonly slot: SlotId; readonly error: SnapError } | undefined
+  let refused = false
   for (const slot of await slotIds(storage)) {
     try {
       const bytes = await storage.read(slotKey(slot))
       if (readSlotHead(bytes, id, slot).kind !== secret.kind) continue
       return { slot, contents: await openSlot(bytes, id, slot, secret) }
     } catch (error) {
-      if (hasCode(error, 'OBJECT_DAMAGED', 'LIMIT_EXCEEDED', 'OBJECT_MISSING')) damaged = error
-      else if (!hasCode(error, 'KEY_WRONG')) throw error
+      if (hasCode(error, 'OBJECT_DAMAGED', 'LIMIT_EXCEEDED', 'OBJECT_MISSING')) damaged = { slot, error }
+      else if (hasCode(error, 'KEY_WRONG')) refused = true
+      else throw error
     }
+  }
+  if (damaged !== undefined && !refused) {
+    throw new SnapError('OBJECT_DAMAGED', `the key slot ${slotKey(damaged.slot)} is damaged`, {
+      hint: 'Use another password or key file of the repository, or bring the slot back from a copy of the repository.',
+      cause: damaged.error,
+    })
   }
   throw new SnapError(
     'KEY_WRONG',
     `this ${secret.kind} does not open the repository at ${storage.description}`,
     damaged === undefined
       ? { hint: 'Check the password or key file.' }
-      : { hint: 'Check the password or key file; a key slot of the repository is damaged.', cause: damaged },
+      : {
+          hint: `Check the password or key file; ${slotKey(damaged.slot)} is damaged.`,
+          cause: damaged.error,
+        },
   )
 }
 
