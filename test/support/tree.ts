@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import {
   type BigIntStats,
   closeSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -138,9 +139,11 @@ export function touched(root: string): Map<string, string> {
   return found
 }
 
-/** Bytes of all files below `root`. */
+/** Bytes of all files below `root`, which may be in use and may not be there yet. */
 export function bytesBelow(root: string): number {
-  return filesBelow(root).reduce((sum, path) => sum + lstatSync(path).size, 0)
+  if (!existsSync(root)) return 0
+  const sizes = filesBelow(root).map((path) => lstatSync(path, { throwIfNoEntry: false })?.size ?? 0)
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 /** All files below `root`, sorted. */

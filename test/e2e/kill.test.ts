@@ -1,0 +1,172 @@
+import { readdirSync, rmSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { fastScratch, Sandbox } from '../support/snap.ts'
+import {
+  bytesBelow,
+  filesBelow,
+  rsyncDifferences,
+  seededBytes,
+  seededText,
+  writeLarge,
+  writeTree,
+} from '../support/tree.ts'
+
+const MIB = 1_048_576
+const KILLS = 12
+const THREADS = 2
+const PACK_BYTES = 33 * MIB
+
+describe('a backup that is killed', () => {
+  const box = new Sandbox(fastScratch(2048 * MIB))
+  const first = box.path('first')
+  const large = box.path('large')
+
+  /** Content that no run has stored before: a part of it is new for every kill. */
+  function grow(step: number): void {
+    writeTree(large, {
+      [`${step}/a.txt`]: seededText(300_000, step),
+      [`${step}/b.bin`]: seededBytes(4 * MIB, step),
+    })
+    writeLarge(`${large}/${step}/c.sql`, 12 * MIB, step * 1000, 'text')
+  }
+
+  beforeAll(async () => {
+    writeTree(first, { 'a.txt': 'the earlier snapshot', 'deep/b.bin': seededBytes(200_000, 1) })
+    for (let step = 100; step < 104; step++) {
+      writeTree(large, { [`${step}/small`]: `${step}` })
+      writeLarge(`${large}/${step}/big.bin`, 40 * MIB, step * 1000)
+    }
+    await box.init()
+    await box.ok(['backup', first])
+  }, 120_000)
+
+  it(`at ${KILLS} moments loses nothing, and what it had stored is not stored again`, async () => {
+    const startedAt = Date.now()
+    await box.ok(['backup', large, '--dry-run'])
+    const startUp = Date.now() - startedAt
+    const span = Math.max(1500, startUp * 4)
+    let killed = 0
+    for (let kill = 0; kill < KILLS; kill++) {
+      grow(kill)
+      const running = box.start(['backup', large])
+      await setTimeout(startUp * 0.3 + ((kill * 7919) % KILLS) * (span / KILLS) * 0.7)
+      running.child.kill('SIGKILL')
+      const { signal } = await running.ended
+      if (signal === 'SIGKILL') killed += 1
+      if (kill % 4 !== 3) continue
+      expect((await box.summary(['verify'])).damaged_objects, `after kill ${kill}`).toBe(0)
+      rmSync(box.path('check'), { recursive: true, force: true })
+      await box.ok(['restore', `latest:${first}`, '--path', first, '--target', box.path('check')])
+      expect(rsyncDifferences(first, box.path('check'))).toEqual([])
+    }
+    expect(killed).toBeGreaterThan(KILLS / 2)
+
+    const before = bytesBelow(`${box.repository}/packs`)
+    const saved = await box.summary(['backup', large])
+    const after = bytesBelow(`${box.repository}/packs`)
+    expect(saved.data_added_packed).toBeGreaterThanOrEqual(after - before)
+    const unique = saved.total_bytes_processed
+    // All that was stored, of all attempts together: the content once, and what each thread had not finished.
+    expect(after).toBeLessThan(unique + KILLS * THREADS * PACK_BYTES)
+    expect((await box.summary(['verify', '--data'])).damaged_objects).toBe(0)
+    rmSync(box.path('check'), { recursive: true, force: true })
+    await box.ok(['restore', `latest:${large}`, '--path', large, '--target', box.path('check')])
+    expect(rsyncDifferences(large, box.path('check'))).toEqual([])
+  }, 170_000)
+
+  it('leaves no temporary files behind once another backup has run', () => {
+    expect(
+      filesBelow(box.repository).filter((path) => /tmp|temp/i.test(path.slice(box.repository.length))),
+    ).toEqual([])
+  })
+})
+
+describe('what had been stored', () => {
+  const box = new Sandbox(fastScratch(1024 * MIB))
+  const large = box.path('large')
+
+  it('before a kill is used by the next backup', async () => {
+    writeTree(large, {})
+    for (let part = 0; part < 6; part++) writeLarge(`${large}/${part}.bin`, 40 * MIB, part * 1000)
+    await box.init()
+    const running = box.start(['backup', large])
+    const packs = `${box.repository}/packs`
+    const stored = (): number => bytesBelow(packs)
+    for (let waited = 0; stored() < 3 * PACK_BYTES && waited < 3000; waited++) await setTimeout(5)
+    running.child.kill('SIGKILL')
+    await running.ended
+    const before = stored()
+    expect(before).toBeGreaterThan(2 * PACK_BYTES)
+    const total = 6 * 40 * MIB
+    expect(before).toBeLessThan(total)
+    await box.ok(['backup', large])
+    expect(stored() - before).toBeLessThan(total - before + (THREADS + 1) * PACK_BYTES)
+    const verified = await box.summary(['verify', '--data'])
+    expect(verified.damaged_objects).toBe(0)
+  }, 120_000)
+})
+
+describe('a backup that is interrupted', () => {
+  const box = new Sandbox(fastScratch(1024 * MIB))
+  const large = box.path('large')
+
+  it('says so, leaves nothing to clean, and goes on where it was', async () => {
+    writeTree(large, {})
+    for (let part = 0; part < 5; part++) writeLarge(`${large}/${part}.bin`, 40 * MIB, part * 1000)
+    await box.init()
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      const running = box.start(['backup', large])
+      const packs = `${box.repository}/packs`
+      const before = bytesBelow(packs)
+      for (let waited = 0; bytesBelow(packs) === before && waited < 3000; waited++) await setTimeout(5)
+      running.child.kill(signal)
+      const run = await running.ended
+      expect(run.status, run.stderr).toBe(130)
+      expect(run.stderr).toContain(signal)
+      expect(run.stderr).toMatch(/Nothing has to be cleaned up/)
+    }
+    expect(await box.snapshots()).toEqual([])
+    await box.ok(['backup', large])
+    expect(bytesBelow(`${box.repository}/packs`)).toBeLessThan(200 * MIB + (2 * THREADS + 1) * PACK_BYTES)
+    expect((await box.summary(['verify', '--data'])).damaged_objects).toBe(0)
+  }, 120_000)
+})
+
+describe('two backups at once into one repository', () => {
+  const box = new Sandbox()
+
+  it('are both saved', async () => {
+    const names = ['one', 'two', 'three']
+    for (const name of names)
+      writeTree(box.path(name), {
+        own: `of ${name}`,
+        shared: seededBytes(3 * MIB, 5),
+        more: seededBytes(MIB, name.length),
+      })
+    await box.init()
+    await Promise.all(
+      names.map((name) =>
+        box.ok(['backup', box.path(name)], {
+          env: { SNAP_CACHE_DIR: name === 'three' ? box.path('other cache') : undefined },
+        }),
+      ),
+    )
+    expect((await box.snapshots()).map(({ paths }) => paths[0]).sort()).toEqual(
+      names.map((name) => box.path(name)).sort(),
+    )
+    expect((await box.summary(['verify', '--data'])).damaged_objects).toBe(0)
+    for (const name of names) {
+      await box.ok([
+        'restore',
+        `latest:${box.path(name)}`,
+        '--path',
+        box.path(name),
+        '--target',
+        box.path(`${name} back`),
+      ])
+      expect(rsyncDifferences(box.path(name), box.path(`${name} back`))).toEqual([])
+    }
+    expect(readdirSync(`${box.repository}/log`).length).toBeGreaterThanOrEqual(4)
+  })
+})
