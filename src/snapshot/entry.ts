@@ -132,7 +132,7 @@ export function decodeEntry(bytes: Uint8Array): Entry {
       ? undefined
       : decodeText(reader.bytes(REASON_BYTES_MAX), 'reason of a tree entry')
   reader.end()
-  checkShape(reader, type, { content, target, device, size: head.size })
+  checkShape(reader, type, { content, target, device, hardLink, unreadable, size: head.size })
   return {
     name,
     ...head,
@@ -160,13 +160,23 @@ function checkedName(name: Uint8Array, reader: ByteReader): Uint8Array {
 function checkShape(
   reader: ByteReader,
   type: EntryType,
-  parts: { content: unknown; target: unknown; device: unknown; size: number },
+  parts: {
+    content: unknown
+    target: unknown
+    device: unknown
+    hardLink: unknown
+    unreadable: unknown
+    size: number
+  },
 ): void {
   if (parts.content !== undefined && type !== 'file' && type !== 'dir') reader.fail(`a ${type} with content`)
   if ((parts.target !== undefined) !== (type === 'symlink'))
     reader.fail('a link target where none belongs, or none')
   if ((parts.device !== undefined) !== (type === 'char' || type === 'block'))
     reader.fail('a device number misplaced')
+  if (type === 'dir' && parts.content === undefined && parts.unreadable === undefined)
+    reader.fail('a directory without a tree')
+  if (type === 'dir' && parts.hardLink !== undefined) reader.fail('a hard-linked directory')
   if (parts.size !== 0 && type !== 'file') reader.fail(`a ${type} with a size`)
 }
 
