@@ -6,6 +6,9 @@ import type { Entry } from '../../snapshot/entry.ts'
 
 const buffer = new Uint8Array(CHUNK_BYTES_MAX)
 
+/** Zeros that are read to compare holes. A file with more is written anew: a hole may be larger than anyone can read. */
+const HOLE_BYTES_READ_MAX = 268_435_456
+
 /** The file exists and has the entry's size. Holes compare as zeros. */
 export async function sameContentAsFile(
   chunks: ChunkReader,
@@ -17,9 +20,12 @@ export async function sameContentAsFile(
   const fd = directory.openFile(entry.name, false)
   try {
     let position = 0
+    let holes = 0
     for await (const item of chunks.items(entry.content)) {
       const length = 'hole' in item ? item.hole : chunks.lengthOf(item.chunk)
       if (length === undefined || !fits(position, length, entry.size)) return false
+      if ('hole' in item) holes += length
+      if (holes > HOLE_BYTES_READ_MAX) return false
       const same =
         'hole' in item
           ? isZero(target, fd, position, length)
