@@ -19,6 +19,12 @@ import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
 import { type Content, readItems } from '../snapshot/content.ts'
 import type { PackKeyring } from './pack-keyring.ts'
 
+/**
+ * A directory is cut like a file, whose chunks have 1 KiB at least but for the last: many that are smaller are no writer's
+ * work, and would take memory and time out of all proportion.
+ */
+const PART_BYTES_LEAST = 512
+const SMALL_PARTS_MAX = 1_024
 /** Plaintext bytes of decoded segments that are kept. */
 const CACHE_BYTES_MAX = 32 * 1024 * 1024
 
@@ -131,6 +137,17 @@ export class ChunkReader {
     const sealed = await storage.read(packKey(location.packId), { offset: row.offset, bytes: row.sealed })
     const segment = openPackSegment(location.packId, opened.header, opened, location.segment, sealed)
     const header = readSegmentHeader(segment)
+    // The depth of the table is what ends a chain of bases, so a segment must have that one.
+    if (
+      header.depth !== row.depth ||
+      header.plain !== row.plain ||
+      Buffer.compare(header.bases, row.bases) !== 0
+    ) {
+      throw new SnapError(
+        'OBJECT_DAMAGED',
+        `pack ${location.packId}: segment ${location.segment} differs from the index`,
+      )
+    }
     const dictionary =
       header.depth === 0 ? undefined : await this.#dictionary(header.bases, header.depth, budget)
     return decodeSegment(zstd(), segment, header, new Uint8Array(header.plain), dictionary)
@@ -185,23 +202,20 @@ export class ChunkReader {
     if (carried.length > 0) throw new SnapError('OBJECT_DAMAGED', 'a list of chunks ends within an item')
   }
 
-  /** All bytes of a content; `LIMIT_EXCEEDED` above `bytesMax`. Holes are zeros. */
+  /** All bytes of an encoded directory; `LIMIT_EXCEEDED` above `bytesMax`, or where it is made of too many small chunks. */
   async bytes(content: Content, bytesMax: number): Promise<Uint8Array> {
     const parts: Uint8Array[] = []
     let total = 0
     for await (const item of this.items(content)) {
-      const length = 'chunk' in item ? await this.#push(parts, item.chunk) : item.hole
-      total += length
+      if ('hole' in item) throw new SnapError('OBJECT_DAMAGED', 'a hole in a directory')
+      const part = await this.chunk(item.chunk)
+      total += part.length
       if (total > bytesMax) throw new SnapError('LIMIT_EXCEEDED', `content above ${bytesMax} bytes`)
-      if ('hole' in item) parts.push(new Uint8Array(item.hole))
+      if (parts.push(part) > SMALL_PARTS_MAX && total < parts.length * PART_BYTES_LEAST) {
+        throw new SnapError('LIMIT_EXCEEDED', `${parts.length} chunks for ${total} bytes of a directory`)
+      }
     }
     return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts)
-  }
-
-  async #push(parts: Uint8Array[], id: Uint8Array): Promise<number> {
-    const bytes = await this.chunk(id)
-    parts.push(bytes)
-    return bytes.length
   }
 }
 
