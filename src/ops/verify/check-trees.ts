@@ -7,7 +7,7 @@ import { toHex } from '../../base/bytes.ts'
 import type { LoggedSnapshot } from '../../log/log-state.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { SnapshotId } from '../../model/ids.ts'
-import { DIRECTORY_DEPTH_MAX } from '../../model/limits.ts'
+import { DIRECTORY_DEPTH_MAX, TREE_BYTES_MAX } from '../../model/limits.ts'
 import { logKey, packKey } from '../../object/object-keys.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { type Content, decodeContent, readItems } from '../../snapshot/content.ts'
@@ -20,6 +20,8 @@ import { AFFECTED_LISTED_MAX, type AffectedPath, type DamageList, isDamage } fro
 const TREE_KEY_BYTES = 16
 /** Signals and timers get their turn. */
 const BREATH_EVERY_MS = 50
+/** Items of one file between two looks at the clock. */
+const BREATH_EVERY_ITEMS = 4_096
 
 /** A tree with something unreadable in it or below it. */
 type DamagedTree = {
@@ -114,9 +116,9 @@ export class TreeCheck {
     if (names.length > DIRECTORY_DEPTH_MAX) {
       throw new SnapError('LIMIT_EXCEEDED', `directories are nested deeper than ${DIRECTORY_DEPTH_MAX}`)
     }
-    // What the manifest has of it does not help who has another manifest.
-    await this.#lengthOf(content)
     const { entries } = splitTree(await repository.trees.bytes(content, !data))
+    // What the manifest has of it does not help who has another manifest.
+    await this.#lengthOf(content, TREE_BYTES_MAX)
     for (const entry of entries) decodeEntry(entry)
     return entries
   }
@@ -128,22 +130,27 @@ export class TreeCheck {
         throw new SnapError('OBJECT_DAMAGED', 'it has no content')
       return true
     }
-    const length = await this.#lengthOf(content)
-    if (length !== size)
-      throw new SnapError('OBJECT_DAMAGED', `its chunks add up to ${length} bytes, not ${size}`)
+    const length = await this.#lengthOf(content, size)
+    if (length !== size) throw new SnapError('OBJECT_DAMAGED', `its chunks do not add up to ${size} bytes`)
     return true
   }
 
-  /** What chunks and holes add up to. Throws `Unreadable` at the first chunk that cannot be read any more. */
-  async #lengthOf(content: Content): Promise<number> {
+  /**
+   * What chunks and holes add up to, as far as `bytesMax`: lists of lists can name more than any machine can count. Throws
+   * `Unreadable` at the first chunk that cannot be read any more.
+   */
+  async #lengthOf(content: Content, bytesMax: number): Promise<number> {
     let length = 0
     for (const item of readItems(content.items)) {
       length += 'hole' in item ? item.hole : this.#chunkBytes(item.chunk)
     }
     if (content.levels === 0) return length
     length = 0
+    let count = 0
     for await (const item of this.#parts.repository.chunks.items(content)) {
       length += 'hole' in item ? item.hole : this.#chunkBytes(item.chunk)
+      if (length > bytesMax) return length
+      if (++count % BREATH_EVERY_ITEMS === 0) await this.#breathe()
     }
     return length
   }
