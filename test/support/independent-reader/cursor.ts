@@ -3,6 +3,9 @@
 /** What the document forbids was found. */
 export class FormatViolation extends Error {}
 
+/** Not damage: what must stop a reader of this version. */
+export class NewerFormat extends Error {}
+
 export function violation(message: string): never {
   throw new FormatViolation(message)
 }
@@ -35,17 +38,17 @@ export class Cursor {
   }
 
   u64(): bigint {
-    return this.take(8).readBigUInt64LE()
+    const value = this.take(8).readBigUInt64LE()
+    return value < 2n ** 53n ? value : violation(`${value} is above 2^53`)
   }
 
   i64(): bigint {
-    return this.take(8).readBigInt64LE()
+    const value = this.take(8).readBigInt64LE()
+    return value < 2n ** 53n && value > -(2n ** 53n) ? value : violation(`${value} is beyond 2^53`)
   }
 
-  /** 64 bits of which at most 53 are used. */
   size(): number {
-    const value = this.u64()
-    return value < 2n ** 53n ? Number(value) : violation(`${value} is above 2^53`)
+    return Number(this.u64())
   }
 
   varint(): number {
@@ -61,8 +64,13 @@ export class Cursor {
     return violation('a varint has more than 8 bytes')
   }
 
-  varBytes(): Buffer {
-    return this.take(this.varint())
+  varBytes(most = Number.POSITIVE_INFINITY): Buffer {
+    const count = this.varint()
+    return count <= most ? this.take(count) : violation(`${count} bytes, where at most ${most} are allowed`)
+  }
+
+  text(most: number): string {
+    return utf8(this.varBytes(most))
   }
 
   /** A counted list; `least` is the smallest number of bytes an element can have. */
@@ -84,4 +92,9 @@ export class Cursor {
     if (this.at !== this.bytes.length)
       violation(`${this.bytes.length - this.at} bytes are left over after ${what}`)
   }
+}
+
+export function utf8(bytes: Buffer): string {
+  const text = bytes.toString('utf8')
+  return Buffer.from(text, 'utf8').equals(bytes) ? text : violation('a text is not UTF-8')
 }

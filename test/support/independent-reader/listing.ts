@@ -119,7 +119,7 @@ export async function walkedRecords(
   for await (const { path, hardLink, inode, ...entry } of walk) {
     const isTop = path.equals(root)
     if (!isTop && !path.subarray(0, below.length).equals(below)) continue
-    const linkKey = hardLink && `${hardLink.device}:${inode}`
+    const linkKey = hardLink && entry.type !== 'dir' ? `${hardLink.device}:${inode}` : undefined
     records.push({ ...entry, path: isTop ? Buffer.from('.') : path.subarray(below.length), linkKey })
   }
   return records

@@ -1,9 +1,19 @@
-/** Replays the log (section 7 of `docs/format.md`): which snapshots and index objects are in force. Reads no pack. */
+/** Reads the log (section 7 of `docs/format.md`) from its first entry and folds it. Reads no pack. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Cursor, violation } from './cursor.ts'
-import { hash, OBJECT_TYPE, openBody, openBox, readHeader, verifySignature } from './sealing.ts'
-import { type Content, readContent } from './tree.ts'
+import { encodeCheckpoint } from './checkpoint.ts'
+import { Cursor, NewerFormat, utf8, violation } from './cursor.ts'
+import {
+  type Entry,
+  Fold,
+  type FoldedSnapshot,
+  kindOf,
+  NoOp,
+  type Payload,
+  type Reason,
+  readPayload,
+} from './fold.ts'
+import { hash, OBJECT_TYPE, openBody, openBox, padme, readHeader, verifySignature } from './sealing.ts'
 import type { Config, Keys } from './unlock.ts'
 
 export type IndependentSnapshot = {
@@ -16,32 +26,32 @@ export type IndependentSnapshot = {
   readonly number: number
   /** Signing public key of the author, hex. */
   readonly author: string
-  readonly root: Content
+  /** An encoded `content`. */
+  readonly root: Buffer
   /** The details as JSON; `undefined` where this slot cannot open them. */
   readonly details: unknown
   readonly forgotten: boolean
 }
 
-export type LogState = {
-  readonly snapshots: ReadonlyMap<string, IndependentSnapshot>
-  /** Index objects in force: id to the hash of the raw object. */
-  readonly indexes: ReadonlyMap<string, Buffer>
-  readonly condemnedPacks: ReadonlySet<string>
-  readonly quarantinedPacks: ReadonlySet<string>
-  readonly entries: number
-}
-
-const KINDS = ['', 'COMMIT', 'FORGET', 'UNFORGET', 'GC', 'QUARANTINE', 'ATTEST', 'KEYS', 'NOTE', 'CHECKPOINT']
-const ADMIN_ONLY = new Set(['FORGET', 'UNFORGET', 'GC', 'QUARANTINE', 'KEYS', 'CHECKPOINT'])
-const ADMIN = 1
-const REVOKED = 0
-
-type Entry = {
-  readonly kind: string
-  readonly author: Buffer
+/** What an entry says, for those who look at the log itself. */
+export type IndependentEntry = {
   readonly number: number
-  readonly payload: Buffer
+  /** `undefined`: it does not count. */
+  readonly kind: string | undefined
+  readonly author: string | undefined
+  /** Of a NOTE, where this slot opens it. */
+  readonly note?: unknown
 }
+
+export type LogState = {
+  readonly fold: Fold
+  readonly snapshots: ReadonlyMap<string, IndependentSnapshot>
+  readonly entries: readonly IndependentEntry[]
+}
+
+/** A body of 64 KiB or 64 MiB, framed, padded and sealed. */
+const ENTRY_BYTES_MAX = 32 + 48 + padme(4 + 65_536)
+const LIST_BYTES_MAX = 32 + 48 + padme(4 + 67_108_864)
 
 export function replayLog(
   directory: string,
@@ -49,165 +59,142 @@ export function replayLog(
   config: Config,
   report: (problem: string) => void,
 ): LogState {
-  const roles = new Map([[config.firstAdmin.toString('hex'), ADMIN]])
-  const snapshots = new Map<string, IndependentSnapshot>()
-  const indexes = new Map<string, Buffer>()
-  const condemnedPacks = new Set<string>()
-  const condemnedIndexes = new Set<string>()
-  const quarantinedPacks = new Set<string>()
   const names = new Set(readdirSync(join(directory, 'log')).filter((name) => /^\d{16}$/.test(name)))
-  const entries = names.size === 0 ? violation('the log is empty') : Number([...names].sort().at(-1)) + 1
-  if (entries > names.size + 1_000_000) violation('the log has too many gaps')
-
-  /** Whether it opens decides nothing: a writer cannot, and must fold the same state. */
-  const readSealedJson = (sealed: Buffer, entry: Entry): unknown => {
-    if (keys.contentSecretKey === undefined) return undefined
+  const count = names.size === 0 ? 0 : Number([...names].sort().at(-1)) + 1
+  if (count > names.size + 1_000_000) violation('the log has too many gaps')
+  const fold = new Fold(config.firstAdmin)
+  const entries: IndependentEntry[] = []
+  let before: Buffer | undefined = Buffer.alloc(32)
+  for (let number = 0; number < count; number++) {
+    const raw = readAtMost(join(directory, 'log', String(number).padStart(16, '0')), ENTRY_BYTES_MAX)
+    const problem = (reason: Reason, message: string): void => {
+      found.push({ number, reason })
+      report(`log ${number}: ${message}`)
+    }
+    const found: Fold['problems'][number][] = []
+    let counted: { entry: Entry; payload: Payload } | undefined
     try {
-      return JSON.parse(openBox(sealed, keys.contentPublicKey, keys.contentSecretKey).toString('utf8'))
+      const read = readEntry(raw, number, directory, keys)
+      if (before !== undefined && !read.previous.equals(before))
+        problem('chain-broken', 'chain-broken: the entry before it is not the one that it names')
+      fold.apply(read.entry, read.payload, () => encodeCheckpoint(fold, number, before))
+      counted = read
     } catch (error) {
-      report(`log ${entry.number}: its details: ${(error as Error).message}`)
-      return undefined
+      if (!(error instanceof NoOp)) throw error
+      problem(error.reason, error.message)
     }
-  }
-
-  const apply = (entry: Entry): void => {
-    const cursor = new Cursor(entry.payload)
-    const ids = (): string[] => cursor.list(16, () => cursor.take(16).toString('hex'))
-    const newIndexes = (): [string, Buffer][] =>
-      cursor.list(48, () => [cursor.take(16).toString('hex'), cursor.take(32)])
-    const setForgotten = (forgotten: boolean): void => {
-      const chosen = ids()
-      cursor.end(entry.kind)
-      for (const id of chosen) {
-        const snapshot = snapshots.get(id)
-        if (snapshot === undefined) report(`log ${entry.number}: ${entry.kind} of unknown snapshot ${id}`)
-        else snapshots.set(id, { ...snapshot, forgotten })
-      }
-    }
-    switch (entry.kind) {
-      case 'COMMIT': {
-        const [snapshot, found] = [readCommit(cursor, entry), newIndexes()]
-        const details = cursor.varBytes()
-        cursor.end('COMMIT')
-        if (snapshots.has(snapshot.id)) violation('the snapshot id was used before')
-        snapshots.set(snapshot.id, { ...snapshot, details: readSealedJson(details, entry) })
-        for (const [id, digest] of found) indexes.set(id, digest)
-        break
-      }
-      case 'FORGET':
-      case 'UNFORGET':
-        setForgotten(entry.kind === 'FORGET')
-        break
-      case 'GC': {
-        const [packs, gone, found] = [ids(), ids(), newIndexes()]
-        cursor.end('GC')
-        for (const id of packs) condemnedPacks.add(id)
-        for (const id of gone) condemnedIndexes.add(id)
-        for (const [id, digest] of found) indexes.set(id, digest)
-        break
-      }
-      case 'QUARANTINE':
-      case 'ATTEST': {
-        const packs = ids()
-        cursor.end(entry.kind)
-        for (const id of packs) {
-          if (entry.kind === 'QUARANTINE') quarantinedPacks.add(id)
-        }
-        break
-      }
-      case 'KEYS': {
-        const changes = cursor.list(34, () => {
-          const [key, role] = [cursor.take(32).toString('hex'), cursor.u8()]
-          if (role > 3) violation(`role ${role} is unknown`)
-          cursor.varBytes()
-          return [key, role] as const
-        })
-        cursor.end('KEYS')
-        for (const [key, role] of changes) roles.set(key, role)
-        break
-      }
-      case 'NOTE':
-        readSealedJson(cursor.varBytes(), entry)
-        cursor.end('NOTE')
-        break
-      default: // A checkpoint repeats what a full replay has already found.
-    }
-  }
-
-  let before: Buffer | undefined
-  for (let number = 0; number < entries; number++) {
-    const name = String(number).padStart(16, '0')
-    const raw = names.has(name) ? readFileSync(join(directory, 'log', name)) : undefined
-    try {
-      if (raw === undefined) violation('missing')
-      const { entry, previous } = readEntry(raw, number, directory, keys)
-      const expected = number === 0 ? Buffer.alloc(32) : before
-      if (expected === undefined || !previous.equals(expected))
-        report(`log ${number}: the entry before it is not the one that it names`)
-      const role = roles.get(entry.author.toString('hex')) ?? REVOKED
-      if (role === REVOKED || (ADMIN_ONLY.has(entry.kind) && role !== ADMIN))
-        violation(`its author may not write ${entry.kind}`)
-      if (number === 0 && entry.kind !== 'KEYS') violation('the first entry is not KEYS')
-      apply(entry)
-    } catch (error) {
-      report(`log ${number}: ${(error as Error).message}`)
-    }
+    fold.problems.push(...found)
+    const note =
+      counted?.payload.kind === 'NOTE' ? openJson(counted.payload.sealed, keys, number, report) : undefined
+    entries.push({ number, kind: counted?.entry.kind, author: counted?.entry.author, note })
     before = raw === undefined ? undefined : hash(raw)
   }
-  for (const id of condemnedIndexes) indexes.delete(id)
-  return { snapshots, indexes, condemnedPacks, quarantinedPacks, entries }
+  const snapshots = [...fold.snapshots.values()].map((snapshot) => describe(snapshot, keys, report))
+  return { fold, snapshots: new Map(snapshots.map((snapshot) => [snapshot.id, snapshot])), entries }
+}
+
+function describe(
+  snapshot: FoldedSnapshot,
+  keys: Keys,
+  report: (problem: string) => void,
+): IndependentSnapshot {
+  const { id, seriesId, headRead, timeMs, entry, root, sealedDetails, forgottenBy } = snapshot
+  const details = openJson(sealedDetails, keys, entry.number, report)
+  const forgotten = forgottenBy !== undefined
+  const { number, author } = entry
+  return { id, seriesId, headRead, timeMs, number, author, root, details, forgotten }
+}
+
+/** Whether it opens decides nothing: a writer cannot, and must fold the same state. */
+function openJson(sealed: Buffer, keys: Keys, number: number, report: (problem: string) => void): unknown {
+  if (keys.contentSecretKey === undefined) return undefined
+  try {
+    const json = openBox(sealed, keys.contentPublicKey, keys.contentSecretKey)
+    if (json.length > 4 * 1_048_576) violation('too long')
+    return JSON.parse(utf8(json))
+  } catch (error) {
+    report(`log ${number}: its details: ${(error as Error).message}`)
+    return undefined
+  }
+}
+
+/** What goes wrong within is a `NoOp` for `reason`. */
+function because<T>(reason: Reason, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    if (error instanceof NewerFormat) throw error
+    throw new NoOp(reason, (error as Error).message)
+  }
 }
 
 function readEntry(
-  raw: Buffer,
+  raw: Buffer | undefined,
   number: number,
   directory: string,
   keys: Keys,
-): { entry: Entry; previous: Buffer } {
-  readHeader(raw, OBJECT_TYPE.log, keys.repositoryId)
-  const objectKey = `log/${String(number).padStart(16, '0')}`
-  const cursor = new Cursor(openBody(raw, keys.logKey, { objectKey }))
-  const kind = KINDS[cursor.u8()] || violation('the kind is unknown')
+): { entry: Entry; previous: Buffer; payload: Payload } {
+  if (raw === undefined) throw new NoOp('unreadable', 'absent or too long')
+  const body = because('unopened', () => {
+    readHeader(raw, OBJECT_TYPE.log, keys.repositoryId)
+    const opened = openBody(raw, keys.logKey, { objectKey: `log/${String(number).padStart(16, '0')}` })
+    return opened.length <= 65_536 ? opened : violation('a body above 64 KiB')
+  })
+  const { entry, previous, inline, list, signature, signedBytes } = because('undecodable', () =>
+    decodeBody(body, number),
+  )
+  const label = Buffer.from('snapkeep v1 log entry', 'ascii')
+  const signed = Buffer.concat([label, keys.repositoryId, body.subarray(0, signedBytes)])
+  because('unsigned', () => {
+    if (!verifySignature(signature, signed, Buffer.from(entry.author, 'hex')))
+      violation('the signature does not fit')
+  })
+  const bytes =
+    list === undefined ? inline : because('list-unreadable', () => readList(list, directory, keys))
+  return { entry, previous, payload: because('undecodable', () => readPayload(entry.kind, bytes)) }
+}
+
+type ListReference = { readonly id: string; readonly digest: Buffer }
+
+function decodeBody(body: Buffer, number: number) {
+  const cursor = new Cursor(body)
+  const kind = kindOf(cursor.u8())
   const elsewhere = cursor.u8()
   if (elsewhere > 1) violation('neither an entry with its payload nor without')
   cursor.zeros(6, 'the reserved part of a log entry')
   if (cursor.size() !== number) violation('the number is not that of the key')
   const previous = cursor.take(32)
-  cursor.i64() // The author's clock decides nothing.
-  const author = cursor.take(32)
+  const timeMs = cursor.i64()
+  const author = cursor.take(32).toString('hex')
   const inline = cursor.take(cursor.u32())
-  const signed = Buffer.concat([
-    Buffer.from('snapkeep v1 log entry', 'ascii'),
-    keys.repositoryId,
-    cursor.bytes.subarray(0, cursor.at),
-  ])
+  const signedBytes = cursor.at
   const signature = cursor.take(64)
   cursor.end('a log entry')
-  if (!verifySignature(signature, signed, author)) violation('the signature does not fit')
-  const payload = elsewhere === 1 ? readList(inline, directory, keys) : inline
-  return { entry: { kind, author, number, payload }, previous }
+  const list = elsewhere === 1 ? readReference(inline) : undefined
+  return { entry: { kind, author, number, timeMs }, previous, inline, list, signature, signedBytes }
 }
 
-function readList(pointer: Buffer, directory: string, keys: Keys): Buffer {
-  const cursor = new Cursor(pointer)
-  const [id, digest] = [cursor.take(16).toString('hex'), cursor.take(32)]
+function readReference(bytes: Buffer): ListReference {
+  const cursor = new Cursor(bytes)
+  const reference = { id: cursor.take(16).toString('hex'), digest: cursor.take(32) }
   cursor.end('the place of a payload')
-  const raw = readFileSync(join(directory, 'lists', id))
+  return reference
+}
+
+function readList({ id, digest }: ListReference, directory: string, keys: Keys): Buffer {
+  const raw = readAtMost(join(directory, 'lists', id), LIST_BYTES_MAX)
+  if (raw === undefined) return violation(`lists/${id} is absent or too long`)
   if (!hash(raw).equals(digest)) violation(`lists/${id} is not the one that the entry names`)
   readHeader(raw, OBJECT_TYPE.list, keys.repositoryId)
   return openBody(raw, keys.logKey, { objectKey: `lists/${id}` })
 }
 
-function readCommit(cursor: Cursor, entry: Entry): IndependentSnapshot {
-  return {
-    id: cursor.take(16).toString('hex'),
-    seriesId: cursor.take(16).toString('hex'),
-    headRead: cursor.i64(),
-    timeMs: cursor.i64(),
-    number: entry.number,
-    author: entry.author.toString('hex'),
-    root: readContent(cursor),
-    details: undefined,
-    forgotten: false,
+function readAtMost(path: string, bytesMax: number): Buffer | undefined {
+  try {
+    const raw = readFileSync(path)
+    return raw.length <= bytesMax ? raw : undefined
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
   }
 }

@@ -8,18 +8,7 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { Decompressor } from 'zstd-napi'
 import { Cursor, violation } from './cursor.ts'
-import {
-  derive,
-  hash,
-  keyed,
-  nonceOf,
-  OBJECT_TYPE,
-  open,
-  openBody,
-  openBox,
-  padme,
-  readHeader,
-} from './sealing.ts'
+import { derive, hash, keyed, nonceOf, OBJECT_TYPE, open, openBody, openBox, readHeader } from './sealing.ts'
 import type { Keys } from './unlock.ts'
 
 const MIB = 1_048_576
@@ -66,7 +55,8 @@ function readSegmentTable(cursor: Cursor, withIds: boolean): Segment[] {
     if (lengths.length === 0) violation('a segment has no chunk')
     if (lengths.reduce((sum, length) => sum + length, 0) !== plainBytes)
       violation('the chunk lengths of a segment do not add up')
-    if (plainBytes > MIB || sealedBytes > MIB + 65 * 1_024) violation('a segment is too long')
+    if (plainBytes > 2 * MIB || sealedBytes < 24 || sealedBytes > 2 * MIB + 65 * 1_024)
+      violation('a segment has a length that is not allowed')
     if (bases.length > 256 || depth > 8 || bases.length > 0 !== depth > 0)
       violation(`a segment of depth ${depth} has ${bases.length} bases`)
     const segment = { offset, sealedBytes, plainBytes, depth, bases, lengths, ids }
@@ -106,7 +96,12 @@ export class Packs {
       const packId = cursor.take(16).toString('hex')
       const kind = cursor.u8()
       if (kind !== DATA_PACK && kind !== TREE_PACK) violation(`a pack of kind ${kind}`)
-      return { id: packId, kind, storedBytes: cursor.varint(), segments: readSegmentTable(cursor, true) }
+      const storedBytes = cursor.varint()
+      const segments = readSegmentTable(cursor, true)
+      const sealed = segments.reduce((sum, { sealedBytes }) => sum + sealedBytes, 0)
+      if (storedBytes > 64 * MIB || storedBytes < 160 + sealed + 48)
+        violation(`a pack of ${storedBytes} bytes`)
+      return { id: packId, kind, storedBytes, segments }
     })
     cursor.end('an index object')
     for (const pack of packs) {
@@ -246,7 +241,6 @@ export class Packs {
     const bare = JSON.stringify(pack.segments.map((segment) => ({ ...segment, ids: [] })))
     if (segmentCount !== segments.length || JSON.stringify(segments) !== bare)
       violation('footer and index differ')
-    if (padme(pack.storedBytes) !== pack.storedBytes) violation('the size of the pack is no Padme size')
     return { header: header.bytes, key }
   }
 

@@ -3,10 +3,11 @@
  * program, and is the oracle of its tests. It favours plainness over speed and holds whole directories in memory.
  */
 import { createHash } from 'node:crypto'
-import { violation } from './cursor.ts'
-import { type IndependentSnapshot, replayLog } from './log.ts'
+import { Cursor, violation } from './cursor.ts'
+import type { Fold } from './fold.ts'
+import { type IndependentEntry, type IndependentSnapshot, replayLog } from './log.ts'
 import { Packs, TREE_PACK } from './packs.ts'
-import { type Content, type Entry, type Item, readItems, readTree } from './tree.ts'
+import { type Content, type Entry, type Item, readContent, readItems, readTree } from './tree.ts'
 import { readConfig, type Secret, unlock } from './unlock.ts'
 
 export type { IndependentSnapshot } from './log.ts'
@@ -26,6 +27,8 @@ export type IndependentRepository = {
   readonly problems: readonly string[]
   /** Number of log entries. */
   readonly logEntries: number
+  readonly log: readonly IndependentEntry[]
+  readonly fold: Fold
   /** Packs that an index object in force names and no `GC` condemned. */
   readonly packIds: readonly string[]
   /** Those in force, oldest entry first; with `forgotten` also the ones that a `FORGET` took away. */
@@ -46,9 +49,9 @@ export async function readRepository(directory: string, secret: Secret): Promise
   const keys = unlock(directory, secret, report)
   const log = replayLog(directory, keys, readConfig(directory, keys), report)
   const packs = new Packs(directory, keys, report)
-  for (const [id, digest] of log.indexes) {
+  for (const [id, { digest }] of log.fold.indexes) {
     try {
-      packs.loadIndex(id, digest, log.condemnedPacks)
+      packs.loadIndex(id, digest, log.fold.condemnedPacks)
     } catch (error) {
       report(`index ${id}: ${(error as Error).message}`)
     }
@@ -93,7 +96,13 @@ export async function readRepository(directory: string, secret: Secret): Promise
 
   async function* walk(snapshotId: string): AsyncGenerator<WalkedEntry, void, undefined> {
     const snapshot = log.snapshots.get(snapshotId) ?? violation(`no snapshot ${snapshotId}`)
-    const waiting = [{ path: Buffer.alloc(0), content: snapshot.root, depth: 0 }]
+    const waiting: { path: Buffer; content: Content; depth: number }[] = []
+    try {
+      const cursor = new Cursor(snapshot.root)
+      waiting.push({ path: Buffer.alloc(0), content: readContent(cursor), depth: 0 })
+    } catch (error) {
+      report(`${snapshotId}: ${(error as Error).message}`)
+    }
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       const { path: parent, depth } = next
       const attempt = <T>(path: Buffer, work: () => T): T | undefined => {
@@ -119,7 +128,9 @@ export async function readRepository(directory: string, secret: Secret): Promise
   return {
     id: keys.repositoryId.toString('hex'),
     problems,
-    logEntries: log.entries,
+    logEntries: log.entries.length,
+    log: log.entries,
+    fold: log.fold,
     packIds: packs.packIds,
     snapshots: (options = {}) =>
       [...log.snapshots.values()].filter((snapshot) => options.forgotten === true || !snapshot.forgotten),

@@ -2,7 +2,7 @@
 import { createDecipheriv } from 'node:crypto'
 import { blake3 } from '@noble/hashes/blake3.js'
 import sodium from 'libsodium-wrappers-sumo'
-import { Cursor, violation } from './cursor.ts'
+import { Cursor, NewerFormat, violation } from './cursor.ts'
 
 await sodium.ready
 
@@ -76,7 +76,8 @@ export function readHeader(raw: Buffer, type: number, repositoryId: Buffer | und
   const cursor = new Cursor(raw)
   if (cursor.take(8).toString('latin1') !== 'snapkeep') violation('the magic is not "snapkeep"')
   const version = cursor.u8()
-  if (version !== 1) violation(`newer format: ${version}`)
+  if (version > 1) throw new NewerFormat(`newer format: ${version}`)
+  if (version !== 1) violation(`version ${version} never was`)
   if (cursor.u8() !== type) violation('the object type does not fit the key')
   const kind = cursor.u8()
   if (type === OBJECT_TYPE.pack ? kind !== 1 && kind !== 2 : kind !== 0) violation(`kind ${kind} is unknown`)
@@ -92,8 +93,6 @@ export type SealedPlace = {
   /** Where the sealed body begins. */
   readonly offset?: number
   readonly context?: Buffer
-  /** The least size of the framed plaintext. */
-  readonly least?: number
 }
 
 /** The body that is sealed in `raw` from `place.offset` to the end. */
@@ -103,8 +102,6 @@ export function openBody(raw: Buffer, key: Buffer, place: SealedPlace): Buffer {
   const aad = joined([raw.subarray(0, 32), place.objectKey, place.context ?? Buffer.alloc(0)])
   const frame = new Cursor(open(messageKey, nonceOf(0), aad, sealed.rest()))
   const body = frame.take(frame.u32())
-  const framed = Math.max(padme(4 + body.length), place.least ?? 0)
-  if (frame.bytes.length !== framed) violation(`a frame has ${frame.bytes.length} bytes, not ${framed}`)
-  frame.zeros(framed - frame.at, 'the padding of a sealed body')
+  frame.zeros(frame.bytes.length - frame.at, 'the padding of a sealed body')
   return body
 }

@@ -31,7 +31,7 @@ export type Entry = {
 }
 
 export type Tree = {
-  readonly owners: readonly { readonly kind: number; readonly number: number; readonly name: Buffer }[]
+  readonly owners: readonly { readonly kind: number; readonly number: number; readonly name: string }[]
   readonly entries: readonly Entry[]
 }
 
@@ -50,14 +50,14 @@ export function readItems(bytes: Buffer, listLevel: boolean): Item[] {
 export function readContent(cursor: Cursor): Content {
   const levels = cursor.u8()
   if (levels > 4) violation(`content of ${levels} levels`)
-  const items = readItems(cursor.varBytes(), levels > 0)
+  const items = readItems(cursor.varBytes(1_048_576), levels > 0)
   return items.length > 0 ? { levels, items } : violation('content has no items')
 }
 
 export function readTree(bytes: Buffer): Tree {
   const cursor = new Cursor(bytes)
   if (cursor.u8() !== 1) violation('the tree version is unknown')
-  const owners = cursor.list(6, () => ({ kind: cursor.u8(), number: cursor.u32(), name: cursor.varBytes() }))
+  const owners = cursor.list(6, () => ({ kind: cursor.u8(), number: cursor.u32(), name: cursor.text(1_024) }))
   for (const [index, owner] of owners.entries()) {
     const last = owners[index - 1]
     if (owner.kind !== 1 && owner.kind !== 2) violation(`an owner of kind ${owner.kind}`)
@@ -104,9 +104,10 @@ function readEntry(cursor: Cursor): Entry {
     device: flag(4, () => ({ major: cursor.u32(), minor: cursor.u32() })),
     hardLink: flag(8, () => ({ links: cursor.u32(), device: cursor.u64() })),
     xattrs:
-      flag(16, () => cursor.list(2, () => ({ name: cursor.varBytes(), value: cursor.varBytes() }))) ?? [],
+      flag(16, () => cursor.list(2, () => ({ name: cursor.varBytes(1_024), value: cursor.varBytes() }))) ??
+      [],
     changedWhileRead: (flags & 32) !== 0,
-    unreadable: flag(64, () => cursor.varBytes().toString('utf8')),
+    unreadable: flag(64, () => cursor.text(256)),
   }
   cursor.end('an entry')
   checkEntry(entry, flags)
@@ -133,16 +134,16 @@ function checkEntry({ type, size, content, target, device, unreadable, xattrs }:
   if (whole && type === 'dir' && content === undefined) violation('a directory has no tree')
   if (whole && type === 'file' && (content !== undefined) !== size > 0)
     violation('content and size contradict')
-  if (
-    target !== undefined &&
-    (type !== 'symlink' || target.length < 1 || target.length > 65_535 || target.includes(0))
-  )
+  if ((target !== undefined) !== (type === 'symlink')) violation('type and link target contradict')
+  if (target !== undefined && (target.length < 1 || target.length > 65_535 || target.includes(0)))
     violation('a link target is not allowed')
-  if (whole && type === 'symlink' && target === undefined) violation('a symlink has no target')
   if ((device !== undefined) !== (type === 'char' || type === 'block'))
     violation('type and device number contradict')
   if ((flags & 16) !== 0 && xattrs.length === 0) violation('the xattrs flag is set, and there are none')
-  if (xattrs.length > 1_024) violation('an entry has too many xattrs')
+  const xattrBytes = xattrs.reduce((sum, { name, value }) => sum + name.length + value.length, 0)
+  if (xattrs.length > 1_024 || xattrBytes > 16_777_216) violation('an entry has too many xattrs')
+  if (xattrs.some(({ name }) => name.length === 0 || name.includes(0)))
+    violation('an xattr name is not allowed')
   sorted(
     xattrs.map((xattr) => xattr.name),
     'xattrs',

@@ -3,7 +3,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Cursor, violation } from './cursor.ts'
+import { Cursor, NewerFormat, utf8, violation } from './cursor.ts'
 import { argon2id, derive, keyed, OBJECT_TYPE, openBody, readHeader } from './sealing.ts'
 
 export type Secret = { readonly password: string } | { readonly keyFileText: string }
@@ -13,6 +13,7 @@ export type Keys = {
   readonly role: number
   readonly slotName: string
   readonly idKey: Buffer
+  readonly gearSecret: Buffer
   readonly indexKey: Buffer
   readonly logKey: Buffer
   readonly configKey: Buffer
@@ -29,6 +30,16 @@ export type Config = {
   readonly sizes: readonly number[]
 }
 
+const MIB = 1_048_576
+const SHARED = [1, 2, 3, 33, 48]
+/** By the number of the role. */
+const FIELDS_OF_ROLE = [
+  [],
+  [...SHARED, 16, 32],
+  [...SHARED, 17, 18, 19, 20, 21, 32],
+  [...SHARED, 17, 18, 19, 20, 21],
+]
+
 /** The keys in the first slot that `secret` opens. Slots that break the format are told to `report`. */
 export function unlock(directory: string, secret: Secret, report: (problem: string) => void): Keys {
   for (const slotId of readdirSync(join(directory, 'slots')).sort()) {
@@ -36,6 +47,7 @@ export function unlock(directory: string, secret: Secret, report: (problem: stri
       const keys = openSlot(readFileSync(join(directory, 'slots', slotId)), slotId, secret)
       if (keys !== undefined) return keys
     } catch (error) {
+      if (error instanceof NewerFormat) throw error
       report(`slots/${slotId}: ${(error as Error).message}`)
     }
   }
@@ -67,7 +79,7 @@ function openSlot(raw: Buffer, slotId: string, secret: Secret): Keys | undefined
   } else return violation(`key derivation ${derivation} is unknown`)
   const slotKey = derive('snapkeep v1 slot', stretched, salt, repositoryId)
   if (!timingSafeEqual(keyed(slotKey, 'commitment', raw.subarray(0, 76)), commitment)) return undefined
-  const place = { objectKey: `slots/${slotId}`, offset: 108, context: raw.subarray(32, 108), least: 512 }
+  const place = { objectKey: `slots/${slotId}`, offset: 108, context: raw.subarray(32, 108) }
   return slotKeys(openBody(raw, slotKey, place), repositoryId)
 }
 
@@ -86,6 +98,9 @@ function slotKeys(body: Buffer, repositoryId: Buffer): Keys {
   }
   const role = field(1, 1).readUInt8()
   if (role < 1 || role > 3) violation(`role ${role} is unknown`)
+  const own = FIELDS_OF_ROLE[role]!
+  for (const tag of fields.keys())
+    if (FIELDS_OF_ROLE.flat().includes(tag) && !own.includes(tag)) violation(`its role has no field ${tag}`)
   field(3, 8)
   field(48, 32)
   const keyOf = (tag: number, context: string): Buffer =>
@@ -93,7 +108,8 @@ function slotKeys(body: Buffer, repositoryId: Buffer): Keys {
   return {
     repositoryId,
     role,
-    slotName: (fields.get(2) ?? violation('a slot has no name')).toString('utf8'),
+    slotName: utf8(fields.get(2) ?? violation('a slot has no name')),
+    gearSecret: keyOf(18, 'snapkeep v1 gear table'),
     idKey: keyOf(17, 'snapkeep v1 chunk id'),
     indexKey: keyOf(19, 'snapkeep v1 index objects and pack footers'),
     logKey: keyOf(20, 'snapkeep v1 log entries and lists'),
@@ -125,7 +141,18 @@ export function readConfig(directory: string, keys: Keys): Config {
   const firstAdmin = cursor.take(32)
   const createdMs = cursor.i64()
   cursor.end('the config')
+  checkSizes(sizes)
   if (!contentPublicKey.equals(keys.contentPublicKey))
     violation('slot and config name two content public keys')
   return { contentPublicKey, firstAdmin, createdMs, sizes }
+}
+
+function checkSizes(sizes: readonly number[]): void {
+  const rising = (...values: number[]): boolean =>
+    values.every((value, index) => index === 0 || value >= values[index - 1]!)
+  for (const [min, average, max] of [sizes.slice(0, 3), sizes.slice(3, 6)])
+    if (!rising(1_024, min!, average!, max!, MIB) || !Number.isInteger(Math.log2(average!)))
+      violation(`chunks of ${min}, ${average} and ${max} bytes`)
+  if (!rising(1_024, sizes[6]!, 2 * MIB) || !rising(sizes[6]!, sizes[7]!, 32 * MIB))
+    violation(`segments of ${sizes[6]} bytes in packs of ${sizes[7]}`)
 }

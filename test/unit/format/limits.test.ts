@@ -88,6 +88,7 @@ describe('the table of limits', () => {
       'items in a content': [limits.CONTENT_INLINE_BYTES_MAX],
       'levels of content': [limits.CONTENT_LEVELS_MAX],
       tree: [limits.TREE_BYTES_MAX],
+      'chunks of a directory': [1_024, 512],
       'entries of a directory': [16_777_216],
       'owners of a directory': [65_536, limits.NAME_BYTES_MAX],
       entry: [limits.ENTRY_BYTES_MAX],
