@@ -95,7 +95,15 @@ export class RestoreWriter implements Disposable {
 
   #decode(task: RestoreTask, segment: RestoreSegment): Uint8Array {
     const opened = openPackSegment(task.pack, task.header, task.keys, segment.number, segment.sealed)
-    return decodeSegment(this.#zstd, opened, readSegmentHeader(opened), this.#scratch, segment.dictionary)
+    const header = readSegmentHeader(opened)
+    // Whether it has a dictionary was decided by an index object, which may lie.
+    if (header.depth > 0 !== (segment.dictionary !== undefined)) {
+      throw new SnapError(
+        'OBJECT_DAMAGED',
+        `pack ${task.pack}: segment ${segment.number} differs from the index`,
+      )
+    }
+    return decodeSegment(this.#zstd, opened, header, this.#scratch, segment.dictionary)
   }
 
   #write(
