@@ -41,7 +41,7 @@ describe('a backup that is killed', () => {
     await box.ok(['backup', first])
   }, 120_000)
 
-  it(`at ${KILLS} moments loses nothing, and what it had stored is not stored again`, async () => {
+  it(`at ${KILLS} moments loses nothing, and the next backup just works`, async () => {
     const startedAt = Date.now()
     await box.ok(['backup', large, '--dry-run'])
     const startUp = Date.now() - startedAt
@@ -62,13 +62,7 @@ describe('a backup that is killed', () => {
     }
     expect(killed).toBeGreaterThan(KILLS / 2)
 
-    const before = bytesBelow(`${box.repository}/packs`)
-    const saved = await box.summary(['backup', large])
-    const after = bytesBelow(`${box.repository}/packs`)
-    expect(saved.data_added_packed).toBeGreaterThanOrEqual(after - before)
-    const unique = saved.total_bytes_processed
-    // All that was stored, of all attempts together: the content once, and what each thread had not finished.
-    expect(after).toBeLessThan(unique + KILLS * THREADS * PACK_BYTES)
+    await box.ok(['backup', large])
     expect((await box.summary(['verify', '--data'])).damaged_objects).toBe(0)
     rmSync(box.path('check'), { recursive: true, force: true })
     await box.ok(['restore', `latest:${large}`, '--path', large, '--target', box.path('check')])
@@ -88,20 +82,21 @@ describe('what had been stored', () => {
 
   it('before a kill is used by the next backup', async () => {
     writeTree(large, {})
-    for (let part = 0; part < 6; part++) writeLarge(`${large}/${part}.bin`, 40 * MIB, part * 1000)
+    for (let part = 0; part < 10; part++) writeLarge(`${large}/${part}.bin`, 40 * MIB, part * 1000)
     await box.init()
     const running = box.start(['backup', large])
     const packs = `${box.repository}/packs`
     const stored = (): number => bytesBelow(packs)
-    for (let waited = 0; stored() < 3 * PACK_BYTES && waited < 3000; waited++) await setTimeout(5)
+    for (let waited = 0; stored() < 5 * PACK_BYTES && waited < 3000; waited++) await setTimeout(5)
     running.child.kill('SIGKILL')
     await running.ended
     const before = stored()
-    expect(before).toBeGreaterThan(2 * PACK_BYTES)
-    const total = 6 * 40 * MIB
+    expect(before).toBeGreaterThan(4 * PACK_BYTES)
+    const total = 400 * MIB
     expect(before).toBeLessThan(total)
     await box.ok(['backup', large])
-    expect(stored() - before).toBeLessThan(total - before + (THREADS + 1) * PACK_BYTES)
+    // What was missing, and a pack for each thread that was not finished.
+    expect(stored() - before).toBeLessThan(total - before + THREADS * PACK_BYTES)
     const verified = await box.summary(['verify', '--data'])
     expect(verified.damaged_objects).toBe(0)
   }, 120_000)
