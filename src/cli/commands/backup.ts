@@ -3,14 +3,14 @@ import { readFile, realpath } from 'node:fs/promises'
 import { availableParallelism, hostname, userInfo } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { SnapError } from '../../model/errors.ts'
-import type { BackupRequest, BackupResult } from '../../ops/backup/backup.ts'
-import type { BackupPlan } from '../../ops/backup/plan.ts'
+import type { BackupRequest } from '../../ops/backup/backup.ts'
+import type { BackupSummary } from '../../ops/backup/summary.ts'
 import type { CompressionMode } from '../../workers/tasks.ts'
 import type { CommandContext } from '../context.ts'
 import { progressOf } from '../output/progress-of.ts'
 import { safeText } from '../output/safe-text.ts'
 import type { CommandModule } from '../program.ts'
-import { type BackupSummary, renderBackupSummary, renderBackupSummaryJson } from '../render/backup-summary.ts'
+import { renderBackupSummary, renderBackupSummaryJson } from '../render/backup-summary.ts'
 import { openOrCreateDefault, ownPaths, placeOf } from '../repository.ts'
 import { parseSize } from '../sizes.ts'
 
@@ -85,7 +85,6 @@ async function backupAction(context: CommandContext, paths: string[], options: O
   const { createSourceFiles } = await import('../../filesystem/source-files.ts')
   await using repository = await openOrCreateDefault(context)
   const { globals, stdout, clock, signal } = context
-  const startedMs = clock.now()
   let incomplete = 0
   {
     using progress = progressOf(context)
@@ -109,13 +108,13 @@ async function backupAction(context: CommandContext, paths: string[], options: O
       const { planBackup } = await import('../../ops/backup/plan.ts')
       const plan = await planBackup(repository, request, ports)
       progress.close()
-      incomplete = plan.unreadable.length
-      print(context, plannedSummary(plan, clock.now() - startedMs))
+      incomplete = plan.summary.unreadable
+      print(context, plan.summary, undefined)
     } else {
       const result = await backup(repository, request, ports)
       progress.close()
       incomplete = result.summary.unreadable
-      print(context, savedSummary(result))
+      print(context, result.summary, result.snapshot)
     }
   }
   if (incomplete > 0) {
@@ -129,41 +128,13 @@ async function backupAction(context: CommandContext, paths: string[], options: O
   }
 }
 
-function print({ globals, stdout }: CommandContext, summary: BackupSummary): void {
-  if (globals.json) stdout.write(renderBackupSummaryJson(summary))
-  else if (!globals.quiet) stdout.write(renderBackupSummary(summary))
-}
-
-function savedSummary({ snapshot, summary }: BackupResult): BackupSummary {
-  return {
-    snapshotId: snapshot,
-    files: { new: summary.filesNew, changed: summary.filesChanged, unmodified: summary.filesUnmodified },
-    directories: { new: summary.dirsNew, changed: summary.dirsChanged, unmodified: summary.dirsUnmodified },
-    dataChunks: summary.dataChunks,
-    treeChunks: summary.treeChunks,
-    bytesProcessed: summary.bytesTotal,
-    bytesRead: summary.bytesRead,
-    bytesAdded: summary.bytesAdded,
-    bytesStored: summary.bytesStored,
-    unreadable: summary.unreadable,
-    durationMs: summary.endedMs - summary.startedMs,
-  }
-}
-
-function plannedSummary(plan: BackupPlan, durationMs: number): BackupSummary {
-  return {
-    snapshotId: undefined,
-    files: { new: plan.filesNew, changed: plan.filesChanged, unmodified: plan.filesUnmodified },
-    directories: { new: 0, changed: 0, unmodified: 0 },
-    dataChunks: 0,
-    treeChunks: 0,
-    bytesProcessed: plan.bytesTotal,
-    bytesRead: plan.bytesToRead,
-    bytesAdded: 0,
-    bytesStored: 0,
-    unreadable: plan.unreadable.length,
-    durationMs,
-  }
+function print(
+  { globals, stdout }: CommandContext,
+  summary: BackupSummary,
+  snapshotId: string | undefined,
+): void {
+  if (globals.json) stdout.write(renderBackupSummaryJson(summary, snapshotId))
+  else if (!globals.quiet) stdout.write(renderBackupSummary(summary, snapshotId))
 }
 
 async function requestOf(

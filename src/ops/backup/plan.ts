@@ -14,16 +14,12 @@ import {
 } from './backup.ts'
 import type { QueuedFile } from './file-queue.ts'
 import { rootTree } from './roots.ts'
-import { BackupCounter, type UnreadablePath } from './summary.ts'
+import { BackupCounter, type BackupSummary, type UnreadablePath } from './summary.ts'
 import { Walk } from './walk.ts'
 
+/** `bytesRead`: what would have to be read. Nothing is known of what would be stored. */
 export type BackupPlan = {
-  readonly filesNew: number
-  readonly filesChanged: number
-  readonly filesUnmodified: number
-  /** Of all files, and of those that would be read. */
-  readonly bytesTotal: number
-  readonly bytesToRead: number
+  readonly summary: BackupSummary
   readonly unreadable: readonly UnreadablePath[]
 }
 
@@ -32,6 +28,7 @@ export async function planBackup(
   request: BackupRequest,
   ports: BackupPorts,
 ): Promise<BackupPlan> {
+  const startedMs = ports.clock.now()
   const counter = new BackupCounter()
   const paths = readablePaths(request.paths, ports)
   for (const { path, reason } of paths.missing) counter.addUnreadable(path, reason)
@@ -60,6 +57,26 @@ export async function planBackup(
     request.walk,
   )
   await walk.run(rootTree(paths.readable), previous)
-  const { filesNew, filesChanged, filesUnmodified, bytesTotal, unreadable } = counter
-  return { filesNew, filesChanged, filesUnmodified, bytesTotal, bytesToRead, unreadable }
+  const { filesNew, filesChanged, filesUnmodified, filesTotal, others, bytesTotal, unreadable } = counter
+  const summary: BackupSummary = {
+    filesNew,
+    filesChanged,
+    filesUnmodified,
+    dirsNew: 0,
+    dirsChanged: 0,
+    dirsUnmodified: 0,
+    others,
+    filesTotal,
+    bytesTotal,
+    bytesRead: bytesToRead,
+    dataChunks: 0,
+    treeChunks: 0,
+    bytesAdded: 0,
+    bytesStored: 0,
+    unreadable: counter.unreadableCount,
+    changedWhileRead: 0,
+    startedMs,
+    endedMs: ports.clock.now(),
+  }
+  return { summary, unreadable }
 }

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { rfc3339, rfc3339OfMs } from '../../../src/cli/output/timestamp.ts'
-import {
-  type BackupSummary,
-  renderBackupSummary,
-  renderBackupSummaryJson,
-} from '../../../src/cli/render/backup-summary.ts'
+import { renderBackupSummary, renderBackupSummaryJson } from '../../../src/cli/render/backup-summary.ts'
 import { renderKeyList, renderKeyListJson } from '../../../src/cli/render/key-list.ts'
 import {
   type ListedEntry,
@@ -21,6 +17,7 @@ import {
 } from '../../../src/cli/render/snapshots.ts'
 import { renderStats, renderStatsJson } from '../../../src/cli/render/stats.ts'
 import { renderVerifyReport, renderVerifyReportJson } from '../../../src/cli/render/verify-report.ts'
+import type { BackupSummary } from '../../../src/ops/backup/summary.ts'
 
 const ID = '0123456789abcdef0123456789abcdef'
 
@@ -175,21 +172,28 @@ describe('ls', () => {
 
 describe('backup', () => {
   const summary: BackupSummary = {
-    snapshotId: ID,
-    files: { new: 1200, changed: 30, unmodified: 4 },
-    directories: { new: 1, changed: 2, unmodified: 3 },
+    filesNew: 1200,
+    filesChanged: 30,
+    filesUnmodified: 4,
+    dirsNew: 1,
+    dirsChanged: 2,
+    dirsUnmodified: 3,
+    others: 7,
+    filesTotal: 1234,
+    bytesTotal: 4096,
+    bytesRead: 2048,
     dataChunks: 50,
     treeChunks: 6,
-    bytesProcessed: 4096,
-    bytesRead: 2048,
     bytesAdded: 1024,
     bytesStored: 512,
     unreadable: 1,
-    durationMs: 2000,
+    changedWhileRead: 0,
+    startedMs: 1000,
+    endedMs: 3000,
   }
 
   it('sums up for people', () => {
-    expect(renderBackupSummary(summary)).toBe(
+    expect(renderBackupSummary(summary, ID)).toBe(
       [
         'files:       1,200 new, 30 changed, 4 unmodified',
         'directories: 1 new, 2 changed, 3 unmodified',
@@ -201,11 +205,11 @@ describe('backup', () => {
         '',
       ].join('\n'),
     )
-    expect(renderBackupSummary({ ...summary, snapshotId: undefined })).toContain('dry run')
+    expect(renderBackupSummary(summary, undefined)).toContain('dry run')
   })
 
   it('sums up for programs', () => {
-    expect(lines(renderBackupSummaryJson(summary))).toEqual([
+    expect(lines(renderBackupSummaryJson(summary, ID))).toEqual([
       {
         message_type: 'summary',
         files_new: 1200,
@@ -214,14 +218,18 @@ describe('backup', () => {
         dirs_new: 1,
         dirs_changed: 2,
         dirs_unmodified: 3,
+        others: 7,
         data_blobs: 50,
         tree_blobs: 6,
         data_added: 1024,
         data_added_packed: 512,
+        bytes_read: 2048,
         total_files_processed: 1234,
         total_bytes_processed: 4096,
-        bytes_read: 2048,
         unreadable: 1,
+        changed_while_read: 0,
+        backup_start_ms: 1000,
+        backup_end_ms: 3000,
         total_duration: 2,
         snapshot_id: ID,
       },

@@ -1,0 +1,224 @@
+/**
+ * The store on real data, end to end: node test/long/real-data.mjs --scratch DIR [--kills 50] TREE... [--system /usr]
+ * Trees are backed up one after the other as versions of one source, each is restored and compared by rsync; a backup is
+ * killed at random moments; the manifest is deleted and rebuilt; one byte of each kind of object is flipped. Needs rsync and root.
+ */
+import assert from 'node:assert/strict'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+
+const { values, positionals: trees } = parseArgs({
+  allowPositionals: true,
+  options: {
+    scratch: { type: 'string' },
+    kills: { type: 'string', default: '50' },
+    system: { type: 'string' },
+  },
+})
+if (values.scratch === undefined || trees.length === 0) throw new Error('--scratch DIR and at least one TREE are needed')
+const scratch = resolve(values.scratch)
+const main = resolve(import.meta.dirname, '../../dist/main.js')
+const source = join(scratch, 'source')
+const paths = { repo: join(scratch, 'repo'), cache: join(scratch, 'cache'), key: join(scratch, 'key') }
+const common = ['--repo', paths.repo, '--cache-dir', paths.cache, '--key-file', paths.key, '--no-progress']
+
+const say = (text) => console.log(text)
+const snapAny = (...args) => spawnSync(process.execPath, [main, ...common, ...args], { encoding: 'utf8', maxBuffer: 1 << 28 })
+function snap(...args) {
+  const run = snapAny(...args)
+  assert.equal(run.status, 0, `snap ${args.join(' ')} ended with ${run.status}: ${run.stderr}`)
+  return run.stdout
+}
+const json = (...args) => snap('--json', ...args).trim().split('\n').map((line) => JSON.parse(line))
+const summaryOf = (...args) => json(...args).find((line) => line.message_type === 'summary')
+
+function bytesOf(directory) {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, entry) => sum + statSync(join(entry.parentPath ?? entry.path, entry.name)).size, 0)
+}
+
+function expose(tree) {
+  mkdirSync(source, { recursive: true })
+  execFileSync('mount', ['--bind', resolve(tree), source])
+}
+const hide = () => execFileSync('umount', [source])
+
+/** No line of output: every byte, mode, owner, time, link and attribute is the same. */
+function compare(expected, restored) {
+  const lines = execFileSync('rsync', ['-aHAXnic', '--delete', `${expected}/`, `${restored}/`], { encoding: 'utf8', maxBuffer: 1 << 28 })
+  assert.equal(lines, '', `rsync finds differences between ${expected} and ${restored}:\n${lines.slice(0, 2000)}`)
+}
+
+function restoreAndCompare(snapshot, expected, original) {
+  const target = join(scratch, 'target')
+  rmSync(target, { recursive: true, force: true })
+  snap('-q', 'restore', snapshot, '--target', target)
+  compare(expected, join(target, original))
+  rmSync(target, { recursive: true, force: true })
+}
+
+function versions() {
+  return trees.map((tree) => {
+    expose(tree)
+    try {
+      const { snapshot_id: id, data_added_packed: stored } = summaryOf('backup', source)
+      say(`backed up ${tree}: ${id.slice(0, 8)}, ${(stored / 1e6).toFixed(1)} MB stored`)
+      return { tree, id }
+    } finally {
+      hide()
+    }
+  })
+}
+
+function compareAll(snapshots) {
+  for (const { tree, id } of snapshots) {
+    restoreAndCompare(id, tree, source)
+    say(`restored ${id.slice(0, 8)}: rsync finds no difference from ${tree}`)
+  }
+}
+
+function system(path) {
+  const { snapshot_id: id, total_files_processed: files } = summaryOf('backup', path)
+  restoreAndCompare(id, path, path)
+  say(`${path}: ${files} files backed up and restored, rsync finds no difference`)
+}
+
+/** Each killed backup is of a tree that the repository does not hold yet, so that there is much to store. */
+async function kills(count, keep) {
+  const [first, last] = [trees[0], trees.at(-1)]
+  const place = { repo: join(scratch, 'killed'), cache: join(scratch, 'killed-cache'), key: join(scratch, 'killed-key') }
+  const args = ['--repo', place.repo, '--cache-dir', place.cache, '--key-file', place.key, '--no-progress', '-q']
+  const fresh = (...more) => {
+    const run = spawnSync(process.execPath, [main, ...args, ...more], { encoding: 'utf8', maxBuffer: 1 << 28 })
+    assert.equal(run.status, 0, run.stderr)
+    return run.stdout
+  }
+  fresh('init')
+  const small = join(scratch, 'small')
+  cpSync(join(first, readdirSync(first)[0], 'Documentation'), small, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true })
+  fresh('backup', small)
+  const [{ id: earlier }] = JSON.parse(fresh('--json', 'snapshots'))
+  const whole = bytesOf(paths.repo)
+  let done = 0
+  let restored = 0
+  while (done < count) {
+    const child = spawn(process.execPath, [main, ...args, 'backup', last], { stdio: 'ignore' })
+    const ended = new Promise((settle) => child.once('exit', settle))
+    await Promise.race([sleep(100 + Math.random() * 9_000), ended])
+    child.kill('SIGKILL')
+    await ended
+    done += 1
+    if (done % 10 === 0) {
+      const target = join(scratch, 'target')
+      rmSync(target, { recursive: true, force: true })
+      fresh('restore', earlier, '--target', target)
+      compare(small, join(target, small))
+      restored += 1
+    }
+  }
+  fresh('backup', last)
+  fresh('verify', '--data')
+  const latest = JSON.parse(fresh('--json', 'snapshots')).at(-1)
+  const target = join(scratch, 'target')
+  rmSync(target, { recursive: true, force: true })
+  fresh('restore', latest.id, '--target', target)
+  compare(last, join(target, last))
+  rmSync(target, { recursive: true, force: true })
+  const grown = bytesOf(place.repo)
+  say(`killed ${done} backups at random moments: the earlier snapshot restored ${restored} times of ${restored}, the next backup was whole;`)
+  say(`the repository has ${(grown / 1e6).toFixed(1)} MB, against ${(keep / 1e6).toFixed(1)} MB of packs for one such tree (${(whole / 1e6).toFixed(1)} MB for all versions)`)
+  assert.ok(grown < keep * 1.25, 'what had been stored was not stored again')
+  for (const path of [...Object.values(place), small]) rmSync(path, { recursive: true, force: true })
+}
+
+function manifest(snapshots) {
+  rmSync(paths.cache, { recursive: true, force: true })
+  assert.equal(JSON.parse(snap('--json', 'snapshots')).length >= snapshots.length, true)
+  rmSync(paths.cache, { recursive: true, force: true })
+  const { durationMs, trees: directories, entries } = json('manifest', 'rebuild')[0]
+  say(`manifest deleted and rebuilt in ${(durationMs / 1000).toFixed(2)} s: ${directories} directories, ${entries} entries`)
+  restoreAndCompare(snapshots.at(-1).id, snapshots.at(-1).tree, source)
+  expose(trees.at(-1))
+  try {
+    const summary = summaryOf('backup', source)
+    assert.equal(summary.files_new, 0)
+    say(`the next backup: ${summary.files_unmodified} files unmodified, ${summary.bytes_read} bytes read`)
+  } finally {
+    hide()
+  }
+  snap('-q', 'verify', '--data')
+}
+
+function objectsOf(kind) {
+  const directory = join(paths.repo, kind)
+  if (!existsSync(directory)) return []
+  if (statSync(directory).isFile()) return [directory]
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+}
+
+const isTreePack = (path) => readFileSync(path).subarray(10, 11)[0] === 2
+
+function flips() {
+  const packs = objectsOf('packs')
+  const kinds = {
+    config: objectsOf('config')[0],
+    slot: objectsOf('slots')[0],
+    log: objectsOf('log').sort().at(-2),
+    index: objectsOf('index')[0],
+    'data pack': packs.find((path) => !isTreePack(path)),
+    'tree pack': packs.find(isTreePack),
+  }
+  for (const [kind, path] of Object.entries(kinds)) {
+    const good = readFileSync(path)
+    const bad = Buffer.from(good)
+    bad[Math.floor(bad.length / 2)] ^= 1
+    writeFileSync(path, bad)
+    const run = snapAny('verify', '--data')
+    const name = path.slice(paths.repo.length + 1)
+    const named = `${run.stdout}${run.stderr}`.includes(kind === 'slot' ? 'key' : name)
+    say(`one bit of the ${kind} flipped: verify --data exits with ${run.status}${named ? ' and names it' : ''}`)
+    assert.ok(kind === 'slot' ? run.status === 12 || run.status === 4 : run.status === 4, run.stderr)
+    assert.ok(named, `${name} is not named:\n${run.stdout}\n${run.stderr}`)
+    if (kind === 'data pack') partialRestore()
+    writeFileSync(path, good)
+  }
+  snap('-q', 'verify', '--data')
+}
+
+/** With one damaged data pack: the affected files are named, all others come back. */
+function partialRestore() {
+  const target = join(scratch, 'target')
+  rmSync(target, { recursive: true, force: true })
+  const run = snapAny('-q', 'restore', 'latest', '--target', target)
+  assert.equal(run.status, 3, run.stderr)
+  const failed = run.stderr.split('\n').filter((line) => line.startsWith('failed: ')).length
+  const missing = execFileSync('rsync', ['-aHAXnic', '--delete', `${trees.at(-1)}/`, `${join(target, source)}/`], { encoding: 'utf8', maxBuffer: 1 << 28 })
+  const differing = missing.split('\n').filter((line) => /^>f/.test(line)).length
+  say(`restore with it: exit 3, ${failed} files named, ${differing} missing in the target`)
+  assert.equal(differing, failed)
+  rmSync(target, { recursive: true, force: true })
+}
+
+rmSync(scratch, { recursive: true, force: true })
+mkdirSync(scratch, { recursive: true })
+snap('-q', 'init')
+const first = trees[0]
+expose(first)
+summaryOf('backup', source)
+hide()
+const one = bytesOf(paths.repo)
+const snapshots = versions()
+say(`repository: ${(one / 1e6).toFixed(1)} MB after the first, ${(bytesOf(paths.repo) / 1e6).toFixed(1)} MB after all`)
+compareAll(snapshots)
+manifest(snapshots)
+flips()
+await kills(Number(values.kills), one)
+if (values.system !== undefined) system(resolve(values.system))
+rmSync(scratch, { recursive: true, force: true })
+say('all of it held')
