@@ -31,7 +31,12 @@ const OWNERS: Readonly<Record<string, string>> = {
   fflate: 'ops',
 }
 
-type Import = { readonly file: string; readonly folder: string; readonly target: string; readonly specifier: string }
+type Import = {
+  readonly file: string
+  readonly folder: string
+  readonly target: string
+  readonly specifier: string
+}
 
 function sources(): string[] {
   return readdirSync(SRC, { recursive: true, encoding: 'utf8' })
@@ -57,7 +62,8 @@ function imports(): Import[] {
 
 const lineOf = (folder: string): number => LINES.findIndex((line) => line.includes(folder))
 const isOurs = ({ specifier }: Import): boolean => specifier.startsWith('.')
-const isPackage = ({ specifier }: Import): boolean => !specifier.startsWith('.') && !specifier.startsWith('node:')
+const isPackage = ({ specifier }: Import): boolean =>
+  !specifier.startsWith('.') && !specifier.startsWith('node:')
 
 describe('the layers', () => {
   it('know every folder', () => {
@@ -69,7 +75,10 @@ describe('the layers', () => {
     const upwards = imports()
       .filter(isOurs)
       .filter(({ folder, target }) => folder !== target && lineOf(target) >= lineOf(folder))
-      .filter(({ folder, target }) => !(folder === 'base' && target === 'model') && !(folder === 'model' && target === 'base'))
+      .filter(
+        ({ folder, target }) =>
+          !(folder === 'base' && target === 'model') && !(folder === 'model' && target === 'base'),
+      )
     expect(upwards.map(({ file, specifier }) => `${file} -> ${specifier}`)).toEqual([])
   })
 
@@ -77,7 +86,9 @@ describe('the layers', () => {
     const strangers = imports()
       .filter(isPackage)
       .filter(({ folder, specifier }) => {
-        const owned = Object.keys(OWNERS).find((name) => specifier === name || specifier.startsWith(`${name}/`))
+        const owned = Object.keys(OWNERS).find(
+          (name) => specifier === name || specifier.startsWith(`${name}/`),
+        )
         return owned === undefined || OWNERS[owned] !== folder
       })
     expect(strangers.map(({ file, specifier }) => `${file} -> ${specifier}`)).toEqual([])
