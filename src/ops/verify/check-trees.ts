@@ -249,8 +249,13 @@ class Unreadable extends Error {
   }
 }
 
+/** As many as can be told: the items may be what is damaged. */
 function* chunksOf(content: Content): Generator<Uint8Array> {
-  for (const item of readItems(content.items)) if ('chunk' in item) yield item.chunk
+  try {
+    for (const item of readItems(content.items)) if ('chunk' in item) yield item.chunk
+  } catch (error) {
+    if (!isDamage(error)) throw error
+  }
 }
 
 const pathOf = (names: readonly string[]): string => `/${names.join('/')}`
