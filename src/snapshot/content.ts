@@ -53,7 +53,7 @@ export function* readItems(items: Uint8Array): Generator<ContentItem> {
   while (reader.left > 0) {
     const tag = reader.u8()
     if (tag === CHUNK_ITEM) yield { chunk: chunkId(reader.raw(CHUNK_ID_BYTES)) }
-    else if (tag === HOLE_ITEM) yield { hole: reader.u64() }
+    else if (tag === HOLE_ITEM) yield { hole: reader.u64() || reader.fail('a hole of no bytes') }
     else reader.fail(`unknown content item ${tag}`)
   }
 }
