@@ -22,6 +22,7 @@ import {
 } from '../support/tree.ts'
 
 const box = new Sandbox()
+const own = new Sandbox()
 const home = box.path('data', 'alice')
 const docs = `${home}/docs`
 let snapshot: string
@@ -229,7 +230,6 @@ describe('a restore into what is there already', () => {
   })
 
   it('never deletes the repository, its cache or the way to them', async () => {
-    const own = new Sandbox()
     const user = own.path('home')
     const env = { SNAP_REPOSITORY: undefined, SNAP_KEY_FILE: undefined }
     writeTree(user, { 'docs/a': 'a\n' })
