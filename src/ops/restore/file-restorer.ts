@@ -161,7 +161,8 @@ class WindowRun {
       for await (const item of repository.chunks.items(entry.content ?? EMPTY_CONTENT)) {
         const bytes = 'chunk' in item ? await repository.chunks.chunk(item.chunk) : undefined
         const length = 'hole' in item ? item.hole : (bytes?.length ?? 0)
-        if (position + length > entry.size) break
+        if (position + length > entry.size)
+          throw new SnapError('OBJECT_DAMAGED', `its chunks exceed its size of ${entry.size} bytes`)
         if (bytes !== undefined) target.write(fd, bytes, position)
         counter.bytesWritten += bytes?.length ?? 0
         position += length
