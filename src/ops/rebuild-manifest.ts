@@ -28,6 +28,11 @@ const ABANDONED_MS = 86_400_000
 /** What SQLite puts beside a database. */
 const COMPANIONS = ['-wal', '-shm', '-journal']
 
+export type RebuildRequest = {
+  /** Forget the head that this machine has seen: the user knows that the repository was rolled back, and why. */
+  readonly acceptRollback: boolean
+}
+
 export type RebuildPorts = { readonly progress: ProgressListener; readonly signal: AbortSignal }
 
 export type RebuildReport = {
@@ -48,11 +53,13 @@ export type RebuildReport = {
 
 /**
  * `parts` are those of `openRepository`; the storage stays the caller's, and no repository that is open on this manifest
- * may be. `REPOSITORY_ROLLED_BACK` where the log does not extend the head that the old manifest had seen.
+ * may be. `REPOSITORY_ROLLED_BACK` where the log does not extend the head that the old manifest had seen, unless that is
+ * accepted.
  */
 export async function rebuildManifest(
   parts: RepositoryPorts,
   secret: SlotSecret,
+  request: RebuildRequest,
   ports: RebuildPorts,
 ): Promise<RebuildReport> {
   const started = performance.now()
@@ -66,7 +73,7 @@ export async function rebuildManifest(
   const building = mkdtempSync(join(directory, BUILD_PREFIX))
   try {
     const borrowed = { ...parts, storage: borrow(parts.storage), cacheDirectory: building }
-    const report = await build(borrowed, secret, head, ports)
+    const report = await build(borrowed, secret, request.acceptRollback ? undefined : head, ports)
     replaceManifest(manifestPathOf(building, id), path)
     return { ...report, durationMs: Math.round(performance.now() - started) }
   } finally {

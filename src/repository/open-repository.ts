@@ -15,7 +15,7 @@ import { hasCode, SnapError } from '../model/errors.ts'
 import { ID_BYTES, type RepositoryId, repositoryId, type SlotId } from '../model/ids.ts'
 import { PACK_BYTES_TARGET, SEGMENT_BYTES_MAX } from '../model/limits.ts'
 import type { Storage } from '../model/storage.ts'
-import { CONFIG_KEY, SLOT_PREFIX, slotIdOf, slotKey } from '../object/object-keys.ts'
+import { CONFIG_KEY, logKey, SLOT_PREFIX, slotIdOf, slotKey } from '../object/object-keys.ts'
 import { Repository } from './repository.ts'
 
 export type RepositoryPorts = {
@@ -42,6 +42,7 @@ export type InitRequest = {
 export async function createRepository(ports: RepositoryPorts, request: InitRequest): Promise<Repository> {
   const { storage, random, clock } = ports
   if ((await storage.stat(CONFIG_KEY)) !== undefined) throw exists(storage)
+  if ((await storage.stat(logKey(0))) !== undefined) throw beheaded(storage)
   const id = repositoryId(toHex(random.bytes(ID_BYTES)))
   const keys = createAdminKeys(await loadBox(), random)
   const createdMs = clock.now()
@@ -67,6 +68,13 @@ export async function createRepository(ports: RepositoryPorts, request: InitRequ
     throw exists(storage)
   }
   return openRepository(ports, secret)
+}
+
+/** A log without a config: somebody's backups, which a new config would put out of reach for ever. */
+function beheaded(storage: Storage): SnapError {
+  return new SnapError('OBJECT_MISSING', `the repository at ${storage.description} has lost its config`, {
+    hint: 'Bring the object `config` back from a copy of the repository, or choose another place.',
+  })
 }
 
 function exists(storage: Storage): SnapError {

@@ -8,6 +8,7 @@ import { type Box, loadBox } from '../crypto/box.ts'
 import type { RepositoryConfig } from '../keys/config.ts'
 import type { RepositoryKeys } from '../keys/hierarchy.ts'
 import type { Manifest } from '../manifest/manifest.ts'
+import type { PackRow } from '../manifest/packs-table.ts'
 import type { Clock, Random } from '../model/clock.ts'
 import { SnapError } from '../model/errors.ts'
 import type { RepositoryId, SlotId } from '../model/ids.ts'
@@ -95,28 +96,19 @@ export class Repository implements AsyncDisposable {
     return new PackKeyring(this.storage, this.id, { ...this.keys, contentSecret }, await this.box())
   }
 
-  /**
-   * That every pack which the manifest takes for live or pending is in the storage, whole. `OBJECT_MISSING` names those
-   * that are not: nothing may be committed that relies on them.
-   */
-  async checkPacksExist(): Promise<void> {
-    const missing = new Map(
+  /** Packs that the manifest takes for live or pending and the storage does not have, or has in another size. */
+  async lostPacks(): Promise<PackRow[]> {
+    const lost = new Map(
       this.manifest.packs
         .list()
         .filter((pack) => pack.state === 'live' || pack.state === 'pending')
-        .map((pack) => [pack.id, pack.bytes] as const),
+        .map((pack) => [pack.id, pack] as const),
     )
     for await (const stat of this.storage.list(PACK_PREFIX)) {
       const id = packIdOf(stat.key)
-      if (id !== undefined && missing.get(id) === stat.bytes) missing.delete(id)
+      if (id !== undefined && lost.get(id)?.bytes === stat.bytes) lost.delete(id)
     }
-    if (missing.size === 0) return
-    const names = [...missing.keys()]
-    throw new SnapError(
-      'OBJECT_MISSING',
-      `${names.length} packs are missing from the repository or have another size: ${names.slice(0, 5).join(', ')}`,
-      { hint: 'Run `snap verify` to see which snapshots are affected.' },
-    )
+    return [...lost.values()]
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

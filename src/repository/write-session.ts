@@ -54,6 +54,8 @@ export class WriteSession implements AsyncDisposable {
   readonly executor: Executor
   readonly contents: ContentStore
   readonly recorder: TreeRecorder
+  /** Packs that the repository has lost: what earlier snapshots hold is not to be relied upon. */
+  readonly lostPacks: number
   readonly #repository: Repository
   readonly #box: Box
   readonly #index: IndexWriter
@@ -70,11 +72,18 @@ export class WriteSession implements AsyncDisposable {
     source: SourceFiles,
   ): Promise<WriteSession> {
     const box = await repository.box()
-    await dropLostPacks(repository)
-    return new WriteSession(repository, options, source, box)
+    const lostPacks = await setLostAside(repository)
+    return new WriteSession(repository, options, source, box, lostPacks)
   }
 
-  private constructor(repository: Repository, options: WriteOptions, source: SourceFiles, box: Box) {
+  private constructor(
+    repository: Repository,
+    options: WriteOptions,
+    source: SourceFiles,
+    box: Box,
+    lostPacks: number,
+  ) {
+    this.lostPacks = lostPacks
     this.#repository = repository
     this.#box = box
     const { keys, config, manifest, storage, random, id } = repository
@@ -163,7 +172,7 @@ export class WriteSession implements AsyncDisposable {
     const repository = this.#repository
     await this.#adoptPending()
     const indexes = await this.#index.finish()
-    await repository.checkPacksExist()
+    await refuseLost(repository)
     const id = snapshotId(toHex(repository.random.bytes(ID_BYTES)))
     await this.#append(id, draft, indexes)
     repository.manifest.runs.end(this.#run, {
@@ -226,11 +235,30 @@ function prunedMeanwhile(): SnapError {
   })
 }
 
-/** Packs of an interrupted run count only while they are there, whole. */
-async function dropLostPacks(repository: Repository): Promise<void> {
-  const { manifest, storage } = repository
-  for (const pack of manifest.packs.pending()) {
-    const stat = await storage.stat(packKey(pack.id))
-    if (stat?.bytes !== pack.bytes) manifest.packs.remove(pack.no)
+/**
+ * Sets packs aside that are not there whole: those of an interrupted run are forgotten, others are taken for damaged here,
+ * so that this run stores again what only they held. Returns how many of the others there were.
+ */
+async function setLostAside(repository: Repository): Promise<number> {
+  const { packs } = repository.manifest
+  const lost = await repository.lostPacks()
+  for (const { no, state } of lost) {
+    if (state === 'pending') packs.remove(no)
+    else packs.setState(no, 'quarantined')
   }
+  return lost.filter(({ state }) => state === 'live').length
+}
+
+/** Everything that a snapshot may rely on exists; otherwise nothing is committed. */
+async function refuseLost(repository: Repository): Promise<void> {
+  const lost = await repository.lostPacks()
+  const [first] = lost
+  if (first === undefined) return
+  throw new SnapError(
+    'OBJECT_MISSING',
+    `pack ${first.id} went missing while the backup ran, and ${lost.length - 1} more`,
+    {
+      hint: 'Nothing was saved. Run the backup again: it will store again what is missing.',
+    },
+  )
 }

@@ -11,17 +11,27 @@ export const manifestCommand: CommandModule = {
     manifest
       .command('rebuild')
       .description('make the local database anew, from the repository and the key alone')
+      .option(
+        '--accept-rollback',
+        'also where the repository lacks log entries that this machine has seen',
+        false,
+      )
       .addHelpText('after', '\nExample:\n  $ snap manifest rebuild')
       .action(
-        run<[object]>(async (context) => {
+        run<[{ readonly acceptRollback: boolean }]>(async (context, { acceptRollback }) => {
           const { rebuildManifest } = await import('../../ops/rebuild-manifest.ts')
           const ports = await chosenPorts(context)
           const secret = await chosenSecret(context)
           using progress = progressOf(context)
-          const report = await rebuildManifest(ports, secret, {
-            progress: progress.on.bind(progress),
-            signal: context.signal,
-          })
+          const report = await rebuildManifest(
+            ports,
+            secret,
+            { acceptRollback },
+            {
+              progress: progress.on.bind(progress),
+              signal: context.signal,
+            },
+          )
           await ports.storage[Symbol.asyncDispose]()
           progress.close()
           const { globals, stdout } = context

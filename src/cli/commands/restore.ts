@@ -2,8 +2,11 @@
 import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { umask } from 'node:process'
+import { AssertionError } from '../../base/assert.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { OverwritePolicy } from '../../ops/restore/restore.ts'
+import type { RestoreSetup } from '../../workers/restore-main.ts'
+import type { RestoreTask, RestoreTaskResult } from '../../workers/restore-task.ts'
 import { chooseSnapshot, type SnapshotOptions, splitSnapshot } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
 import { progressOf } from '../output/progress-of.ts'
@@ -81,15 +84,15 @@ async function restoreAction(
   const target = targetOf(options, choice.id, subdirectory)
   const { restore } = await import('../../ops/restore/restore.ts')
   const { createTargetFiles } = await import('../../filesystem/target-files.ts')
-  const { createThreadPool } = await import('../../workers/task-pool.ts')
+  const { createInThreadPool, createThreadPool } = await import('../../workers/task-pool.ts')
   const module = new URL('../../workers/restore-main.js', import.meta.url)
   const files = createTargetFiles()
   if (!options.dryRun) files.openRoot(target)[Symbol.dispose]()
-  await using pool = createThreadPool<
-    import('../../workers/restore-main.ts').RestoreSetup,
-    import('../../workers/restore-task.ts').RestoreTask,
-    import('../../workers/restore-task.ts').RestoreTaskResult
-  >(threads, module, { idKey: repository.keys.idKey, target })
+  const setup: RestoreSetup = { idKey: repository.keys.idKey, target }
+  // A dry run starts no thread: each would open the target, and so make it.
+  await using pool = options.dryRun
+    ? createInThreadPool<RestoreTask, RestoreTaskResult>(refuseToWrite)
+    : createThreadPool<RestoreSetup, RestoreTask, RestoreTaskResult>(threads, module, setup)
   using progress = progressOf(context)
   const startedMs = context.clock.now()
   const report = await restore(
@@ -146,6 +149,10 @@ async function restoreAction(
       hint: 'They are listed above; everything else is in place. `snap verify --data` says what is damaged.',
     })
   }
+}
+
+function refuseToWrite(): never {
+  throw new AssertionError('a dry run writes nothing')
 }
 
 function targetOf(options: Options, id: string, subdirectory: string | undefined): string {

@@ -74,7 +74,15 @@ export async function backup(
   const series = seriesOfRequest(repository, request)
   const parent = parentOf(repository, request)
   await using session = await WriteSession.begin(repository, request.write, ports.source)
-  const previous = parent === undefined ? undefined : await previousRoot(repository, parent.root)
+  if (session.lostPacks > 0) {
+    ports.progress({
+      kind: 'warning',
+      path: repository.storage.description,
+      reason: `${session.lostPacks} packs are missing or cut short: every file is read again to store what only they held`,
+    })
+  }
+  const previous =
+    parent === undefined || session.lostPacks > 0 ? undefined : await previousRoot(repository, parent.root)
 
   const events = walkEvents(counter, ports)
   const queue = new FileQueue(session.executor, session.contents, ports.source, {

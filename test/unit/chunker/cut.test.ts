@@ -127,7 +127,7 @@ describe('gearTable', () => {
   it('stays as it is', () => {
     const table = gearTable(new TextEncoder().encode('golden'))
     expect([table[0], table[7], table[8], table[255]]).toEqual([
-      2101358543, 2921719929, 2767543834, 3678707756,
+      1484382532, 3441004669, 3090205079, 2664662288,
     ])
   })
 })

@@ -70,7 +70,7 @@ describe('the config', () => {
     ['an average that is no power of two', 4, 16 * KIB + 1],
     ['a greatest chunk above the limit', 8, 1024 * KIB + 1],
     ['a greatest incompressible chunk above the limit', 20, 1024 * KIB + 1],
-    ['a segment above the limit', 24, 1024 * KIB + 1],
+    ['a segment above the limit', 24, 2048 * KIB + 1],
     ['a segment of nothing', 24, 0],
     ['a pack smaller than a segment', 28, 1024 * KIB - 1],
     ['a pack that would not stay within its limit', 28, 32 * 1024 * KIB + 1],

@@ -12,6 +12,8 @@ import { Chance } from '../../support/builders.ts'
 import { addDeltaSnapshot } from '../../support/delta-repository.ts'
 import { SECRET, TestRepository } from '../../support/repository.ts'
 
+const STRICT = { acceptRollback: false }
+
 let repo: TestRepository
 let path: string
 
@@ -32,7 +34,7 @@ afterEach(async () => {
 async function rebuild(events: ProgressEvent[] = []): Promise<RebuildReport> {
   await repo.close()
   const signal = new AbortController().signal
-  return rebuildManifest(repo.ports, SECRET, { progress: (event) => events.push(event), signal })
+  return rebuildManifest(repo.ports, SECRET, STRICT, { progress: (event) => events.push(event), signal })
 }
 
 /** What the tables say, without numbers that depend on the order of insertion. */
@@ -115,7 +117,7 @@ test('a wrong key changes nothing', async () => {
   const signal = new AbortController().signal
   const wrong = { kind: 'key file', secret: new Uint8Array(32) } as const
   await expect(
-    rebuildManifest(repo.ports, wrong, { progress: () => undefined, signal }),
+    rebuildManifest(repo.ports, wrong, STRICT, { progress: () => undefined, signal }),
   ).rejects.toMatchObject({ code: 'KEY_WRONG' })
   expect(readFileSync(path).equals(before)).toBe(true)
 })
@@ -124,7 +126,7 @@ test('a manifest that is in use is left alone', async () => {
   const signal = new AbortController().signal
   expect(existsSync(`${path}-wal`)).toBe(true)
   await expect(
-    rebuildManifest(repo.ports, SECRET, { progress: () => undefined, signal }),
+    rebuildManifest(repo.ports, SECRET, STRICT, { progress: () => undefined, signal }),
   ).rejects.toMatchObject({
     code: 'MANIFEST_FAILED',
   })

@@ -1,0 +1,60 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { verify } from '../../../../src/ops/verify/verify.ts'
+import { createRepository } from '../../../../src/repository/open-repository.ts'
+import { SECRET, TestRepository } from '../../../support/repository.ts'
+
+let repo: TestRepository
+
+beforeEach(async () => {
+  repo = await TestRepository.create()
+  mkdirSync(repo.source('directory'), { recursive: true })
+  for (const name of ['one', 'two']) writeFileSync(repo.source('directory', name), name.repeat(20_000))
+})
+afterEach(() => repo[Symbol.asyncDispose]())
+
+function report() {
+  const ports = { pool: repo.pool(), progress: () => undefined, signal: new AbortController().signal }
+  return verify(repo.repository, { data: true }, ports)
+}
+
+describe('a repository that has lost packs', () => {
+  it('is made whole by the next backup, which stores again what only they held', async () => {
+    await repo.backup()
+    const lost = repo.keys('packs/')
+    for (const key of lost) repo.storage.objects.delete(key)
+    const { summary } = await repo.backup()
+    expect(summary.filesUnmodified).toBe(0)
+    expect(summary.dataChunks).toBeGreaterThan(0)
+    expect((await report()).affected).toEqual([])
+    expect(repo.keys('packs/')).toHaveLength(lost.length)
+  })
+
+  it('lets later backups rely on what was stored again', async () => {
+    await repo.backup()
+    for (const key of repo.keys('packs/')) repo.storage.objects.delete(key)
+    await repo.backup()
+    const { summary } = await repo.backup()
+    expect(summary.filesUnmodified).toBe(2)
+    expect(summary.bytesStored).toBe(0)
+  })
+
+  it('takes a pack that was cut short for lost', async () => {
+    await repo.backup()
+    const [key = ''] = repo.keys('packs/')
+    const object = repo.storage.objects.get(key)
+    if (object !== undefined) repo.storage.objects.set(key, { ...object, bytes: object.bytes.slice(0, -1) })
+    await repo.backup()
+    expect((await report()).affected).toEqual([])
+  })
+})
+
+describe('a place with a log and no config', () => {
+  it('gets no new repository over the old one', async () => {
+    await repo.backup()
+    await repo.close()
+    repo.storage.objects.delete('config')
+    const request = { secret: async () => SECRET, slotName: 'again' }
+    await expect(createRepository(repo.ports, request)).rejects.toMatchObject({ code: 'OBJECT_MISSING' })
+  })
+})
