@@ -1,6 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { fromHex } from '../../src/base/bytes.ts'
 import { addDeltaSnapshot } from '../support/delta-repository.ts'
 import { verifyAll } from '../support/hostile/sandbox.ts'
 import { TestRepository } from '../support/repository.ts'
@@ -23,14 +22,14 @@ test('no content, name, host, user or chunk id is in any stored byte or key', as
   const secrets = [MARKER, repo.source().slice(1, 12), 'hostname', 'user'].map((text) => Buffer.from(text))
   for (const key of repo.keys()) {
     const bytes = Buffer.from(repo.bytesOf(key))
-    for (const secret of [...secrets, ...ids]) {
-      expect(bytes.includes(secret), `${key} holds ${Buffer.from(secret).toString('latin1')}`).toBe(false)
-      expect(key).not.toContain(Buffer.from(secret).toString('hex'))
+    for (const secret of [...secrets, ...ids.map((id) => Buffer.from(id))]) {
+      expect(bytes.includes(secret), `${key} holds ${secret.toString('latin1')}`).toBe(false)
+      expect(key).not.toContain(secret.toString('hex'))
     }
   }
 })
 
-test('no object opens under the key of another of its kind, nor with another header', async () => {
+test('no object opens under the key of another of its kind', async () => {
   await using repo = await TestRepository.create()
   mkdirSync(repo.source(), { recursive: true })
   for (const round of ['one', 'two']) {
@@ -50,13 +49,4 @@ test('no object opens under the key of another of its kind, nor with another hea
     objects.set(one, kept)
     objects.set(two, other)
   }
-  for (const key of repo.keys()) {
-    for (let at = 0; at < 32; at++) {
-      const mend = repo.damage(key, at)
-      const found = (await verifyAll(repo, true)).damages.map(({ object }) => object)
-      expect(found, `byte ${at} of ${key}`).toContain(key)
-      mend()
-    }
-  }
-  expect(fromHex(repo.repository.id)).toHaveLength(16)
 })

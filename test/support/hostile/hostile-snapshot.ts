@@ -148,7 +148,10 @@ export class HostileSnapshot {
   /** A segment compressed against `dictionary`, as far as that makes it smaller. */
   deltaBytes(plain: Uint8Array, depth: number, ids: Uint8Array, dictionary: Uint8Array): Uint8Array {
     const into = new Uint8Array(plain.length + 64 + ids.length)
-    return into.subarray(0, encodeSegment(this.#zstd, plain, 3, into, { depth, ids, dictionary }))
+    return into.subarray(
+      0,
+      encodeSegment(this.#zstd, plain, 3, into, { depth, ids, dictionary: dictionary.slice() }),
+    )
   }
 
   /** Content of a file with these bytes, at most one chunk. */
