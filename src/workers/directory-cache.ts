@@ -1,7 +1,9 @@
 /** Open directories below the restore target, a bounded number, found by their path as names. */
 import type { TargetDirectory } from '../model/files.ts'
 
-const OPEN_DIRECTORIES_MAX = 64
+const OPEN_DIRECTORIES_MAX = 128
+/** Of these, what one descent may push the others out for: a second directory in use stays open. */
+const DESCENT_KEPT_MAX = 48
 
 export class DirectoryCache implements Disposable {
   readonly #root: TargetDirectory
@@ -12,17 +14,47 @@ export class DirectoryCache implements Disposable {
     this.#root = root
   }
 
-  /** Valid until the next call: with too many open, the least recently used is closed. */
+  /** Valid until the next but one call: with too many open, the least recently used is closed. */
   of(names: readonly string[]): TargetDirectory {
     if (names.length === 0) return this.#root
-    const path = names.join('/')
-    const known = this.#open.get(path)
-    if (known !== undefined) {
-      this.#open.delete(path)
-      this.#open.set(path, known)
-      return known
+    const known = this.#take(names.join('/'))
+    if (known !== undefined) return known
+    const parent = this.#take(names.slice(0, -1).join('/'))
+    if (parent !== undefined) return this.#keep(names.join('/'), parent.enter(names.at(-1) ?? ''))
+    return this.#descend(names)
+  }
+
+  /** Keeps the last directories on the way too: whoever comes up from the depths wants them next. */
+  #descend(names: readonly string[]): TargetDirectory {
+    const keepFrom = names.length - DESCENT_KEPT_MAX
+    let at = this.#root
+    let isOwn = false
+    let path = ''
+    try {
+      names.forEach((name, depth) => {
+        path = depth === 0 ? name : `${path}/${name}`
+        const known = this.#take(path)
+        const next = known ?? at.enter(name)
+        if (isOwn) at[Symbol.dispose]()
+        isOwn = known === undefined && depth < keepFrom
+        at = isOwn || known !== undefined ? next : this.#keep(path, next)
+      })
+    } catch (error) {
+      if (isOwn) at[Symbol.dispose]()
+      throw error
     }
-    const directory = this.#enter(names)
+    return at
+  }
+
+  #take(path: string): TargetDirectory | undefined {
+    const directory = this.#open.get(path)
+    if (directory === undefined) return undefined
+    this.#open.delete(path)
+    this.#open.set(path, directory)
+    return directory
+  }
+
+  #keep(path: string, directory: TargetDirectory): TargetDirectory {
     this.#open.set(path, directory)
     for (const [oldest, handle] of this.#open) {
       if (this.#open.size <= OPEN_DIRECTORIES_MAX) break
@@ -36,19 +68,6 @@ export class DirectoryCache implements Disposable {
   clear(): void {
     for (const handle of this.#open.values()) handle[Symbol.dispose]()
     this.#open.clear()
-  }
-
-  #enter(names: readonly string[]): TargetDirectory {
-    const last = names.at(-1) ?? ''
-    const parent = this.#open.get(names.slice(0, -1).join('/'))
-    if (parent !== undefined) return parent.enter(last)
-    let at = this.#root
-    for (const name of names) {
-      const next = at.enter(name)
-      if (at !== this.#root) at[Symbol.dispose]()
-      at = next
-    }
-    return at
   }
 
   [Symbol.dispose](): void {

@@ -51,6 +51,7 @@ export const restoreCommand: CommandModule = {
         `
 The source's absolute paths are made again below --target; without it and without --in-place, a new
 directory ./restored-ID is made. Files that have the right content are not written again.
+--delete also removes what was excluded from the backup, since the snapshot does not have it: try --dry-run -v.
 Exit status 3: something could not be restored; what, is listed.
 
 Examples:
@@ -127,7 +128,7 @@ async function restoreAction(
     snapshotId: choice.id,
     target,
     dryRun: options.dryRun,
-    restored: report.filesRestored + report.others + report.directories,
+    restored: report.filesRestored + report.others,
     skipped: report.filesUnchanged + report.filesKept,
     deleted: report.filesDeleted,
     failed: report.failures.length,

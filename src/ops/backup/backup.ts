@@ -4,18 +4,19 @@
  */
 import type { SnapshotRow } from '../../manifest/snapshots-table.ts'
 import type { Clock } from '../../model/clock.ts'
-import { hasCode, SnapError } from '../../model/errors.ts'
+import { SnapError } from '../../model/errors.ts'
 import type { SourceFiles } from '../../model/files.ts'
 import type { SeriesId, SnapshotId } from '../../model/ids.ts'
 import type { ProgressListener } from '../../model/progress.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { type WriteOptions, WriteSession } from '../../repository/write-session.ts'
-import { type Content, decodeContent } from '../../snapshot/content.ts'
-import { decodeEntry, ENTRY_AT } from '../../snapshot/entry.ts'
+import type { Content } from '../../snapshot/content.ts'
+import { ENTRY_AT } from '../../snapshot/entry.ts'
 import { seriesOf } from '../../snapshot/series.ts'
 import { encodeTree, type Owner, treeId } from '../../snapshot/tree.ts'
-import type { DirectoryNode, PreviousDirectory } from './directory-node.ts'
+import type { DirectoryNode } from './directory-node.ts'
 import { FileQueue } from './file-queue.ts'
+import { PreviousSnapshot } from './previous.ts'
 import { rootTree } from './roots.ts'
 import { BackupCounter, type BackupSummary, summaryNumbers, type UnreadablePath } from './summary.ts'
 import { Walk, type WalkOptions } from './walk.ts'
@@ -78,11 +79,11 @@ export async function backup(
     ports.progress({
       kind: 'warning',
       path: repository.storage.description,
-      reason: `${session.lostPacks} packs are missing or cut short: every file is read again to store what only they held`,
+      reason: `${session.lostPacks} packs are missing or cut short: what only they held is read and stored again`,
     })
   }
-  const previous =
-    parent === undefined || session.lostPacks > 0 ? undefined : await previousRoot(repository, parent.root)
+  const before = new PreviousSnapshot(repository)
+  const previous = parent === undefined ? undefined : await before.root(parent.root)
 
   const events = walkEvents(counter, ports)
   const queue = new FileQueue(session.executor, session.contents, ports.source, {
@@ -102,8 +103,9 @@ export async function backup(
     {
       source: ports.source,
       queue,
-      previousOf: (entry) => previousDirectory(repository, entry),
-      complete: (node) => completeDirectory(node, session, counter, idKey, ports.source),
+      previousOf: (entry) => before.directory(entry),
+      isStored: (entry) => before.isFileStored(entry),
+      complete: (node) => completeDirectory(node, before, session, counter, idKey, ports.source),
       events,
       signal: ports.signal,
     },
@@ -163,7 +165,6 @@ export function readablePaths(
     } catch (cause) {
       const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
       missing.push({ path, reason })
-      ports.progress({ kind: 'warning', path, reason })
     }
   }
   if (readable.length === 0) {
@@ -176,6 +177,7 @@ export function readablePaths(
       },
     )
   }
+  for (const { path, reason } of missing) ports.progress({ kind: 'warning', path, reason })
   return { readable, missing }
 }
 
@@ -209,43 +211,15 @@ export function walkEvents(
   }
 }
 
-export async function previousRoot(
-  repository: Repository,
-  root: Uint8Array,
-): Promise<PreviousDirectory | undefined> {
-  return previousTree(repository, decodeContent(root))
-}
-
-export async function previousDirectory(
-  repository: Repository,
-  encoded: Uint8Array,
-): Promise<PreviousDirectory | undefined> {
-  const { type, content, unreadable } = decodeEntry(encoded)
-  if (type !== 'dir' || content === undefined || unreadable !== undefined) return undefined
-  return previousTree(repository, content)
-}
-
-/** A directory that cannot be read any more is backed up as if it were new: damage must not stop the next backup. */
-async function previousTree(
-  repository: Repository,
-  content: Content,
-): Promise<PreviousDirectory | undefined> {
-  try {
-    return { content, tree: await repository.trees.encoded(content) }
-  } catch (error) {
-    if (hasCode(error, 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'LIMIT_EXCEEDED')) return undefined
-    throw error
-  }
-}
-
 function completeDirectory(
   node: DirectoryNode,
+  before: PreviousSnapshot,
   session: WriteSession,
   counter: BackupCounter,
   idKey: Uint8Array,
   source: SourceFiles,
 ): Content {
-  if (node.previous !== undefined && node.isUnchanged) {
+  if (node.previous !== undefined && node.isUnchanged && before.isStored(node.previous.content)) {
     counter.dirsUnmodified += 1
     return node.previous.content
   }

@@ -3,16 +3,9 @@ import type { Repository } from '../../repository/repository.ts'
 import { EMPTY_CONTENT } from '../../snapshot/content.ts'
 import { encodeEntry } from '../../snapshot/entry.ts'
 import { entryOf } from '../../workers/file-pipeline.ts'
-import {
-  type BackupPorts,
-  type BackupRequest,
-  parentOf,
-  previousDirectory,
-  previousRoot,
-  readablePaths,
-  walkEvents,
-} from './backup.ts'
+import { type BackupPorts, type BackupRequest, parentOf, readablePaths, walkEvents } from './backup.ts'
 import type { QueuedFile } from './file-queue.ts'
+import { PreviousSnapshot } from './previous.ts'
 import { rootTree } from './roots.ts'
 import { BackupCounter, type BackupSummary, type UnreadablePath } from './summary.ts'
 import { Walk } from './walk.ts'
@@ -33,7 +26,8 @@ export async function planBackup(
   const paths = readablePaths(request.paths, ports)
   for (const { path, reason } of paths.missing) counter.addUnreadable(path, reason)
   const parent = parentOf(repository, request)
-  const previous = parent === undefined ? undefined : await previousRoot(repository, parent.root)
+  const before = new PreviousSnapshot(repository)
+  const previous = parent === undefined ? undefined : await before.root(parent.root)
   let bytesToRead = 0
   const walk: Walk = new Walk(
     {
@@ -49,7 +43,8 @@ export async function planBackup(
         room: async () => undefined,
         drain: async () => undefined,
       },
-      previousOf: (entry) => previousDirectory(repository, entry),
+      previousOf: (entry) => before.directory(entry),
+      isStored: (entry) => before.isFileStored(entry),
       complete: () => EMPTY_CONTENT,
       events: walkEvents(counter, ports),
       signal: ports.signal,

@@ -31,6 +31,8 @@ export type WalkPorts = {
   readonly queue: WalkQueue
   /** A directory of the parent snapshot, from its encoded entry. */
   readonly previousOf: (entry: Uint8Array) => Promise<PreviousDirectory | undefined>
+  /** Whether the chunks of a file's entry in the parent snapshot are stored still. */
+  readonly isStored: (entry: Uint8Array) => boolean
   /** Encodes and stores a complete directory; the same content where nothing changed. */
   readonly complete: (node: DirectoryNode) => Content
   readonly events: WalkEvents
@@ -234,9 +236,9 @@ export class Walk {
     stat: FileStat,
     previous: Uint8Array | undefined,
   ): void {
-    const { events, queue } = this.#ports
+    const { events, queue, isStored } = this.#ports
     events.found(path, stat)
-    if (!this.#options.full && previous !== undefined && isSameFile(previous, stat)) {
+    if (!this.#options.full && previous !== undefined && isSameFile(previous, stat) && isStored(previous)) {
       node.push(previous)
       events.unmodified(path, stat.size)
       return

@@ -17,6 +17,8 @@ import type { RestoreCounter } from './report.ts'
 /** Files and chunks that are planned together: bounds memory, and is enough for reading packs in order. */
 const WINDOW_FILES_MAX = 8_192
 const WINDOW_CHUNKS_MAX = 65_536
+/** Bytes of a file that is still planned: its chunks are all in memory together, some 100 bytes each. */
+const PLANNED_BYTES_MAX = 8 * 1024 ** 3
 
 export type FileToRestore = {
   readonly entry: Entry
@@ -77,6 +79,8 @@ class WindowRun {
   readonly #window: FileWindow
   readonly #files: FileToRestore[] = []
   readonly #names: string[] = []
+  /** Indexes of files that are written in order instead. */
+  readonly #unplanned: number[] = []
   readonly #failed = new Map<number, FileFailure>()
   /** Made here, under their name in `#names`. */
   readonly #created = new Set<number>()
@@ -93,6 +97,10 @@ class WindowRun {
   async add(file: FileToRestore): Promise<void> {
     const index = this.#files.push(file) - 1
     this.#names.push(file.replaces ? temporaryName() : file.entry.name)
+    if (file.entry.size > PLANNED_BYTES_MAX) {
+      this.#unplanned.push(index)
+      return
+    }
     try {
       const size = await this.#locate(file.entry, index)
       if (size !== file.entry.size) {
@@ -120,9 +128,10 @@ class WindowRun {
     const { tasks, partsOf } = this.#window.plan()
     const files = this.#files
     const manyParts: number[] = []
-    files.forEach((_file, index) => {
+    for (const index of this.#unplanned) await this.#inOrder(index)
+    files.forEach((file, index) => {
       const parts = partsOf(index)
-      if (this.#failed.has(index)) return
+      if (this.#failed.has(index) || file.entry.size > PLANNED_BYTES_MAX) return
       if (parts === 1) return
       if (this.#createEmpty(index)) manyParts.push(index)
     })
@@ -135,6 +144,27 @@ class WindowRun {
       if (failure === undefined) this.#parts.counter.filesRestored += 1
       else this.#report(file, failure)
     })
+    const full = [...this.#failed.values()].find(({ code }) => code === 'TARGET_FULL')
+    if (full !== undefined) {
+      throw new SnapError('TARGET_FULL', full.reason, {
+        hint: 'Free space and restore again: what is there already is not written twice.',
+      })
+    }
+  }
+
+  /** Chunk by chunk as the file has them: slower, and its memory does not grow with the file. */
+  async #inOrder(index: number): Promise<void> {
+    const file = this.#files[index]
+    if (file === undefined || !this.#createEmpty(index)) return
+    try {
+      await this.#writeChunks(file, this.#names[index] ?? file.entry.name)
+    } catch (error) {
+      if (!(error instanceof SnapError)) throw error
+      const side = error.code.startsWith('TARGET') ? 'target' : 'repository'
+      this.#failIndex(index, { side, code: error.code, reason: error.message })
+      return
+    }
+    this.#finish(index)
   }
 
   /** What a damaged pack kept from a file may lie in another pack too: chunk by chunk, wherever one is whole. */

@@ -86,7 +86,10 @@ class RestoreRun {
   readonly #symlinks: Finishing[] = []
   readonly #hardLinks: (Finishing & { readonly first: string; readonly counted: boolean })[] = []
   /** Where the first entry of each hard-linked file was put. */
-  readonly #linked = new Map<string, { readonly names: readonly string[]; readonly name: string }>()
+  readonly #linked = new Map<
+    string,
+    { readonly names: readonly string[]; readonly name: string; readonly path: string }
+  >()
 
   constructor(repository: Repository, request: RestoreRequest, ports: RestorePorts) {
     this.#repository = repository
@@ -286,7 +289,7 @@ class RestoreRun {
         })
         return
       }
-      this.#linked.set(link, { names: below, name: entry.name })
+      this.#linked.set(link, { names: below, name: entry.name, path: place.path })
     }
     if (action === 'unchanged') {
       const meta = metaOf(entry, this.#request.keepOwner)
@@ -379,10 +382,22 @@ class RestoreRun {
   }
 
   #finishHardLinks(directories: DirectoryCache): void {
+    const failed = new Map(this.#counter.failures.map((failure) => [failure.path, failure]))
     for (const { names, path, entry, first, counted } of this.#hardLinks) {
       this.#finishing(path, () => {
         const source = this.#linked.get(first)
         if (source === undefined) return
+        // What lies under the first name may be an old file, which this one never was.
+        const failure = failed.get(source.path)
+        if (failure !== undefined) {
+          this.#fail(
+            namesOf(path),
+            failure.side,
+            failure.code,
+            `is a hard link to ${source.path}, which failed`,
+          )
+          return
+        }
         const directory = directories.of(names)
         const from = directories.of(source.names)
         const there = directory.lstat(entry.name)

@@ -13,19 +13,30 @@ export type Inventory = {
 }
 
 const LIST_PREFIX = 'lists/'
+/** Missing log entries that are looked for beyond as many as there are. */
+const GAP_MAX = 1_000
 
 export async function takeInventory(storage: Storage): Promise<Inventory> {
   const packBytes = new Map<PackId, number>()
   const indexes = new Set<IndexId>()
   const lists: ObjectKey[] = []
-  let logHead = -1
+  const logNumbers: number[] = []
   for await (const { key, bytes } of storage.list('')) {
     const pack = packIdOf(key)
     const index = indexIdOf(key)
     if (pack !== undefined) packBytes.set(pack, bytes)
     else if (index !== undefined) indexes.add(index)
     else if (key.startsWith(LIST_PREFIX)) lists.push(key)
-    else logHead = Math.max(logHead, logNumberOf(key) ?? -1)
+    else {
+      const number = logNumberOf(key)
+      if (number !== undefined) logNumbers.push(number)
+    }
   }
-  return { packBytes, indexes, logHead, lists }
+  return { packBytes, indexes, logHead: headOf(logNumbers), lists }
+}
+
+/** A stray object far beyond the others is not the head: whoever put it there would have us read all numbers up to it. */
+function headOf(numbers: readonly number[]): number {
+  const believed = numbers.length * 2 + GAP_MAX
+  return numbers.reduce((head, number) => (number < believed ? Math.max(head, number) : head), -1)
 }

@@ -82,6 +82,7 @@ async function walk(
           for (const each of chance.shuffle(queued.splice(0))) fill(each)
         },
       },
+      isStored: () => true,
       previousOf: async (entry) => previousOf(decodeEntry(entry).content),
       complete: store,
       events: {

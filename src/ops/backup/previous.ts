@@ -1,0 +1,61 @@
+/**
+ * The parent snapshot as the walk compares with it. Where the repository is known to have lost something, what is taken
+ * over from the parent is first checked to be stored still.
+ */
+import { hasCode } from '../../model/errors.ts'
+import type { Repository } from '../../repository/repository.ts'
+import { type Content, decodeContent, readItems } from '../../snapshot/content.ts'
+import { decodeEntry } from '../../snapshot/entry.ts'
+import type { PreviousDirectory } from './directory-node.ts'
+
+export class PreviousSnapshot {
+  readonly #repository: Repository
+  /** Some pack is set aside, or some index object could not be read. */
+  readonly #careful: boolean
+
+  constructor(repository: Repository) {
+    this.#repository = repository
+    const { log, manifest } = repository
+    this.#careful = log.indexProblems.length > 0 || manifest.packs.list('quarantined').length > 0
+  }
+
+  /** `root`: encoded content; `undefined` where it cannot be read. */
+  root(root: Uint8Array): Promise<PreviousDirectory | undefined> {
+    return this.#directory(() => decodeContent(root))
+  }
+
+  /** The directory that an encoded entry names. */
+  directory(encoded: Uint8Array): Promise<PreviousDirectory | undefined> {
+    return this.#directory(() => {
+      const { type, content, unreadable } = decodeEntry(encoded)
+      return type === 'dir' && unreadable === undefined ? content : undefined
+    })
+  }
+
+  /** Damage must not stop the next backup: what cannot be read any more is backed up as if it were new. */
+  async #directory(contentOf: () => Content | undefined): Promise<PreviousDirectory | undefined> {
+    try {
+      const content = contentOf()
+      if (content === undefined) return undefined
+      return { content, tree: await this.#repository.trees.encoded(content) }
+    } catch (error) {
+      if (hasCode(error, 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'LIMIT_EXCEEDED')) return undefined
+      throw error
+    }
+  }
+
+  /** Whether all that a file's encoded entry needs is in packs that may be relied upon. */
+  isFileStored(encoded: Uint8Array): boolean {
+    return !this.#careful || this.isStored(decodeEntry(encoded).content)
+  }
+
+  /** The same of a directory's content. A list of lists is not looked into: it counts as not stored. */
+  isStored(content: Content | undefined): boolean {
+    if (!this.#careful || content === undefined) return true
+    if (content.levels > 0) return false
+    const { chunks } = this.#repository.manifest
+    for (const item of readItems(content.items))
+      if ('chunk' in item && !chunks.knows(item.chunk)) return false
+    return true
+  }
+}
