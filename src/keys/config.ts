@@ -113,9 +113,9 @@ function checkConfig(config: RepositoryConfig): void {
   checkWithin('the pack target', config.packBytesTarget, config.segmentBytesTarget, PACK_TARGET_BYTES_MAX)
 }
 
-/** `LIMIT_EXCEEDED` unless min <= average <= max, all within the limits, and the average is a power of two. */
+/** `LIMIT_EXCEEDED` unless min is at most half the average, average <= max, all within the limits, and the average is a power of two. */
 export function checkChunkSizes({ min, average, max }: ChunkSizes): void {
-  checkWithin('the smallest chunk', min, CHUNK_SIZE_BYTES_MIN, CHUNK_BYTES_MAX)
+  checkWithin('the smallest chunk', min, CHUNK_SIZE_BYTES_MIN, average / 2)
   checkWithin('the average chunk', average, min, CHUNK_BYTES_MAX)
   checkWithin('the greatest chunk', max, average, CHUNK_BYTES_MAX)
   if (!Number.isInteger(Math.log2(average))) {

@@ -90,6 +90,9 @@ export async function openRepository(ports: RepositoryPorts, secret: SlotSecret)
   const id = repositoryIdOfConfig(configBytes)
   const { slot, contents } = await findSlot(storage, id, secret)
   const config = openConfig(configBytes, id, contents.keys.configKey)
+  if (Buffer.compare(config.contentPublic, contents.keys.contentPublic) !== 0) {
+    throw new SnapError('OBJECT_DAMAGED', `config and slots/${slot} name different content keys`)
+  }
   const manifestPath = manifestPathOf(cacheDirectory, id)
   mkdirSync(dirname(manifestPath), { recursive: true, mode: 0o700 })
   const manifest = openManifest(manifestPath)
