@@ -156,9 +156,9 @@ export class TreeCheck {
   }
 
   #chunkBytes(id: Uint8Array): number {
-    const place = this.#parts.places.readable(id)
-    if (place === undefined) throw new Unreadable(id)
-    return place.bytes
+    const bytes = this.#parts.places.readableBytes(id)
+    if (bytes === undefined) throw new Unreadable(id)
+    return bytes
   }
 
   /** `undefined`, and a damage that says where, if the object is at fault. */

@@ -2,9 +2,11 @@
  * Where chunks can still be read: the places that the manifest knows, less those in packs and segments that were found
  * damaged, and less delta segments whose bases are gone. It reads nothing itself.
  */
+import type { ChunkFinder } from '../../manifest/chunk-finder.ts'
 import type { ChunkLocation } from '../../manifest/chunks-table.ts'
 import type { Manifest } from '../../manifest/manifest.ts'
 import { CHUNK_ID_BYTES } from '../../model/ids.ts'
+import { PACK_SEGMENTS_MAX } from '../../model/limits.ts'
 
 export class Places {
   readonly #manifest: Manifest
@@ -12,12 +14,17 @@ export class Places {
   readonly #live: ReadonlySet<number>
   readonly #badPacks = new Set<number>()
   readonly #badSegments = new Set<string>()
+  /** For the very many chunks that trees name. */
+  readonly #finder: ChunkFinder
+  /** Numbers of packs and segments whose depth is 0, as one number each. */
+  readonly #plain = new Map<number, boolean>()
   /** Of delta segments. */
   readonly #decodable = new Map<string, boolean>()
 
   constructor(manifest: Manifest, live: Iterable<number>) {
     this.#manifest = manifest
     this.#live = new Set(live)
+    this.#finder = manifest.chunkFinder()
   }
 
   /** Nothing in the pack can be read. */
@@ -43,6 +50,25 @@ export class Places {
   /** A place from which the chunk can be read; `undefined` where there is none (any more). */
   readable(id: Uint8Array, depthBelow: number = Number.POSITIVE_INFINITY): ChunkLocation | undefined {
     return this.known(id).find((place) => place.depth < depthBelow && this.#isReadable(place))
+  }
+
+  /** Plaintext bytes of a chunk that can be read; `undefined` where it cannot (any more). */
+  readableBytes(id: Uint8Array): number | undefined {
+    const place = this.#finder.find(id)
+    if (place !== undefined && this.#isWholeAndPlain(place.pack, place.segment)) return place.bytes
+    return this.readable(id)?.bytes
+  }
+
+  #isWholeAndPlain(pack: number, segment: number): boolean {
+    if (!this.#live.has(pack) || this.#badPacks.has(pack)) return false
+    if (this.#badSegments.size > 0 && this.#badSegments.has(nameOf(pack, segment))) return false
+    const number = pack * (PACK_SEGMENTS_MAX + 1) + segment
+    let plain = this.#plain.get(number)
+    if (plain === undefined) {
+      plain = this.#manifest.packs.segmentOf(pack, segment)?.depth === 0
+      this.#plain.set(number, plain)
+    }
+    return plain
   }
 
   #isReadable({ pack, segment, depth }: ChunkLocation): boolean {
