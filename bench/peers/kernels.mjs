@@ -18,7 +18,8 @@ const { values, positionals: trees } = parseArgs({
     json: { type: 'string' },
   },
 })
-if (values.scratch === undefined || trees.length === 0) throw new Error('--scratch DIR and at least one TREE are needed')
+if (values.scratch === undefined || trees.length === 0)
+  throw new Error('--scratch DIR and at least one TREE are needed')
 
 const here = import.meta.dirname
 const scratch = resolve(values.scratch)
@@ -38,21 +39,92 @@ const environment = {
 /** Each tool's commands for a repository, a cache, a tree and a target, all of them paths. */
 const TOOLS = {
   snap: {
-    setUp: ({ repo, cache }) => [[...snap, '--repo', repo, '--cache-dir', cache, '--key-file', `${repo}.key`, 'init']],
-    backup: ({ repo, cache, tree }) => [...snap, '--repo', repo, '--cache-dir', cache, '--key-file', `${repo}.key`, 'backup', tree],
-    restore: ({ repo, cache, target }) => [...snap, '--repo', repo, '--cache-dir', cache, '--key-file', `${repo}.key`, 'restore', 'latest', '--target', target],
-    verify: ({ repo, cache }) => [...snap, '--repo', repo, '--cache-dir', cache, '--key-file', `${repo}.key`, 'verify', '--data'],
+    setUp: ({ repo, cache }) => [
+      [...snap, '--repo', repo, '--cache-dir', cache, '--key-file', `${repo}.key`, 'init'],
+    ],
+    backup: ({ repo, cache, tree }) => [
+      ...snap,
+      '--repo',
+      repo,
+      '--cache-dir',
+      cache,
+      '--key-file',
+      `${repo}.key`,
+      'backup',
+      tree,
+    ],
+    restore: ({ repo, cache, target }) => [
+      ...snap,
+      '--repo',
+      repo,
+      '--cache-dir',
+      cache,
+      '--key-file',
+      `${repo}.key`,
+      'restore',
+      'latest',
+      '--target',
+      target,
+    ],
+    verify: ({ repo, cache }) => [
+      ...snap,
+      '--repo',
+      repo,
+      '--cache-dir',
+      cache,
+      '--key-file',
+      `${repo}.key`,
+      'verify',
+      '--data',
+    ],
   },
   restic: {
     setUp: ({ repo, cache }) => [[peer('restic'), '-q', '-r', repo, '--cache-dir', cache, 'init']],
-    backup: ({ repo, cache, tree }) => [peer('restic'), '-q', '-r', repo, '--cache-dir', cache, 'backup', tree],
-    restore: ({ repo, cache, target }) => [peer('restic'), '-q', '-r', repo, '--cache-dir', cache, 'restore', 'latest', '--target', target],
-    verify: ({ repo, cache }) => [peer('restic'), '-q', '-r', repo, '--cache-dir', cache, 'check', '--read-data'],
+    backup: ({ repo, cache, tree }) => [
+      peer('restic'),
+      '-q',
+      '-r',
+      repo,
+      '--cache-dir',
+      cache,
+      'backup',
+      tree,
+    ],
+    restore: ({ repo, cache, target }) => [
+      peer('restic'),
+      '-q',
+      '-r',
+      repo,
+      '--cache-dir',
+      cache,
+      'restore',
+      'latest',
+      '--target',
+      target,
+    ],
+    verify: ({ repo, cache }) => [
+      peer('restic'),
+      '-q',
+      '-r',
+      repo,
+      '--cache-dir',
+      cache,
+      'check',
+      '--read-data',
+    ],
   },
   borg: {
     setUp: ({ repo }) => [[peer('borg'), 'init', '-e', 'repokey-blake2', repo]],
     backup: ({ repo, tree, name }) => [peer('borg'), 'create', `${repo}::${name}`, tree],
-    restore: ({ repo, target, name }) => ['sh', '-c', `mkdir -p "$1" && cd "$1" && exec "$2" extract "$3"`, 'sh', target, peer('borg'), `${repo}::${name}`],
+    restore: ({ repo, target, name }) => [
+      'sh',
+      '-c',
+      `mkdir -p "$1" && cd "$1" && exec "$2" extract "$3"`,
+      'sh',
+      target,
+      peer('borg'),
+      `${repo}::${name}`,
+    ],
     verify: ({ repo }) => [peer('borg'), 'check', '--verify-data', repo],
   },
 }
@@ -67,9 +139,14 @@ function bytesBelow(path) {
 /** Wall seconds and peak resident MB of the largest process. */
 function timed(command, env) {
   const started = performance.now()
-  const run = spawnSync('/usr/bin/time', ['-f', 'peak %M', ...command], { env, encoding: 'utf8', maxBuffer: 1 << 26 })
+  const run = spawnSync('/usr/bin/time', ['-f', 'peak %M', ...command], {
+    env,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  })
   const seconds = (performance.now() - started) / 1000
-  if (run.status !== 0) throw new Error(`${command.join(' ')} ended with ${run.status}: ${run.stderr.slice(-2000)}`)
+  if (run.status !== 0)
+    throw new Error(`${command.join(' ')} ended with ${run.status}: ${run.stderr.slice(-2000)}`)
   return { seconds, peak: Number(/peak (\d+)/.exec(run.stderr)?.[1] ?? 0) / 1024 }
 }
 
@@ -93,7 +170,10 @@ function trial(name, tool) {
   trees.forEach((tree, index) => {
     const source = expose(tree)
     try {
-      result[index === 0 ? 'first backup' : `version ${index + 1}`] = timed(tool.backup({ ...paths, tree: source, name: `v${index}` }), env)
+      result[index === 0 ? 'first backup' : `version ${index + 1}`] = timed(
+        tool.backup({ ...paths, tree: source, name: `v${index}` }),
+        env,
+      )
       if (index === 0) {
         result['stored after the first, MB'] = { seconds: bytesBelow(paths.repo) / 1e6, peak: 0 }
         result.unchanged = timed(tool.backup({ ...paths, tree: source, name: 'again' }), env)
@@ -124,18 +204,34 @@ const rows = steps.map((step) => {
   const cells = names.map((name) => {
     const figures = results[name].map((result) => result[step])
     const seconds = figures.map((figure) => figure.seconds)
-    return { name, median: median(seconds), min: Math.min(...seconds), max: Math.max(...seconds), peak: median(figures.map((figure) => figure.peak)) }
+    return {
+      name,
+      median: median(seconds),
+      min: Math.min(...seconds),
+      max: Math.max(...seconds),
+      peak: median(figures.map((figure) => figure.peak)),
+    }
   })
   return { step, cells }
 })
 console.log(`| step | ${names.join(' | ')} |\n| --- |${names.map(() => ' ---').join(' |')} |`)
 for (const { step, cells } of rows) {
   const shown = cells.map(({ median: middle, min, max, peak }) =>
-    step.includes('MB') ? middle.toFixed(1) : `${middle.toFixed(2)} (${min.toFixed(2)} to ${max.toFixed(2)}), ${peak.toFixed(0)} MB`,
+    step.includes('MB')
+      ? middle.toFixed(1)
+      : `${middle.toFixed(2)} (${min.toFixed(2)} to ${max.toFixed(2)}), ${peak.toFixed(0)} MB`,
   )
   console.log(`| ${step} | ${shown.join(' | ')} |`)
 }
 if (values.json !== undefined) {
-  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version, date: new Date().toISOString() }
-  writeFileSync(values.json, `${JSON.stringify({ machine, trees, runs: Number(values.runs), results }, null, 1)}\n`)
+  const machine = {
+    cpu: cpus()[0]?.model,
+    cores: cpus().length,
+    node: process.version,
+    date: new Date().toISOString(),
+  }
+  writeFileSync(
+    values.json,
+    `${JSON.stringify({ machine, trees, runs: Number(values.runs), results }, null, 1)}\n`,
+  )
 }

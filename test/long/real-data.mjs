@@ -5,7 +5,16 @@
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -18,7 +27,8 @@ const { values, positionals: trees } = parseArgs({
     system: { type: 'string' },
   },
 })
-if (values.scratch === undefined || trees.length === 0) throw new Error('--scratch DIR and at least one TREE are needed')
+if (values.scratch === undefined || trees.length === 0)
+  throw new Error('--scratch DIR and at least one TREE are needed')
 const scratch = resolve(values.scratch)
 const main = resolve(import.meta.dirname, '../../dist/main.js')
 const source = join(scratch, 'source')
@@ -26,13 +36,18 @@ const paths = { repo: join(scratch, 'repo'), cache: join(scratch, 'cache'), key:
 const common = ['--repo', paths.repo, '--cache-dir', paths.cache, '--key-file', paths.key, '--no-progress']
 
 const say = (text) => console.log(text)
-const snapAny = (...args) => spawnSync(process.execPath, [main, ...common, ...args], { encoding: 'utf8', maxBuffer: 1 << 28 })
+const snapAny = (...args) =>
+  spawnSync(process.execPath, [main, ...common, ...args], { encoding: 'utf8', maxBuffer: 1 << 28 })
 function snap(...args) {
   const run = snapAny(...args)
   assert.equal(run.status, 0, `snap ${args.join(' ')} ended with ${run.status}: ${run.stderr}`)
   return run.stdout
 }
-const json = (...args) => snap('--json', ...args).trim().split('\n').map((line) => JSON.parse(line))
+const json = (...args) =>
+  snap('--json', ...args)
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
 const summaryOf = (...args) => json(...args).find((line) => line.message_type === 'summary')
 
 function bytesOf(directory) {
@@ -49,8 +64,15 @@ const hide = () => execFileSync('umount', [source])
 
 /** No line of output: every byte, mode, owner, time, link and attribute is the same. */
 function compare(expected, restored) {
-  const lines = execFileSync('rsync', ['-aHAXnic', '--delete', `${expected}/`, `${restored}/`], { encoding: 'utf8', maxBuffer: 1 << 28 })
-  assert.equal(lines, '', `rsync finds differences between ${expected} and ${restored}:\n${lines.slice(0, 2000)}`)
+  const lines = execFileSync('rsync', ['-aHAXnic', '--delete', `${expected}/`, `${restored}/`], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  })
+  assert.equal(
+    lines,
+    '',
+    `rsync finds differences between ${expected} and ${restored}:\n${lines.slice(0, 2000)}`,
+  )
 }
 
 function restoreAndCompare(snapshot, expected, original) {
@@ -90,16 +112,36 @@ function system(path) {
 /** Each killed backup is of a tree that the repository does not hold yet, so that there is much to store. */
 async function kills(count, keep) {
   const [first, last] = [trees[0], trees.at(-1)]
-  const place = { repo: join(scratch, 'killed'), cache: join(scratch, 'killed-cache'), key: join(scratch, 'killed-key') }
-  const args = ['--repo', place.repo, '--cache-dir', place.cache, '--key-file', place.key, '--no-progress', '-q']
+  const place = {
+    repo: join(scratch, 'killed'),
+    cache: join(scratch, 'killed-cache'),
+    key: join(scratch, 'killed-key'),
+  }
+  const args = [
+    '--repo',
+    place.repo,
+    '--cache-dir',
+    place.cache,
+    '--key-file',
+    place.key,
+    '--no-progress',
+    '-q',
+  ]
   const fresh = (...more) => {
-    const run = spawnSync(process.execPath, [main, ...args, ...more], { encoding: 'utf8', maxBuffer: 1 << 28 })
+    const run = spawnSync(process.execPath, [main, ...args, ...more], {
+      encoding: 'utf8',
+      maxBuffer: 1 << 28,
+    })
     assert.equal(run.status, 0, run.stderr)
     return run.stdout
   }
   fresh('init')
   const small = join(scratch, 'small')
-  cpSync(join(first, readdirSync(first)[0], 'Documentation'), small, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true })
+  cpSync(join(first, readdirSync(first)[0], 'Documentation'), small, {
+    recursive: true,
+    preserveTimestamps: true,
+    verbatimSymlinks: true,
+  })
   fresh('backup', small)
   const [{ id: earlier }] = JSON.parse(fresh('--json', 'snapshots'))
   const whole = bytesOf(paths.repo)
@@ -129,8 +171,12 @@ async function kills(count, keep) {
   compare(last, join(target, last))
   rmSync(target, { recursive: true, force: true })
   const grown = bytesOf(place.repo)
-  say(`killed ${done} backups at random moments: the earlier snapshot restored ${restored} times of ${restored}, the next backup was whole;`)
-  say(`the repository has ${(grown / 1e6).toFixed(1)} MB, against ${(keep / 1e6).toFixed(1)} MB of packs for one such tree (${(whole / 1e6).toFixed(1)} MB for all versions)`)
+  say(
+    `killed ${done} backups at random moments: the earlier snapshot restored ${restored} times of ${restored}, the next backup was whole;`,
+  )
+  say(
+    `the repository has ${(grown / 1e6).toFixed(1)} MB, against ${(keep / 1e6).toFixed(1)} MB of packs for one such tree (${(whole / 1e6).toFixed(1)} MB for all versions)`,
+  )
   assert.ok(grown < keep * 1.25, 'what had been stored was not stored again')
   for (const path of [...Object.values(place), small]) rmSync(path, { recursive: true, force: true })
 }
@@ -140,7 +186,9 @@ function manifest(snapshots) {
   assert.equal(JSON.parse(snap('--json', 'snapshots')).length >= snapshots.length, true)
   rmSync(paths.cache, { recursive: true, force: true })
   const { durationMs, trees: directories, entries } = json('manifest', 'rebuild')[0]
-  say(`manifest deleted and rebuilt in ${(durationMs / 1000).toFixed(2)} s: ${directories} directories, ${entries} entries`)
+  say(
+    `manifest deleted and rebuilt in ${(durationMs / 1000).toFixed(2)} s: ${directories} directories, ${entries} entries`,
+  )
   restoreAndCompare(snapshots.at(-1).id, snapshots.at(-1).tree, source)
   expose(trees.at(-1))
   try {
@@ -182,7 +230,9 @@ function flips() {
     const run = snapAny('verify', '--data')
     const name = path.slice(paths.repo.length + 1)
     const named = `${run.stdout}${run.stderr}`.includes(kind === 'slot' ? 'key' : name)
-    say(`one bit of the ${kind} flipped: verify --data exits with ${run.status}${named ? ' and names it' : ''}`)
+    say(
+      `one bit of the ${kind} flipped: verify --data exits with ${run.status}${named ? ' and names it' : ''}`,
+    )
     assert.ok(kind === 'slot' ? run.status === 12 || run.status === 4 : run.status === 4, run.stderr)
     assert.ok(named, `${name} is not named:\n${run.stdout}\n${run.stderr}`)
     if (kind === 'data pack') partialRestore()
@@ -198,7 +248,11 @@ function partialRestore() {
   const run = snapAny('-q', 'restore', 'latest', '--target', target)
   assert.equal(run.status, 3, run.stderr)
   const failed = run.stderr.split('\n').filter((line) => line.startsWith('failed: ')).length
-  const missing = execFileSync('rsync', ['-aHAXnic', '--delete', `${trees.at(-1)}/`, `${join(target, source)}/`], { encoding: 'utf8', maxBuffer: 1 << 28 })
+  const missing = execFileSync(
+    'rsync',
+    ['-aHAXnic', '--delete', `${trees.at(-1)}/`, `${join(target, source)}/`],
+    { encoding: 'utf8', maxBuffer: 1 << 28 },
+  )
   const differing = missing.split('\n').filter((line) => /^>f/.test(line)).length
   say(`restore with it: exit 3, ${failed} files named, ${differing} missing in the target`)
   assert.equal(differing, failed)
@@ -214,7 +268,9 @@ summaryOf('backup', source)
 hide()
 const one = bytesOf(paths.repo)
 const snapshots = versions()
-say(`repository: ${(one / 1e6).toFixed(1)} MB after the first, ${(bytesOf(paths.repo) / 1e6).toFixed(1)} MB after all`)
+say(
+  `repository: ${(one / 1e6).toFixed(1)} MB after the first, ${(bytesOf(paths.repo) / 1e6).toFixed(1)} MB after all`,
+)
 compareAll(snapshots)
 manifest(snapshots)
 flips()
