@@ -64,4 +64,15 @@ function verbosity(args: readonly string[]): number {
   return args.filter((arg) => /^-v+$|^--verbose$/.test(arg)).length
 }
 
-process.exitCode = await main()
+/** What was written to a pipe is still on its way when `write` returns. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write('', () => resolve())
+  })
+}
+
+const status = await main()
+await Promise.all([flushed(stdout), flushed(stderr)])
+// Not by running out of work: Node 24 then disposes of the heap after its environment, which aborts in the destructor
+// of better-sqlite3's statements. `exit` ends the process before that.
+exit(status)

@@ -8,6 +8,17 @@ import { manifestDamaged, manifestError } from './manifest-error.ts'
 
 export type SqlValue = number | string | Uint8Array | null
 
+/**
+ * Databases and statements, kept for the life of the thread: there are a few dozen. better-sqlite3 12.11 takes back a hook of
+ * Node's environment when a statement is collected, and Node 24 aborts where the collector runs outside of one.
+ */
+const keptAlive: object[] = []
+
+function kept<T extends object>(value: T): T {
+  keptAlive.push(value)
+  return value
+}
+
 /** How long a call waits for another process that is writing, in ms. */
 export const BUSY_TIMEOUT_MS = 30_000
 
@@ -65,7 +76,9 @@ export class Connection implements Disposable {
     this.path = path
     if (!existsSync(path)) throw manifestDamaged(path, 'does not exist')
     try {
-      this.#database = new Sqlite(path, { readonly: readOnly, fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
+      this.#database = kept(
+        new Sqlite(path, { readonly: readOnly, fileMustExist: true, timeout: BUSY_TIMEOUT_MS }),
+      )
     } catch (error) {
       throw manifestError(error, path)
     }
@@ -73,7 +86,7 @@ export class Connection implements Disposable {
 
   prepare<Row = never>(sql: string): Statement<Row> {
     return new Statement<Row>(
-      this.#guard(() => this.#database.prepare<SqlValue[]>(sql)),
+      this.#guard(() => kept(this.#database.prepare<SqlValue[]>(sql))),
       this.path,
     )
   }
@@ -81,7 +94,7 @@ export class Connection implements Disposable {
   /** Rows are the value of the first column alone. */
   prepareValue<Value>(sql: string): Statement<Value> {
     return new Statement<Value>(
-      this.#guard(() => this.#database.prepare<SqlValue[]>(sql).pluck()),
+      this.#guard(() => kept(this.#database.prepare<SqlValue[]>(sql).pluck())),
       this.path,
     )
   }
@@ -92,7 +105,10 @@ export class Connection implements Disposable {
 
   /** Reads (`user_version`) or sets (`user_version = 1`) a pragma; returns its first value. */
   pragma(text: string): unknown {
-    return this.#guard(() => this.#database.pragma(text, { simple: true }))
+    return this.#guard(() => {
+      const statement = kept(this.#database.prepare(`PRAGMA ${text}`))
+      return statement.reader ? statement.pluck().get() : void statement.run()
+    })
   }
 
   /**
