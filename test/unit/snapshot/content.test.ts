@@ -14,7 +14,7 @@ import { Chance, codeOf, mutated, plain, survives } from '../../support/builders
 
 const anyItem = fc.oneof(
   fc.uint8Array({ minLength: 32, maxLength: 32 }).map((chunk) => ({ chunk })),
-  fc.maxSafeNat().map((hole) => ({ hole })),
+  fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }).map((hole) => ({ hole })),
 )
 
 function encoded(items: readonly ({ chunk: Uint8Array } | { hole: number })[]): Uint8Array {
