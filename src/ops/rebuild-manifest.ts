@@ -10,6 +10,7 @@ import { checkExtends } from '../log/log.ts'
 import { isLive } from '../log/log-state.ts'
 import type { Head } from '../manifest/meta-table.ts'
 import { openManifest } from '../manifest/open-manifest.ts'
+import type { Clock } from '../model/clock.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
 import { DIRECTORY_DEPTH_MAX } from '../model/limits.ts'
 import type { ProgressListener } from '../model/progress.ts'
@@ -67,7 +68,7 @@ export async function rebuildManifest(
   const path = manifestPathOf(parts.cacheDirectory, id)
   const directory = dirname(path)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  sweep(directory)
+  sweep(directory, parts.clock)
   const head = seenHead(path)
   if (head !== undefined) refuseInUse(path)
   const building = mkdtempSync(join(directory, BUILD_PREFIX))
@@ -114,10 +115,10 @@ function refuseInUse(path: string): void {
 }
 
 /** What killed rebuilds left. */
-function sweep(directory: string): void {
+function sweep(directory: string, clock: Clock): void {
   for (const name of readdirSync(directory)) {
     const path = join(directory, name)
-    if (!name.startsWith(BUILD_PREFIX) || Date.now() - statSync(path).mtimeMs < ABANDONED_MS) continue
+    if (!name.startsWith(BUILD_PREFIX) || clock.now() - statSync(path).mtimeMs < ABANDONED_MS) continue
     rmSync(path, { recursive: true, force: true })
   }
 }

@@ -1,6 +1,7 @@
 /** Writes the files of a restore: gathers them in windows, runs the planned tasks, and finishes files of many parts. */
-import { randomBytes } from 'node:crypto'
+import { toHex } from '../../base/bytes.ts'
 import type { ChunkFinder } from '../../manifest/chunk-finder.ts'
+import type { Random } from '../../model/clock.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { TargetFiles } from '../../model/files.ts'
 import type { ProgressListener } from '../../model/progress.ts'
@@ -96,7 +97,7 @@ class WindowRun {
 
   async add(file: FileToRestore): Promise<void> {
     const index = this.#files.push(file) - 1
-    this.#names.push(file.replaces ? temporaryName() : file.entry.name)
+    this.#names.push(file.replaces ? temporaryName(this.#parts.repository.random) : file.entry.name)
     if (file.entry.size > PLANNED_BYTES_MAX) {
       this.#unplanned.push(index)
       return
@@ -317,8 +318,9 @@ class WindowRun {
 }
 
 const OWNER_ONLY = 0o600
+const TEMPORARY_NAME_BYTES = 8
 
 /** Beside the file that it will replace; dot first, so that a listing shows it least. */
-function temporaryName(): string {
-  return `.snap-${randomBytes(8).toString('hex')}.tmp`
+function temporaryName(random: Random): string {
+  return `.snap-${toHex(random.bytes(TEMPORARY_NAME_BYTES))}.tmp`
 }

@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { ProgressEvent } from '../../../src/model/progress.ts'
 import { packKey } from '../../../src/object/object-keys.ts'
@@ -95,6 +95,18 @@ test.each([
   expect(await verify(repo.repository, { data: true, secret: SECRET }, ports)).toMatchObject({ damages: [] })
   const { summary } = await repo.backup()
   expect(summary).toMatchObject({ filesUnmodified: 2, bytesRead: 0 })
+})
+
+test('what killed rebuilds left goes when it is a day old by the clock, and no earlier', async () => {
+  const left = join(dirname(path), 'rebuild-killed')
+  mkdirSync(left)
+  utimesSync(left, repo.now / 1_000, repo.now / 1_000)
+  repo.now += 86_399_000
+  await rebuild()
+  expect(existsSync(left)).toBe(true)
+  repo.now += 2_000
+  await rebuild()
+  expect(existsSync(left)).toBe(false)
 })
 
 test('delta segments and trees made elsewhere are taken in', async () => {
