@@ -3,6 +3,7 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   statSync,
   truncateSync,
@@ -238,6 +239,15 @@ describe('what a backup leaves out', () => {
     it('stays on one with --one-file-system, and enters the others without', async () => {
       expect(await names()).toContain('mounted/elsewhere')
       expect(await names('--one-file-system')).not.toContain('mounted/elsewhere')
+    })
+
+    it('keeps the empty directory where another is mounted, with its mode', async () => {
+      chmodSync(mounted, 0o751)
+      await box.ok(['backup', root, '-x'])
+      const target = box.path('without the mount')
+      await box.ok(['restore', `latest:${root}`, '--target', target])
+      expect(readdirSync(`${target}/mounted`)).toEqual([])
+      expect(statSync(`${target}/mounted`).mode & 0o777).toBe(0o751)
     })
 
     it('takes the root of a source although it is a mount', async () => {

@@ -208,6 +208,10 @@ export class Walk {
         return []
       }
       const child = await this.#child(node, name, path, stat, previous)
+      if (this.#isBeyond(stat, device)) {
+        this.#leaveEmpty(child)
+        return []
+      }
       return [() => this.#directory(child, rules, device, depth + 1)]
     }
     const target = stat.type === 'symlink' ? this.#readlink(path) : undefined
@@ -215,6 +219,18 @@ export class Walk {
     this.#ports.events.found(path, stat)
     node.push(encodeEntry({ ...entryOf(name, stat, this.#xattrs(path)), target }))
     return []
+  }
+
+  /** On another file system, where those are not entered. */
+  #isBeyond(stat: FileStat, device: number): boolean {
+    return this.#options.oneFileSystem && stat.type === 'dir' && stat.device !== device
+  }
+
+  /** The place of a mount, without what is mounted there: a restore has somewhere to mount to. */
+  #leaveEmpty(node: DirectoryNode): void {
+    this.#ports.events.excluded(node.path, 'another file system: the directory alone is kept')
+    node.listed()
+    this.settled(node)
   }
 
   async #child(
@@ -276,11 +292,11 @@ export class Walk {
   }
 
   #whyExcluded(name: string, path: string, stat: FileStat, rules: Rules, device: number): string | undefined {
-    const { neverPaths, oneFileSystem, largestFile, excludeCaches, isCacheDirectory } = this.#options
+    const { neverPaths, largestFile, excludeCaches, isCacheDirectory } = this.#options
     const isDirectory = stat.type === 'dir'
     if (neverPaths.size > 0 && neverPaths.has(path)) return 'the repository itself'
     if (rules.ignores(name, isDirectory)) return 'excluded by a pattern'
-    if (oneFileSystem && stat.device !== device && isDirectory) return 'another file system'
+    if (this.#isBeyond(stat, device)) return undefined // nothing in it is looked at, a cache tag neither
     if (largestFile !== undefined && stat.type === 'file' && stat.size > largestFile)
       return 'larger than the limit'
     if (excludeCaches && isDirectory && isCacheDirectory(path)) return 'a cache directory'

@@ -293,12 +293,6 @@ describe('what a walk leaves out', () => {
 
   it.each<[string, Partial<WalkOptions>, string[], string]>([
     ['patterns name', { rules: createIgnoreRules(['*.tmp']) }, ['/s/drop.tmp'], 'excluded by a pattern'],
-    [
-      'lies on another file system',
-      { oneFileSystem: true },
-      ['/s/mount', '/s/mount/x'],
-      'another file system',
-    ],
     ['is larger than the limit', { largestFile: 4999 }, ['/s/big'], 'larger than the limit'],
     [
       'is a cache',
@@ -317,6 +311,29 @@ describe('what a walk leaves out', () => {
     const { out, events } = await left(options)
     expect(out).toEqual(paths)
     expect(events).toEqual(paths.length === 0 ? [] : [`excluded ${paths[0]}: ${why}`])
+  })
+
+  it('is what lies on another file system, and not the directory where that is mounted', async () => {
+    const options = {
+      oneFileSystem: true,
+      excludeCaches: true,
+      isCacheDirectory: (path: string) => {
+        expect(path).not.toBe('/s/mount')
+        return false
+      },
+    }
+    source.at('/s/mount', 'lstat').fails = { list: 'EIO' }
+    const { out, events } = await left(options)
+    expect(out).toEqual(['/s/mount/x'])
+    expect(events).toEqual(['excluded /s/mount: another file system: the directory alone is kept'])
+    const { content } = await walk(['/s'], options)
+    const mount = entriesOf(content).get('/s/mount')
+    expect(mount).toMatchObject({ type: 'dir' })
+    expect(mount!.unreadable).toBeUndefined()
+    source.at('/s/mount', 'lstat').fails = {}
+    const entered = await walk(['/s'])
+    expect(pathsOf((await walk(['/s'], options, entered.content)).content)).not.toContain('/s/mount/x')
+    expect((await left({ ...options, rules: createIgnoreRules(['/mount/']) })).out).toContain('/s/mount')
   })
 
   it('is what ignore files name, in their directory and below', async () => {
