@@ -18,7 +18,7 @@ import type { RepositoryId } from '../model/ids.ts'
 import { CHUNK_BYTES_MAX, PACK_BYTES_MAX, SEGMENT_BYTES_MAX } from '../model/limits.ts'
 import { decodeObjectHeader } from '../object/header.ts'
 import { CONFIG_KEY } from '../object/object-keys.ts'
-import { openNamed, sealNamed } from '../object/sealed-object.ts'
+import { openNamed, sealedBytesMax, sealNamed } from '../object/sealed-object.ts'
 import { KEY_BYTES } from './hierarchy.ts'
 
 /** Smaller chunks cost more to describe than they hold. */
@@ -26,6 +26,8 @@ export const CHUNK_SIZE_BYTES_MIN = 1_024
 /** Half of the greatest pack: room for a last segment, the footer and padding. */
 export const PACK_TARGET_BYTES_MAX: number = PACK_BYTES_MAX / 2
 const CONFIG_BYTES_MAX = 4_096
+/** Of the whole object. */
+export const CONFIG_OBJECT_BYTES_MAX: number = sealedBytesMax(CONFIG_BYTES_MAX)
 
 /** Bytes. `average` is a power of two. */
 export type ChunkSizes = { readonly min: number; readonly average: number; readonly max: number }

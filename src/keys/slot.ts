@@ -33,7 +33,7 @@ import { SnapError } from '../model/errors.ts'
 import { ID_BYTES, type RepositoryId, type SlotId, slotId } from '../model/ids.ts'
 import { OBJECT_HEADER_BYTES, readObjectHeader, writeObjectHeader } from '../object/header.ts'
 import { slotKey } from '../object/object-keys.ts'
-import { openNamed, sealNamed } from '../object/sealed-object.ts'
+import { openNamed, sealedBytesMax, sealNamed } from '../object/sealed-object.ts'
 import { KEY_FILE_SECRET_BYTES } from './key-file.ts'
 import { decodeSlotBody, encodeSlotBody, type SlotContents } from './slot-body.ts'
 
@@ -44,6 +44,8 @@ const COMMITMENT_AT = 76
 const BODY_AT = 108
 const CONTEXT_BYTES: number = BODY_AT - OBJECT_HEADER_BYTES
 const SLOT_BODY_BYTES_MAX = 65_536
+/** Of the whole object. */
+export const SLOT_OBJECT_BYTES_MAX: number = sealedBytesMax(SLOT_BODY_BYTES_MAX, CONTEXT_BYTES)
 /** All roles' slots have one size. */
 const SLOT_FRAME_BYTES_MIN = 512
 const KIB = 1_024

@@ -1,11 +1,12 @@
 /** `key list/add/remove/passwd`: the slots under which the repository's keys are stored. */
 import type { PasswordCost } from '../crypto/password.ts'
 import type { Role } from '../keys/hierarchy.ts'
-import { createSlot, openSlot, readSlotHead, type SlotSecret } from '../keys/slot.ts'
+import { createSlot, openSlot, readSlotHead, SLOT_OBJECT_BYTES_MAX, type SlotSecret } from '../keys/slot.ts'
 import type { SlotContents } from '../keys/slot-body.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
 import type { SlotId } from '../model/ids.ts'
 import { slotKey } from '../object/object-keys.ts'
+import { readObject } from '../object/read-object.ts'
 import { slotIds } from '../repository/open-repository.ts'
 import type { Repository } from '../repository/repository.ts'
 
@@ -36,7 +37,7 @@ async function describeSlot(
 ): Promise<KeySlot> {
   const inUse = id === repository.slot
   try {
-    const bytes = await repository.storage.read(slotKey(id))
+    const bytes = await readObject(repository.storage, slotKey(id), SLOT_OBJECT_BYTES_MAX)
     const { kind } = readSlotHead(bytes, repository.id, id)
     if (!inUse || secret === undefined) return { id, kind, inUse }
     const { name, createdMs, keys } = await openSlot(bytes, repository.id, id, secret)

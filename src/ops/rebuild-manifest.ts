@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { repositoryIdOfConfig } from '../keys/config.ts'
+import { CONFIG_OBJECT_BYTES_MAX, repositoryIdOfConfig } from '../keys/config.ts'
 import type { SlotSecret } from '../keys/slot.ts'
 import { checkExtends } from '../log/log.ts'
 import { isLive } from '../log/log-state.ts'
@@ -16,6 +16,7 @@ import { DIRECTORY_DEPTH_MAX } from '../model/limits.ts'
 import type { ProgressListener } from '../model/progress.ts'
 import type { Storage } from '../model/storage.ts'
 import { CONFIG_KEY } from '../object/object-keys.ts'
+import { readObject } from '../object/read-object.ts'
 import { manifestPathOf, openRepository, type RepositoryPorts } from '../repository/open-repository.ts'
 import type { Repository } from '../repository/repository.ts'
 import { TreeRecorder } from '../repository/tree-recorder.ts'
@@ -84,7 +85,7 @@ export async function rebuildManifest(
 
 async function readConfig(storage: Storage): Promise<Uint8Array> {
   try {
-    return await storage.read(CONFIG_KEY)
+    return await readObject(storage, CONFIG_KEY, CONFIG_OBJECT_BYTES_MAX)
   } catch (error) {
     if (!hasCode(error, 'OBJECT_MISSING')) throw error
     throw new SnapError('REPOSITORY_MISSING', `there is no repository at ${storage.description}`, {

@@ -24,7 +24,8 @@ import type { IndexId, PackId, RepositoryId } from '../model/ids.ts'
 import { INDEX_BYTES_MAX } from '../model/limits.ts'
 import type { Storage } from '../model/storage.ts'
 import { indexKey } from '../object/object-keys.ts'
-import { openNamed } from '../object/sealed-object.ts'
+import { readObject } from '../object/read-object.ts'
+import { openNamed, sealedBytesMax } from '../object/sealed-object.ts'
 import { decodeIndex } from '../pack/index-object.ts'
 
 /** Slots that may be lost to others before an entry gives up: each loss means that somebody else went on. */
@@ -238,7 +239,7 @@ export class LogFollower {
   async #takeIndex(id: IndexId, index: LiveIndex): Promise<void> {
     const { manifest, storage, keys, id: repositoryId } = this.#parts
     const key = indexKey(id)
-    const bytes = await storage.read(key)
+    const bytes = await readObject(storage, key, sealedBytesMax(INDEX_BYTES_MAX))
     if (Buffer.compare(hash(bytes), index.hash) !== 0) {
       throw new SnapError('OBJECT_DAMAGED', `${key} is not the index object that the log names`)
     }

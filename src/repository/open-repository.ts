@@ -5,9 +5,15 @@ import { toHex } from '../base/bytes.ts'
 import { chunkerParams, DEFAULT_PARAMS, MEDIA_PARAMS } from '../chunker/params.ts'
 import { loadBox } from '../crypto/box.ts'
 import { signaturePublicKey } from '../crypto/signature.ts'
-import { openConfig, type RepositoryConfig, repositoryIdOfConfig, sealConfig } from '../keys/config.ts'
+import {
+  CONFIG_OBJECT_BYTES_MAX,
+  openConfig,
+  type RepositoryConfig,
+  repositoryIdOfConfig,
+  sealConfig,
+} from '../keys/config.ts'
 import { createAdminKeys } from '../keys/hierarchy.ts'
-import { createSlot, openSlot, readSlotHead, type SlotSecret } from '../keys/slot.ts'
+import { createSlot, openSlot, readSlotHead, SLOT_OBJECT_BYTES_MAX, type SlotSecret } from '../keys/slot.ts'
 import type { SlotContents } from '../keys/slot-body.ts'
 import { openManifest } from '../manifest/open-manifest.ts'
 import type { Clock, Random } from '../model/clock.ts'
@@ -16,6 +22,7 @@ import { ID_BYTES, type RepositoryId, repositoryId, type SlotId } from '../model
 import { PACK_BYTES_TARGET, SEGMENT_BYTES_MAX } from '../model/limits.ts'
 import type { Storage } from '../model/storage.ts'
 import { CONFIG_KEY, logKey, SLOT_PREFIX, slotIdOf, slotKey } from '../object/object-keys.ts'
+import { readObject } from '../object/read-object.ts'
 import { Repository } from './repository.ts'
 
 export type RepositoryPorts = {
@@ -123,7 +130,7 @@ export function manifestPathOf(cacheDirectory: string, id: RepositoryId): string
 
 async function readConfig(storage: Storage): Promise<Uint8Array> {
   try {
-    return await storage.read(CONFIG_KEY)
+    return await readObject(storage, CONFIG_KEY, CONFIG_OBJECT_BYTES_MAX)
   } catch (error) {
     if (!hasCode(error, 'OBJECT_MISSING')) throw error
     throw new SnapError('REPOSITORY_MISSING', `there is no repository at ${storage.description}`, {
@@ -143,7 +150,7 @@ async function findSlot(storage: Storage, id: RepositoryId, secret: SlotSecret):
   let refused = false
   for (const slot of await slotIds(storage)) {
     try {
-      const bytes = await storage.read(slotKey(slot))
+      const bytes = await readObject(storage, slotKey(slot), SLOT_OBJECT_BYTES_MAX)
       if (readSlotHead(bytes, id, slot).kind !== secret.kind) continue
       return { slot, contents: await openSlot(bytes, id, slot, secret) }
     } catch (error) {

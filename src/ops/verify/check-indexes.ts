@@ -5,7 +5,8 @@ import { SnapError } from '../../model/errors.ts'
 import type { IndexId } from '../../model/ids.ts'
 import { INDEX_BYTES_MAX } from '../../model/limits.ts'
 import { indexKey } from '../../object/object-keys.ts'
-import { openNamed } from '../../object/sealed-object.ts'
+import { readObject } from '../../object/read-object.ts'
+import { openNamed, sealedBytesMax } from '../../object/sealed-object.ts'
 import { decodeIndex } from '../../pack/index-object.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { Inventory } from './inventory.ts'
@@ -31,7 +32,7 @@ async function checkIndex(
   index: LiveIndex,
 ): Promise<void> {
   const key = indexKey(id)
-  const bytes = await storage.read(key)
+  const bytes = await readObject(storage, key, sealedBytesMax(INDEX_BYTES_MAX))
   if (Buffer.compare(hash(bytes), index.hash) !== 0) {
     throw new SnapError('OBJECT_DAMAGED', `${key} is not the index object that the log names`)
   }

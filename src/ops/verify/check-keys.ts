@@ -1,11 +1,12 @@
 /** Checks `config` and the key slots. A slot of somebody else opens with their secret only: what it shows in clear is all that can be checked. */
 
 import { OBJECT_SEAL_BYTES } from '../../crypto/aead.ts'
-import { openConfig } from '../../keys/config.ts'
-import { openSlot, readSlotHead, type SlotSecret } from '../../keys/slot.ts'
+import { CONFIG_OBJECT_BYTES_MAX, openConfig } from '../../keys/config.ts'
+import { openSlot, readSlotHead, SLOT_OBJECT_BYTES_MAX, type SlotSecret } from '../../keys/slot.ts'
 import { SnapError } from '../../model/errors.ts'
 import { CONFIG_KEY, slotKey } from '../../object/object-keys.ts'
 import { padmeBytes } from '../../object/padme.ts'
+import { readObject } from '../../object/read-object.ts'
 import { slotIds } from '../../repository/open-repository.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { DamageList } from './report.ts'
@@ -21,7 +22,7 @@ export async function checkKeys(
 ): Promise<void> {
   const { storage, id, keys } = repository
   await damages.collect(CONFIG_KEY, async () => {
-    openConfig(await storage.read(CONFIG_KEY), id, keys.configKey)
+    openConfig(await readObject(storage, CONFIG_KEY, CONFIG_OBJECT_BYTES_MAX), id, keys.configKey)
   })
   const slots = await slotIds(storage)
   if (!slots.includes(repository.slot)) {
@@ -29,7 +30,7 @@ export async function checkKeys(
   }
   for (const slot of slots) {
     await damages.collect(slotKey(slot), async () => {
-      const bytes = await storage.read(slotKey(slot))
+      const bytes = await readObject(storage, slotKey(slot), SLOT_OBJECT_BYTES_MAX)
       if (slot === repository.slot && secret !== undefined) await opens(bytes, repository, secret)
       else checkShape(bytes, repository, slot)
     })
