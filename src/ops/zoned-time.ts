@@ -16,6 +16,8 @@ export type WallTime = {
 }
 
 const DAY_MS = 86_400_000
+/** What a JavaScript date can hold: a snapshot or a file may have any 64-bit time. */
+const DATE_MS_MAX = 8.64e15
 
 const formatters = new Map<string, Intl.DateTimeFormat>()
 
@@ -105,9 +107,9 @@ function changeBetween(low: number, high: number, before: number, timeZone: stri
 
 const two = (value: number): string => String(value).padStart(2, '0')
 
-/** `2025-11-19 02:00:05` in `timeZone` (the local one if absent), for people. */
+/** `2025-11-19 02:00:05` in `timeZone` (the local one if absent), for people. Instants beyond the calendar become the nearest. */
 export function formatLocalTime(instant: number, timeZone: string = localTimeZone()): string {
-  const wall = wallTimeAt(instant, timeZone)
+  const wall = wallTimeAt(Math.min(Math.max(instant, -DATE_MS_MAX), DATE_MS_MAX), timeZone)
   const date = `${String(wall.year).padStart(4, '0')}-${two(wall.month)}-${two(wall.day)}`
   return `${date} ${two(wall.hour)}:${two(wall.minute)}:${two(wall.second)}`
 }
