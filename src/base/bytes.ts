@@ -11,17 +11,19 @@ const VARINT_BYTES_MAX = 8
 /** Grows as needed; `done()` hands out what was written. */
 export class ByteWriter {
   #bytes: Buffer<ArrayBuffer>
+  #view: DataView<ArrayBuffer>
   #length = 0
 
   constructor(capacity = 256) {
     this.#bytes = Buffer.allocUnsafeSlow(Math.max(16, capacity))
+    this.#view = new DataView(this.#bytes.buffer)
   }
 
   get length(): number {
     return this.#length
   }
 
-  /** Where `count` bytes may be written. It may replace `#bytes`: call it before `#bytes` is read. */
+  /** Where `count` bytes may be written. It may replace `#bytes` and `#view`: call it before they are read. */
   #room(count: number): number {
     const at = this.#length
     const end = at + count
@@ -29,50 +31,55 @@ export class ByteWriter {
       const larger = Buffer.allocUnsafeSlow(Math.max(end, this.#bytes.length * 2))
       this.#bytes.copy(larger, 0, 0, at)
       this.#bytes = larger
+      this.#view = new DataView(larger.buffer)
     }
     this.#length = end
     return at
   }
 
   u8(value: number): this {
+    assert(isUnsigned(value, 0xff), 'a u8 is a whole number of one byte')
     const at = this.#room(1)
-    this.#bytes.writeUInt8(value, at)
+    this.#view.setUint8(at, value)
     return this
   }
 
   u16(value: number): this {
+    assert(isUnsigned(value, 0xffff), 'a u16 is a whole number of two bytes')
     const at = this.#room(2)
-    this.#bytes.writeUInt16LE(value, at)
+    this.#view.setUint16(at, value, true)
     return this
   }
 
   u32(value: number): this {
+    assert(isUnsigned(value, 0xffff_ffff), 'a u32 is a whole number of four bytes')
     const at = this.#room(4)
-    this.#bytes.writeUInt32LE(value, at)
+    this.#view.setUint32(at, value, true)
     return this
   }
 
   /** A whole number up to 2^53 - 1 in eight bytes. */
   u64(value: number): this {
-    assert(Number.isSafeInteger(value) && value >= 0, `u64 of ${value}`)
+    // The message is constant here and below: an interpolated one would be built at every call.
+    assert(isUnsigned(value, Number.MAX_SAFE_INTEGER), 'a u64 is a whole number up to 2^53 - 1')
     const at = this.#room(8)
-    this.#bytes.writeUInt32LE(value % 0x1_0000_0000, at)
-    this.#bytes.writeUInt32LE(Math.floor(value / 0x1_0000_0000), at + 4)
+    this.#view.setUint32(at, value % 0x1_0000_0000, true)
+    this.#view.setUint32(at + 4, Math.floor(value / 0x1_0000_0000), true)
     return this
   }
 
   /** A signed whole number within +-(2^53 - 1) in eight bytes. */
   i64(value: number): this {
-    assert(Number.isSafeInteger(value), `i64 of ${value}`)
+    assert(Number.isSafeInteger(value), 'an i64 is a whole number within 2^53 - 1')
     const at = this.#room(8)
     const high = Math.floor(value / 0x1_0000_0000)
-    this.#bytes.writeUInt32LE(value - high * 0x1_0000_0000, at)
-    this.#bytes.writeInt32LE(high, at + 4)
+    this.#view.setUint32(at, value - high * 0x1_0000_0000, true)
+    this.#view.setInt32(at + 4, high, true)
     return this
   }
 
   varint(value: number): this {
-    assert(Number.isSafeInteger(value) && value >= 0, `varint of ${value}`)
+    assert(isUnsigned(value, Number.MAX_SAFE_INTEGER), 'a varint is a whole number up to 2^53 - 1')
     let rest = value
     while (rest >= 0x80) {
       this.u8((rest % 0x80) | 0x80)
@@ -102,7 +109,8 @@ export class ByteWriter {
   /** Overwrites four bytes that were written before. */
   patchU32(at: number, value: number): this {
     assert(at + 4 <= this.#length, 'patch within what was written')
-    this.#bytes.writeUInt32LE(value, at)
+    assert(isUnsigned(value, 0xffff_ffff), 'a u32 is a whole number of four bytes')
+    this.#view.setUint32(at, value, true)
     return this
   }
 
@@ -120,6 +128,10 @@ export class ByteWriter {
   clear(): void {
     this.#length = 0
   }
+}
+
+function isUnsigned(value: number, max: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= max
 }
 
 /** Reads a view; hands out views (no copies) of the bytes given. */

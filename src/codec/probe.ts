@@ -43,7 +43,14 @@ const MAGIC: readonly (readonly [offset: number, bytes: string])[] = [
  * bytes and the differences of neighbouring bytes are spread like random ones. Some 10 us.
  */
 export function looksIncompressible(head: Uint8Array): boolean {
-  return MAGIC.some(([offset, bytes]) => holds(head, offset, bytes)) || looksRandom(head)
+  return hasMagic(head) || looksRandom(head)
+}
+
+function hasMagic(head: Uint8Array): boolean {
+  for (const [offset, bytes] of MAGIC) {
+    if (head[offset] === bytes.charCodeAt(0) && holds(head, offset, bytes)) return true
+  }
+  return false
 }
 
 function holds(head: Uint8Array, offset: number, bytes: string): boolean {
@@ -54,10 +61,14 @@ function holds(head: Uint8Array, offset: number, bytes: string): boolean {
   return true
 }
 
+/** How often each byte, and each difference of neighbours, was seen; used again by every call. */
+const values = new Int32Array(256)
+const steps = new Int32Array(256)
+
 function looksRandom(head: Uint8Array): boolean {
   if (head.length < SAMPLE_BYTES_MIN) return false
-  const values = new Int32Array(256)
-  const steps = new Int32Array(256)
+  values.fill(0)
+  steps.fill(0)
   const stride = Math.max(PIECE_BYTES, Math.floor((head.length - PIECE_BYTES) / (PIECES - 1)))
   let sampled = 0
   for (let piece = 0; piece < PIECES; piece += 1) {

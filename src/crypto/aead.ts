@@ -16,6 +16,11 @@ export const OBJECT_SEAL_BYTES = 48
 export const SEALED_MESSAGES_MAX: number = 2 ** 32 - 1
 
 const ALGORITHM = 'chacha20-poly1305'
+/**
+ * The cipher gets long messages in parts of this size: it returns each in a buffer of its own, and one of this size comes from the
+ * heap and stays in the cache, where one of a whole message would be mapped, faulted in and unmapped again.
+ */
+const STEP_BYTES = 65_536
 const NONCE_BYTES = 12
 const SALT_BYTES = 32
 const ZERO_NONCE = new Uint8Array(NONCE_BYTES)
@@ -63,14 +68,18 @@ export function createPackSealer(key: Uint8Array): PackSealer {
   }
 }
 
-/** Opens message `number` of the sealer that had `key`. `OBJECT_DAMAGED` where key, number, AAD or bytes differ. */
+/**
+ * Opens message `number` of the sealer that had `key`, into `into` at 0 where that is given, and returns the plaintext.
+ * `OBJECT_DAMAGED` where key, number, AAD or bytes differ; nothing that did not authenticate is left in `into`.
+ */
 export function openSegment(
   key: Uint8Array,
   number: number,
   aad: Uint8Array,
   sealed: Uint8Array,
+  into?: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> {
-  return decrypt(key, messageNonce(number), aad, sealed)
+  return decrypt(key, messageNonce(number), aad, sealed, into)
 }
 
 /**
@@ -130,8 +139,11 @@ function encrypt(
   cipher.setAAD(aad, { plaintextLength: bytes - SEAL_TAG_BYTES })
   let end = at
   for (const part of parts) {
-    into.set(cipher.update(part), end)
-    end += part.length
+    for (let from = 0; from < part.length; from += STEP_BYTES) {
+      const step = cipher.update(part.subarray(from, from + STEP_BYTES))
+      into.set(step, end)
+      end += step.length
+    }
   }
   cipher.final()
   into.set(cipher.getAuthTag(), end)
@@ -143,21 +155,26 @@ function decrypt(
   nonce: Uint8Array,
   aad: Uint8Array,
   sealed: Uint8Array,
+  into?: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> {
   assert(key.length === SEAL_KEY_BYTES, 'a seal key has 32 bytes')
   if (sealed.length < SEAL_TAG_BYTES) throw damaged()
   const bytes = sealed.length - SEAL_TAG_BYTES
+  const plaintext = into === undefined ? new Uint8Array(bytes) : into.subarray(0, bytes)
+  assert(plaintext.length === bytes, 'an opened message fits where it is written')
   const decipher = createDecipheriv(ALGORITHM, key, nonce, { authTagLength: SEAL_TAG_BYTES })
   decipher.setAAD(aad, { plaintextLength: bytes })
   decipher.setAuthTag(sealed.subarray(bytes))
-  const plaintext = decipher.update(sealed.subarray(0, bytes))
+  for (let from = 0; from < bytes; from += STEP_BYTES) {
+    plaintext.set(decipher.update(sealed.subarray(from, Math.min(from + STEP_BYTES, bytes))), from)
+  }
   try {
     decipher.final()
   } catch {
     plaintext.fill(0)
     throw damaged()
   }
-  return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.length)
+  return plaintext
 }
 
 function damaged(): SnapError {

@@ -79,6 +79,7 @@ export function createPortableCalls(anchored: boolean = hasDescriptorPaths()): S
     openForReading: (path) => fs.openSync(systemPath(path), OPEN_SOURCE),
     dataExtents: (_fd, size) => (size > 0 ? [{ offset: 0, bytes: size }] : []),
     xattrs: () => [],
+    fxattrs: () => [],
 
     close: (fd) => fs.closeSync(fd),
     openDirectory: (path) => directories.open(path),

@@ -160,6 +160,7 @@ function createPosixCalls(libc: Libc): SystemCalls {
     },
 
     xattrs: (path) => xattrs.read(cPath(path), path),
+    fxattrs: (fd) => xattrs.read(fd, `fd ${fd}`),
 
     close,
     openDirectory: (path) => openOrThrow(AT_FDCWD, path, OPEN_DIRECTORY, 0),

@@ -33,6 +33,7 @@ export function createSourceFiles(calls: SystemCalls = systemCalls()): SourceFil
     dataExtents: calls.dataExtents,
     close: calls.close,
     xattrs: (path) => reach(path, calls.xattrs),
+    fxattrs: calls.fxattrs,
     userName: createOwnerNames('/etc/passwd'),
     groupName: createOwnerNames('/etc/group'),
   }

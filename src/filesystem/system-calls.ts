@@ -40,6 +40,7 @@ export interface SystemCalls {
   close(fd: number): void
   dataExtents(fd: number, size: number): Extent[]
   xattrs(path: string): Xattr[]
+  fxattrs(fd: number): Xattr[]
 
   /** Follows symlinks: for the target that the user named. */
   openDirectory(path: string): DirectoryHandle

@@ -19,6 +19,8 @@ import { listNamedBy, type RawEntry, sealList } from './read-entry.ts'
 
 /** Entries that are fetched at once; each is small. */
 const ENTRIES_IN_FLIGHT_MAX = 16
+/** What lies behind so many absent entries in a row is not of the log: a few planted objects would have us read all numbers up to them. */
+export const LOG_GAP_MAX = 1_000
 
 export type Log = LogSecrets & { readonly storage: Storage }
 
@@ -31,7 +33,7 @@ export type SeenHead = { readonly number: number; readonly hash: Uint8Array }
  */
 export async function findHead(storage: Storage, known = -1): Promise<number> {
   const exists = async (number: number): Promise<boolean> =>
-    (await storage.stat(logKey(number))) !== undefined
+    Number.isSafeInteger(number) && (await storage.stat(logKey(number))) !== undefined
   let head = known
   let step = 1
   while (await exists(head + step)) {
@@ -47,14 +49,25 @@ export async function findHead(storage: Storage, known = -1): Promise<number> {
   return head
 }
 
-/** The raw entries `from` to `head`, in order, with the lists that they name. */
+/** The raw entries `from` to `head`, in order, with the lists that they name; none behind `LOG_GAP_MAX` absent ones. */
 export async function* readEntries(log: Log, from: number, head: number): AsyncGenerator<RawEntry> {
-  for (let start = from; start <= head; start += ENTRIES_IN_FLIGHT_MAX) {
+  let absent = 0
+  for (let start = from; start <= head && absent < LOG_GAP_MAX; start += ENTRIES_IN_FLIGHT_MAX) {
     const count = Math.min(ENTRIES_IN_FLIGHT_MAX, head - start + 1)
     const numbers = Array.from({ length: count }, (_, index) => start + index)
-    const entries = await Promise.all(numbers.map((number) => readEntryBytes(log.storage, number)))
-    // Lists may be long: one at a time.
-    for (const [index, bytes] of entries.entries()) yield await withList(log, start + index, bytes)
+    const entries = await Promise.all(numbers.map((number) => readStored(log.storage, number)))
+    for (const [index, stored] of entries.entries()) {
+      const number = start + index
+      if (stored === 'absent') {
+        absent += 1
+        continue
+      }
+      if (absent >= LOG_GAP_MAX) return
+      // Absent entries are told only when one follows: whoever takes them in never looks at their numbers again.
+      for (; absent > 0; absent--) yield { number: number - absent, bytes: undefined }
+      // Lists may be long: one at a time.
+      yield await withList(log, number, stored === 'too long' ? undefined : stored)
+    }
   }
 }
 
@@ -63,14 +76,20 @@ export async function readRawEntry(log: Log, number: number): Promise<RawEntry> 
   return withList(log, number, await readEntryBytes(log.storage, number))
 }
 
-function readEntryBytes(storage: Storage, number: number): Promise<Uint8Array | undefined> {
+async function readEntryBytes(storage: Storage, number: number): Promise<Uint8Array | undefined> {
+  return bytesOf(await readStored(storage, number))
+}
+
+function readStored(storage: Storage, number: number): Promise<Stored> {
   return readAtMost(storage, logKey(number), sealedBytesMax(LOG_ENTRY_BYTES_MAX))
 }
 
 async function withList(log: Log, number: number, bytes: Uint8Array | undefined): Promise<RawEntry> {
   const named = bytes && newerIsForTheFold(() => listNamedBy(bytes, number, log))
   if (named === undefined) return { number, bytes }
-  const list = await readAtMost(log.storage, listKey(named.id), sealedBytesMax(LOG_LIST_BYTES_MAX))
+  const list = bytesOf(
+    await readAtMost(log.storage, listKey(named.id), sealedBytesMax(LOG_LIST_BYTES_MAX)),
+  )
   return { number, bytes, list }
 }
 
@@ -160,22 +179,22 @@ export async function appendEntry(
 }
 
 async function holds(storage: Storage, key: ObjectKey, bytes: Uint8Array): Promise<boolean> {
-  const stored = await readAtMost(storage, key, sealedBytesMax(LOG_ENTRY_BYTES_MAX))
+  const stored = bytesOf(await readAtMost(storage, key, sealedBytesMax(LOG_ENTRY_BYTES_MAX)))
   return stored !== undefined && Buffer.compare(stored, bytes) === 0
 }
 
-/** `undefined` where the object is absent or has more bytes. */
-async function readAtMost(
-  storage: Storage,
-  key: ObjectKey,
-  bytesMax: number,
-): Promise<Uint8Array | undefined> {
+type Stored = Uint8Array | 'absent' | 'too long'
+
+const bytesOf = (stored: Stored): Uint8Array | undefined => (typeof stored === 'string' ? undefined : stored)
+
+async function readAtMost(storage: Storage, key: ObjectKey, bytesMax: number): Promise<Stored> {
   const stat = await storage.stat(key)
-  if (stat === undefined || stat.bytes > bytesMax) return undefined
+  if (stat === undefined) return 'absent'
+  if (stat.bytes > bytesMax) return 'too long'
   try {
     return await storage.read(key)
   } catch (error) {
-    if (hasCode(error, 'OBJECT_MISSING')) return undefined
+    if (hasCode(error, 'OBJECT_MISSING')) return 'absent'
     throw error
   }
 }

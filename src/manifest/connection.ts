@@ -4,20 +4,10 @@
  */
 import { existsSync } from 'node:fs'
 import Sqlite from 'better-sqlite3'
+import { kept } from './kept-alive.ts'
 import { manifestDamaged, manifestError } from './manifest-error.ts'
 
 export type SqlValue = number | string | Uint8Array | null
-
-/**
- * Databases and statements, kept for the life of the thread: there are a few dozen. better-sqlite3 12.11 takes back a hook of
- * Node's environment when a statement is collected, and Node 24 aborts where the collector runs outside of one.
- */
-const keptAlive: object[] = []
-
-function kept<T extends object>(value: T): T {
-  keptAlive.push(value)
-  return value
-}
 
 /** How long a call waits for another process that is writing, in ms. */
 export const BUSY_TIMEOUT_MS = 30_000

@@ -61,6 +61,8 @@ export interface SourceFiles {
   close(fd: number): void
   /** Extended attributes of the entry itself (a symlink's own), POSIX ACLs among them, sorted by name; empty where unsupported. Those that may not be read are left out. */
   xattrs(path: string): Xattr[]
+  /** The same of an open file: no path to walk, and surely the file that is read. */
+  fxattrs(fd: number): Xattr[]
   /** `undefined` where the system knows no name. Cached. */
   userName(uid: number): string | undefined
   groupName(gid: number): string | undefined

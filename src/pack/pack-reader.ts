@@ -11,16 +11,20 @@ import { readSegmentTable } from './segment-table.ts'
 const FOOTER_MESSAGE = 0
 const TRAILER_MESSAGE = 1
 
-/** Opens segment `number`; `OBJECT_DAMAGED` names pack and segment. The result is the caller's own. */
+/**
+ * Opens segment `number`; `OBJECT_DAMAGED` names pack and segment. The result is the caller's own, or a view of `into`
+ * (`SEGMENT_SEALED_BYTES_MAX` hold any).
+ */
 export function openPackSegment(
   id: PackId,
   header: Uint8Array,
   keys: Pick<PackKeys, 'packKey'>,
   number: number,
   sealed: Uint8Array,
+  into?: Uint8Array<ArrayBuffer>,
 ): Uint8Array {
   return naming(id, `segment ${number}`, () =>
-    openSegment(keys.packKey, number, packAad(header, number), sealed),
+    openSegment(keys.packKey, number, packAad(header, number), sealed, into),
   )
 }
 

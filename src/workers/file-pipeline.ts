@@ -52,6 +52,8 @@ export class FilePipeline {
   readonly #parts: PipelineParts
   readonly #id: Uint8Array<ArrayBuffer> = new Uint8Array(CHUNK_ID_BYTES)
   readonly #items: ByteWriter = new ByteWriter(4096)
+  /** Whether the file under way is cut and stored as incompressible; `undefined` until its head has been seen. */
+  #media: boolean | undefined
   #counts: TaskCounts = noCounts()
   /** What packs or manifest threw. It may look like a system call of the source, and must not be taken for one. */
   #failure: { readonly error: unknown } | undefined
@@ -72,12 +74,14 @@ export class FilePipeline {
       const outcome = this.#file(path, task.names[index] ?? '')
       if ('reason' in outcome) failed.push({ index, reason: outcome.reason })
       else {
-        if (outcome.entry.changed === true) changed.push(index)
+        const { entry } = outcome
+        if (entry.changed === true) changed.push(index)
         if (this.#items.length > CONTENT_ITEMS_INLINE_MAX * CHUNK_ITEM_BYTES) {
-          long.push({ index, entry: outcome.entry, items: this.#items.done() })
+          long.push({ index, entry, items: this.#items.done() })
         } else if (this.#items.length > 0) {
-          writeEntry(encoded, { ...outcome.entry, content: { levels: 0, items: this.#items.view() } })
-        } else writeEntry(encoded, outcome.entry)
+          entry.content = { levels: 0, items: this.#items.view() }
+          writeEntry(encoded, entry)
+        } else writeEntry(encoded, entry)
       }
       ends[index] = encoded.length
     })
@@ -109,12 +113,12 @@ export class FilePipeline {
     return { kind: 'piece', items: new Uint8Array(0), bytes: 0, failed, counts: this.#counts }
   }
 
-  #file(path: string, name: string): { entry: Entry } | { reason: string } {
+  #file(path: string, name: string): { entry: EntryDraft } | { reason: string } {
     const { source } = this.#parts
     try {
       const fd = source.open(path)
       try {
-        return this.#opened(fd, path, name)
+        return this.#opened(fd, name)
       } finally {
         source.close(fd)
       }
@@ -123,7 +127,7 @@ export class FilePipeline {
     }
   }
 
-  #opened(fd: number, path: string, name: string): { entry: Entry } | { reason: string } {
+  #opened(fd: number, name: string): { entry: EntryDraft } | { reason: string } {
     const { source } = this.#parts
     for (let tries = 1; ; tries++) {
       this.#items.clear()
@@ -134,7 +138,10 @@ export class FilePipeline {
       const after = source.fstat(fd)
       const changed = size !== after.size || !sameContent(before, after)
       if (changed && tries < READ_TRIES) continue
-      return { entry: { ...entryOf(name, after, source.xattrs(path)), size, changed } }
+      const entry = entryOf(name, after, source.fxattrs(fd))
+      entry.size = size
+      entry.changed = changed
+      return { entry }
     }
   }
 
@@ -149,14 +156,16 @@ export class FilePipeline {
   /** Appends the items of `from` to `to`; returns the bytes they stand for (less where the file ends early). */
   #content(fd: number, stat: FileStat, from: number, to: number): number {
     if (to === from) return 0
-    const media = stat.size >= PROBE_FILE_BYTES_MIN && this.#isIncompressible(fd)
     const sparse = stat.allocated < stat.size
+    if (stat.size < PROBE_FILE_BYTES_MIN) this.#media = false
+    else if (from > 0 || sparse) this.#media = this.#isIncompressible(fd)
+    else this.#media = undefined
     const extents = sparse ? this.#parts.source.dataExtents(fd, stat.size) : [{ offset: 0, bytes: stat.size }]
     let at = from
     for (const extent of clip(extents, from, to)) {
       if (extent.offset > at) writeHole(this.#items, extent.offset - at)
       const end = extent.offset + extent.bytes
-      at = extent.offset + this.#data(fd, extent.offset, end, media)
+      at = extent.offset + this.#data(fd, extent.offset, end)
       if (at < end) return at - from
     }
     if (sparse && at < to) {
@@ -173,7 +182,7 @@ export class FilePipeline {
   }
 
   /** Cuts, names and stores the bytes of `from` to `to`; returns how many there were. */
-  #data(fd: number, from: number, to: number, media: boolean): number {
+  #data(fd: number, from: number, to: number): number {
     const { source, chunker, params, mediaParams } = this.#parts
     const { window } = chunker
     let position = from
@@ -185,11 +194,13 @@ export class FilePipeline {
       filled += count
       const final = count === 0 || position === to
       if (!final && filled < window.length) continue
-      const chunks = chunker.cut(0, filled, final, media ? mediaParams : params)
+      // Where there is no verdict yet, this is the head of the file.
+      this.#media ??= looksIncompressible(window.subarray(0, Math.min(filled, PROBE_BYTES)))
+      const chunks = chunker.cut(0, filled, final, this.#media ? mediaParams : params)
       let start = 0
       for (let index = 0; index < chunks; index++) {
         const end = chunker.ends[index] ?? 0
-        this.#chunk(window.subarray(start, end), !media)
+        this.#chunk(window.subarray(start, end), !this.#media)
         start = end
       }
       if (final) break
@@ -223,8 +234,11 @@ export class FilePipeline {
   }
 }
 
-/** The entry of a file or other thing, as far as its stat and xattrs go, within what an entry can hold. */
-export function entryOf(name: string, stat: FileStat, xattrs: Entry['xattrs']): Entry {
+/** An entry under construction. Filled in place: copying it with a spread for each file took longer than encoding it. */
+export type EntryDraft = { -readonly [Field in keyof Entry]: Entry[Field] }
+
+/** The entry of a file or other thing, as far as its stat and xattrs go, within what an entry can hold; the caller's to complete. */
+export function entryOf(name: string, stat: FileStat, xattrs: Entry['xattrs']): EntryDraft {
   return {
     name,
     type: stat.type,
@@ -237,12 +251,16 @@ export function entryOf(name: string, stat: FileStat, xattrs: Entry['xattrs']): 
     ctimeSec: Math.max(-Number.MAX_SAFE_INTEGER, Math.min(stat.ctimeSec, Number.MAX_SAFE_INTEGER)),
     ctimeNsec: Math.min(stat.ctimeNsec, NSEC_MAX),
     inode: stat.inode,
-    xattrs: xattrs === undefined ? undefined : withinLimits(xattrs),
+    content: undefined,
+    target: undefined,
+    xattrs: xattrs === undefined || xattrs.length === 0 ? undefined : withinLimits(xattrs),
     hardLink: stat.type !== 'dir' && stat.links > 1 ? { links: stat.links, device: stat.device } : undefined,
     device:
       stat.type === 'char' || stat.type === 'block'
         ? { major: stat.rdevMajor, minor: stat.rdevMinor }
         : undefined,
+    changed: undefined,
+    unreadable: undefined,
   }
 }
 

@@ -3,12 +3,12 @@ import { createZstd, type Zstd } from '../codec/zstd.ts'
 import { type ChunkHasher, createChunkHasher } from '../crypto/blake3.ts'
 import { SnapError } from '../model/errors.ts'
 import type { PackId } from '../model/ids.ts'
-import { PACK_HEADER_BYTES, PACK_TRAILER_BYTES, SEGMENT_BYTES_MAX } from '../model/limits.ts'
+import { PACK_HEADER_BYTES, PACK_TRAILER_BYTES } from '../model/limits.ts'
 import type { SegmentRow } from '../model/pack-table.ts'
 import type { PackKeys } from '../pack/pack-header.ts'
 import { openPackSegment, readPackFooter, readPackTrailer } from '../pack/pack-reader.ts'
 import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
-import { firstMismatch } from './recheck-pack.ts'
+import { type CheckScratch, createCheckScratch, firstMismatch } from './recheck-pack.ts'
 
 export type PackCheckTask = {
   readonly id: PackId
@@ -36,7 +36,7 @@ export type PackCheckResult = {
 export class PackChecker {
   readonly #hasher: ChunkHasher
   readonly #zstd: Zstd
-  readonly #scratch = new Uint8Array(SEGMENT_BYTES_MAX)
+  readonly #scratch: CheckScratch = createCheckScratch()
 
   constructor(idKey: Uint8Array) {
     this.#hasher = createChunkHasher(idKey)
@@ -97,7 +97,7 @@ export class PackChecker {
 
   #checkSegment(task: PackCheckTask, row: SegmentRow, number: number, sealed: Uint8Array): void {
     const { id, bytes, keys, dictionaries } = task
-    const opened = openPackSegment(id, bytes, keys, number, sealed)
+    const opened = openPackSegment(id, bytes, keys, number, sealed, this.#scratch.opened)
     const header = readSegmentHeader(opened)
     if (header.depth !== row.depth || Buffer.compare(header.bases, row.bases) !== 0) {
       throw new SnapError('OBJECT_DAMAGED', `pack ${id}: segment ${number} differs from the index`)
@@ -109,7 +109,7 @@ export class PackChecker {
         `pack ${id}: segment ${number} cannot be decoded: its bases cannot be read`,
       )
     }
-    const plain = decodeSegment(this.#zstd, opened, header, this.#scratch, dictionary)
+    const plain = decodeSegment(this.#zstd, opened, header, this.#scratch.plain, dictionary)
     const wrong = firstMismatch(plain, row, this.#hasher)
     if (wrong !== -1) {
       throw new SnapError(

@@ -10,7 +10,7 @@ import { SEGMENT_BASES_MAX, SEGMENT_BYTES_MAX } from '../model/limits.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
 import { type FinishedPack, PackWriter } from '../pack/pack-writer.ts'
 import { encodeSegment, SEGMENT_HEADER_BYTES } from '../pack/segment.ts'
-import { recheckPack } from './recheck-pack.ts'
+import { type CheckScratch, createCheckScratch, recheckPack } from './recheck-pack.ts'
 
 export type FillerParts = {
   readonly zstd: Zstd
@@ -74,7 +74,7 @@ export class PackFiller {
   readonly #compressed: OpenSegment
   readonly #stored: OpenSegment
   readonly #encoded: Uint8Array
-  readonly #scratch: Uint8Array
+  readonly #scratch: CheckScratch = createCheckScratch()
   #pack: PackWriter | undefined
 
   constructor(parts: FillerParts) {
@@ -85,7 +85,6 @@ export class PackFiller {
     this.#encoded = new Uint8Array(
       SEGMENT_HEADER_BYTES + SEGMENT_BASES_MAX * CHUNK_ID_BYTES + SEGMENT_BYTES_MAX,
     )
-    this.#scratch = new Uint8Array(SEGMENT_BYTES_MAX)
   }
 
   /** Copies the chunk and its id (32 bytes of `ids` at `idAt`). `compress` false: known not to get smaller. */

@@ -6,20 +6,38 @@ import type { Zstd } from '../codec/zstd.ts'
 import type { ChunkHasher } from '../crypto/blake3.ts'
 import { SnapError } from '../model/errors.ts'
 import { CHUNK_ID_BYTES, type PackId } from '../model/ids.ts'
-import { PACK_HEADER_BYTES, PACK_TRAILER_BYTES } from '../model/limits.ts'
+import {
+  PACK_HEADER_BYTES,
+  PACK_TRAILER_BYTES,
+  SEGMENT_BYTES_MAX,
+  SEGMENT_SEALED_BYTES_MAX,
+} from '../model/limits.ts'
 import type { SegmentRow } from '../model/pack-table.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
 import { openPackSegment, readPackFooter, readPackTrailer } from '../pack/pack-reader.ts'
 import type { FinishedPack } from '../pack/pack-writer.ts'
 import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
 
-/** `scratch` holds a segment's plaintext. `OBJECT_DAMAGED` where anything differs from what was meant to be stored. */
+/** What checking a pack needs besides; used again by every call. */
+export type CheckScratch = {
+  readonly opened: Uint8Array<ArrayBuffer>
+  readonly plain: Uint8Array<ArrayBuffer>
+}
+
+export function createCheckScratch(): CheckScratch {
+  return {
+    opened: new Uint8Array(SEGMENT_SEALED_BYTES_MAX),
+    plain: new Uint8Array(SEGMENT_BYTES_MAX),
+  }
+}
+
+/** `OBJECT_DAMAGED` where anything differs from what was meant to be stored. */
 export function recheckPack(
   pack: FinishedPack,
   ticket: PackTicket,
   zstd: Zstd,
   hasher: ChunkHasher,
-  scratch: Uint8Array,
+  scratch: CheckScratch,
 ): void {
   const { bytes, table } = pack
   // No key is bound to the sealed secret and the commitment, so these are compared.
@@ -28,12 +46,19 @@ export function recheckPack(
   checkEnd(bytes, ticket)
   let at = PACK_HEADER_BYTES
   table.segments.forEach((row, number) => {
-    const opened = openPackSegment(table.id, bytes, ticket, number, bytes.subarray(at, at + row.sealed))
+    const opened = openPackSegment(
+      table.id,
+      bytes,
+      ticket,
+      number,
+      bytes.subarray(at, at + row.sealed),
+      scratch.opened,
+    )
     at += row.sealed
     const header = readSegmentHeader(opened)
     // A delta segment was decoded against its bases when it was made; here its seal has been checked.
     if (header.depth > 0) return
-    if (!chunksMatch(decodeSegment(zstd, opened, header, scratch), row, hasher)) {
+    if (!chunksMatch(decodeSegment(zstd, opened, header, scratch.plain), row, hasher)) {
       throw spoiled(table.id, `segment ${number}`)
     }
   })

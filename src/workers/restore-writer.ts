@@ -7,7 +7,7 @@ import { type ChunkHasher, createChunkHasher } from '../crypto/blake3.ts'
 import { SnapError } from '../model/errors.ts'
 import type { TargetDirectory, TargetFiles } from '../model/files.ts'
 import { CHUNK_ID_BYTES } from '../model/ids.ts'
-import { SEGMENT_BYTES_MAX } from '../model/limits.ts'
+import { SEGMENT_BYTES_MAX, SEGMENT_SEALED_BYTES_MAX } from '../model/limits.ts'
 import { openPackSegment } from '../pack/pack-reader.ts'
 import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
 import { DirectoryCache } from './directory-cache.ts'
@@ -29,7 +29,8 @@ export class RestoreWriter implements Disposable {
   readonly #directories: DirectoryCache
   readonly #hasher: ChunkHasher
   readonly #zstd: Zstd
-  readonly #scratch = new Uint8Array(SEGMENT_BYTES_MAX)
+  readonly #opened = new Uint8Array(SEGMENT_SEALED_BYTES_MAX)
+  readonly #plain = new Uint8Array(SEGMENT_BYTES_MAX)
   readonly #computed = new Uint8Array(CHUNK_ID_BYTES)
 
   constructor(target: TargetFiles, root: TargetDirectory, idKey: Uint8Array) {
@@ -94,7 +95,14 @@ export class RestoreWriter implements Disposable {
   }
 
   #decode(task: RestoreTask, segment: RestoreSegment): Uint8Array {
-    const opened = openPackSegment(task.pack, task.header, task.keys, segment.number, segment.sealed)
+    const opened = openPackSegment(
+      task.pack,
+      task.header,
+      task.keys,
+      segment.number,
+      segment.sealed,
+      this.#opened,
+    )
     const header = readSegmentHeader(opened)
     // Whether it has a dictionary was decided by an index object, which may lie.
     if (header.depth > 0 !== (segment.dictionary !== undefined)) {
@@ -103,7 +111,7 @@ export class RestoreWriter implements Disposable {
         `pack ${task.pack}: segment ${segment.number} differs from the index`,
       )
     }
-    return decodeSegment(this.#zstd, opened, header, this.#scratch, segment.dictionary)
+    return decodeSegment(this.#zstd, opened, header, this.#plain, segment.dictionary)
   }
 
   #write(

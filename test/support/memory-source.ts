@@ -132,6 +132,10 @@ export class MemorySource implements SourceFiles {
     return this.at(path, 'xattrs').xattrs
   }
 
+  fxattrs(fd: number): Xattr[] {
+    return this.#of(fd, 'xattrs').file.xattrs
+  }
+
   userName(uid: number): string | undefined {
     return uid === 1000 ? 'someone' : undefined
   }

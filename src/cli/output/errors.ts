@@ -100,7 +100,7 @@ function jsonError(error: unknown): string {
     ...(known && error.hint !== undefined ? { hint: jsonText(error.hint) } : {}),
     ...(bug && error instanceof Error ? { stack: jsonText(error.stack ?? '') } : {}),
   }
-  return `${JSON.stringify(line)}\n`
+  return jsonLine(line)
 }
 
 function messageOf(error: unknown): string {

@@ -90,7 +90,7 @@ function jsonDisplay(stdout: TextSink): Display {
       ...(warnings > 0 ? { error_count: warnings } : {}),
       current_files: current === undefined ? [] : [jsonText(current)],
     }
-    stdout.write(`${JSON.stringify(status)}\n`)
+    stdout.write(jsonLine(status))
   }
   return { everyMs: JSON_MS, draw, clear() {}, end: draw }
 }
@@ -156,7 +156,7 @@ class Reporter implements ProgressReporter {
       item,
       ...(path_b64 === undefined ? {} : { item_b64: path_b64 }),
     }
-    stderr.write(json ? `${JSON.stringify(line)}\n` : `warning: ${safeText(path)}: ${safeText(reason)}\n`)
+    stderr.write(json ? jsonLine(line) : `warning: ${safeText(path)}: ${safeText(reason)}\n`)
   }
 
   #drawIfDue(): void {

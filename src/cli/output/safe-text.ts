@@ -40,6 +40,15 @@ export function jsonText(text: string): string {
   return text.replace(/\p{Surrogate}/gu, '\ufffd')
 }
 
+/** The same JSON, in which what `safeText` would escape is written as `\\uNNNN`: JSON itself asks that of C0 alone. */
+export function escapedJson(json: string): string {
+  return json.replace(UNSAFE, (character) =>
+    Array.from({ length: character.length }, (_, at) => escapedUnit(character.charCodeAt(at))).join(''),
+  )
+}
+
+const escapedUnit = (unit: number): string => `\\u${unit.toString(HEX).padStart(4, '0')}`
+
 function rawBytes(name: string): Buffer {
   const parts: Buffer[] = []
   let from = 0

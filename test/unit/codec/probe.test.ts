@@ -5,6 +5,7 @@ import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { looksIncompressible } from '../../../src/codec/probe.ts'
+import { kept } from '../../../src/manifest/kept-alive.ts'
 
 const KIB = 1024
 const source = readFileSync(new URL('../../../package-lock.json', import.meta.url))
@@ -12,13 +13,13 @@ const source = readFileSync(new URL('../../../package-lock.json', import.meta.ur
 function database() {
   using db = opened()
   db.exec('create table t (id integer primary key, name text, hash text)')
-  const insert = db.prepare('insert into t (name, hash) values (?, ?)')
+  const insert = kept(db.prepare('insert into t (name, hash) values (?, ?)'))
   for (let i = 0; i < 500; i += 1) insert.run(`row ${i}`, createHash('sha1').update(String(i)).digest('hex'))
   return db.serialize()
 }
 
 function opened() {
-  const db = new Database(':memory:')
+  const db = kept(new Database(':memory:'))
   return Object.assign(db, { [Symbol.dispose]: () => void db.close() })
 }
 

@@ -85,9 +85,11 @@ test('a file that is no database is refused, and left as it is', () => {
 test("another program's database is refused, and left as it is", () => {
   using scratch = new ScratchDirectory()
   prepare(scratch.file)
-  const other = new Sqlite(scratch.file)
-  other.exec('CREATE TABLE theirs (value)')
-  other.close()
+  writeFileSync(scratch.file, '')
+  {
+    using other = new Connection(scratch.file, false)
+    other.exec('CREATE TABLE theirs (value)')
+  }
   const before = readFileSync(scratch.file)
   expect(failure(() => openManifest(scratch.file)).message).toContain('another program')
   expect(readFileSync(scratch.file).equals(before)).toBe(true)
@@ -96,9 +98,10 @@ test("another program's database is refused, and left as it is", () => {
 test.each([0, SCHEMA_VERSION + 1])('schema version %i is refused', (version) => {
   using scratch = new ScratchDirectory()
   openManifest(scratch.file)[Symbol.dispose]()
-  const database = new Sqlite(scratch.file)
-  database.pragma(`user_version = ${version}`)
-  database.close()
+  {
+    using database = new Connection(scratch.file, false)
+    database.pragma(`user_version = ${version}`)
+  }
   const error = failure(() => openManifest(scratch.file))
   expect(error.message).toContain(`schema ${version}`)
   expect(error.hint).toEqual(REBUILD)
@@ -107,9 +110,10 @@ test.each([0, SCHEMA_VERSION + 1])('schema version %i is refused', (version) => 
 test('a manifest without one of its tables is refused', () => {
   using scratch = new ScratchDirectory()
   openManifest(scratch.file)[Symbol.dispose]()
-  const database = new Sqlite(scratch.file)
-  database.exec('DROP TABLE chunks')
-  database.close()
+  {
+    using database = new Connection(scratch.file, false)
+    database.exec('DROP TABLE chunks')
+  }
   expect(failure(() => openManifest(scratch.file)).hint).toEqual(REBUILD)
 })
 

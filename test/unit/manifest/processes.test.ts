@@ -4,9 +4,9 @@ import { symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import Sqlite from 'better-sqlite3'
 import { build } from 'vite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Connection } from '../../../src/manifest/connection.ts'
 import { openManifest } from '../../../src/manifest/open-manifest.ts'
 import { hash, pack, ScratchDirectory, segment } from './sample.ts'
 
@@ -35,7 +35,16 @@ if (task === 'hang') {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000)
   })
 }
-manifest[Symbol.dispose]()
+if (task === 'forget') {
+  for (let opened = 0; opened < 40; opened++) {
+    const forgotten = openManifest(path, { readOnly: true })
+    if (opened % 2 === 0) forgotten[Symbol.dispose]()
+  }
+  let length = 0
+  for (let round = 0; round < 300_000; round++) length += Array.from({ length: 20 }, (_, at) => ({ at, round })).length
+  process.stdout.write(String(length))
+}
+if (task !== 'forget') manifest[Symbol.dispose]()
 `
 
 beforeAll(async () => {
@@ -63,12 +72,8 @@ function start(file: string, name: string, task: string): ChildProcess {
 }
 
 function integrity(file: string): unknown {
-  const database = new Sqlite(file, { readonly: true })
-  try {
-    return database.pragma('integrity_check', { simple: true })
-  } finally {
-    database.close()
-  }
+  using database = new Connection(file, true)
+  return database.pragma('integrity_check')
 }
 
 test('processes that create and write one manifest at once lose nothing', async () => {
@@ -124,4 +129,18 @@ test('a reader in a worker thread sees what is committed, and nothing before', a
   const exit = once(worker, 'exit')
   worker.postMessage(null)
   expect((await exit)[0]).toBe(0)
+})
+
+test('a process that forgets manifests, open and closed, collects garbage and ends well', async () => {
+  using scratch = new ScratchDirectory()
+  expect(await once(start(scratch.file, 'a', 'forget'), 'exit')).toEqual([0, null])
+  expect(integrity(scratch.file)).toBe('ok')
+})
+
+test('so does a worker thread', async () => {
+  using scratch = new ScratchDirectory()
+  const argv = [scratch.file, 'a', 'forget']
+  const worker = new Worker(join(built.path, 'child.mjs'), { argv, stdout: true })
+  expect(await once(worker, 'exit')).toEqual([0])
+  expect(integrity(scratch.file)).toBe('ok')
 })

@@ -6,7 +6,7 @@ import { openPackSegment } from '../../../src/pack/pack-reader.ts'
 import { type FinishedPack, packBufferBytes } from '../../../src/pack/pack-writer.ts'
 import { decodeSegment, readSegmentHeader } from '../../../src/pack/segment.ts'
 import { type FillerParts, PackFiller } from '../../../src/workers/pack-filler.ts'
-import { recheckPack } from '../../../src/workers/recheck-pack.ts'
+import { createCheckScratch, recheckPack } from '../../../src/workers/recheck-pack.ts'
 import {
   Chance,
   codeOf,
@@ -216,7 +216,7 @@ describe('reading a pack back before it is stored', () => {
       [chance.text(900), chance.bytes(50)],
       [chance.bytes(30)],
     ])
-    const scratch = new Uint8Array(1_048_576)
+    const scratch = createCheckScratch()
     const check = (changed: Uint8Array<ArrayBuffer>) =>
       codeOf(() => recheckPack({ bytes: changed, table }, ticket, zstd, hasher, scratch))
     expect(check(bytes)).toBeUndefined()
