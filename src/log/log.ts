@@ -63,12 +63,14 @@ export async function* readEntries(log: Log, from: number, head: number): AsyncG
         continue
       }
       if (absent >= LOG_GAP_MAX) return
-      // Absent entries are told only when one follows: whoever takes them in never looks at their numbers again.
+      // Only now: whoever takes absent entries in never looks at their numbers again.
       for (; absent > 0; absent--) yield { number: number - absent, bytes: undefined }
       // Lists may be long: one at a time.
-      yield await withList(log, number, stored === 'too long' ? undefined : stored)
+      yield await withList(log, number, bytesOf(stored))
     }
   }
+  if (absent >= LOG_GAP_MAX) return
+  for (; absent > 0; absent--) yield { number: head - absent + 1, bytes: undefined }
 }
 
 /** One raw entry with the list that it names. Storage that fails throws; what is absent or too long is left out. */
@@ -87,9 +89,7 @@ function readStored(storage: Storage, number: number): Promise<Stored> {
 async function withList(log: Log, number: number, bytes: Uint8Array | undefined): Promise<RawEntry> {
   const named = bytes && newerIsForTheFold(() => listNamedBy(bytes, number, log))
   if (named === undefined) return { number, bytes }
-  const list = bytesOf(
-    await readAtMost(log.storage, listKey(named.id), sealedBytesMax(LOG_LIST_BYTES_MAX)),
-  )
+  const list = bytesOf(await readAtMost(log.storage, listKey(named.id), sealedBytesMax(LOG_LIST_BYTES_MAX)))
   return { number, bytes, list }
 }
 

@@ -32,6 +32,7 @@ export async function checkLog(
   const lists = new Set<ListId>()
   const seen = new Map(manifest.log.entries().map((row) => [row.number, row.hash] as const))
   const last = Math.max(head, repository.log.state.next - 1)
+  let next = 0
   for await (const raw of readEntries(log, 0, last)) {
     const key = logKey(raw.number)
     let entry: AppliedEntry
@@ -49,7 +50,9 @@ export async function checkLog(
     if (known !== undefined && Buffer.compare(known, entry.hash) !== 0) {
       damages.add(key, `${key} is another entry than the one that this machine has seen`)
     }
+    next = raw.number + 1
   }
+  if (next <= last) damages.add(logKey(next), `log entries ${next} to ${last} are missing or do not count`)
   await checkDetails(repository, state, damages)
   return { state, lists }
 }
