@@ -9,8 +9,8 @@ import type { RestoreSetup } from '../../workers/restore-main.ts'
 import type { RestoreTask, RestoreTaskResult } from '../../workers/restore-task.ts'
 import { chooseSnapshot, type SnapshotOptions, splitSnapshot } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
-import { progressOf } from '../output/progress-of.ts'
 import { jsonLine } from '../output/json-lines.ts'
+import { progressOf } from '../output/progress-of.ts'
 import { jsonPath, safeText } from '../output/safe-text.ts'
 import type { CommandModule } from '../program.ts'
 import { renderRestoreSummary, renderRestoreSummaryJson } from '../render/restore-summary.ts'
@@ -140,8 +140,7 @@ async function restoreAction(
   }
   const { globals, stdout, stderr } = context
   for (const failure of report.failures) {
-    if (globals.json)
-      stdout.write(jsonLine({ message_type: 'error', ...failure, ...jsonPath(failure.path) }))
+    if (globals.json) stdout.write(jsonLine({ message_type: 'error', ...failure, ...jsonPath(failure.path) }))
     else stderr.write(`failed: ${safeText(failure.path)}: ${safeText(failure.reason)}\n`)
   }
   if (globals.json) stdout.write(renderRestoreSummaryJson(summary))

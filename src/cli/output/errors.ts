@@ -4,6 +4,7 @@
  */
 import { AssertionError } from '../../base/assert.ts'
 import { type ErrorCode, SnapError } from '../../model/errors.ts'
+import { jsonLine } from './json-lines.ts'
 import { jsonText, safeText } from './safe-text.ts'
 
 export const EXIT_OK = 0

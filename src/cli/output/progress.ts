@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../model/clock.ts'
 import type { ProgressEvent } from '../../model/progress.ts'
+import { jsonLine } from './json-lines.ts'
 import { type ProgressState, progressLine, shareDone } from './progress-line.ts'
 import { jsonPath, jsonText, safeText } from './safe-text.ts'
 
