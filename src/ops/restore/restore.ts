@@ -183,7 +183,7 @@ class RestoreRun {
     }
   }
 
-  /** The entries; a tree that is damaged fails what is below it, and nothing else. */
+  /** The entries; a tree that is damaged or that the storage does not give fails what is below it, and nothing else. */
   async #tree(content: Content, names: readonly string[]): Promise<readonly Entry[] | undefined> {
     let entries: readonly Entry[] | undefined
     await this.#guarded(names, async () => {
@@ -451,13 +451,7 @@ class RestoreRun {
 }
 
 /** What makes going on pointless. */
-const FATAL: ReadonlySet<string> = new Set([
-  'TARGET_FULL',
-  'KEY_WRONG',
-  'MANIFEST_FAILED',
-  'STORAGE_FAILED',
-  'INTERRUPTED',
-])
+const FATAL: ReadonlySet<string> = new Set(['TARGET_FULL', 'KEY_WRONG', 'MANIFEST_FAILED', 'INTERRUPTED'])
 
 /** Whether what is there, of the same type, is the link or device that the entry says. A socket is its program's. */
 function isSameSpecial(entry: Entry, existing: FileStat, directory: TargetDirectory): boolean {
