@@ -1,8 +1,8 @@
 /**
- * Keeps SQLite's objects from being collected: better-sqlite3 12 compiled with the headers of Node 24.19 to 24.21 (at least)
- * aborts the process in their destructors. `node::ObjectWrap` there takes back a hook of the environment, and a collection that
- * an allocation of compiled code starts has no environment. The hooks of a process or thread that ends destroy what is kept, safely.
- * Source: <https://github.com/nodejs/node/issues/65446>.
+ * Keeps SQLite's objects from being collected. better-sqlite3 12, where it was compiled with the headers of Node 24.19 or a little
+ * later, aborts the process in their destructors: `node::ObjectWrap` takes back a hook of the environment there, and a collection
+ * that an allocation in compiled code starts runs outside of any environment (<https://github.com/nodejs/node/issues/65446>).
+ * A process or thread that ends destroys what is kept through those same hooks, inside its environment.
  */
 const KEPT = Symbol.for('snapkeep.manifest.kept')
 
@@ -10,7 +10,7 @@ const KEPT = Symbol.for('snapkeep.manifest.kept')
  * Reachable from the thread's global object, not from a variable of this module: bundlers drop an array that nothing reads, and a
  * loader may drop the module before its thread ends.
  */
-const thread: { [KEPT]?: object[] } = globalThis
+const thread: typeof globalThis & { [KEPT]?: object[] } = globalThis
 
 /** Returns `value`, which now lives as long as its thread. */
 export function kept<T extends object>(value: T): T {
