@@ -41,4 +41,9 @@ export interface Storage extends AsyncDisposable {
   list(prefix: string): AsyncIterable<ObjectStat>
   /** Removes the object; an absent key is fine. */
   remove(key: ObjectKey): Promise<void>
+  /**
+   * Removes what writers that have ended left of unfinished objects, and nothing that a writer may still be at work on. What
+   * cannot be removed now stays for another time. Returns how many there were; 0 where a storage has no such remains.
+   */
+  sweep(): Promise<number>
 }

@@ -259,6 +259,7 @@ function borrow(storage: Storage): Storage {
     stat: (key) => storage.stat(key),
     list: (prefix) => storage.list(prefix),
     remove: (key) => storage.remove(key),
+    sweep: () => storage.sweep(),
     [Symbol.asyncDispose]: async () => undefined,
   }
 }

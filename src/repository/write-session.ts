@@ -71,6 +71,7 @@ export class WriteSession implements AsyncDisposable {
     options: WriteOptions,
     source: SourceFiles,
   ): Promise<WriteSession> {
+    await repository.storage.sweep()
     const box = await repository.box()
     const lostPacks = await setLostAside(repository)
     return new WriteSession(repository, options, source, box, lostPacks)

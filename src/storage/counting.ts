@@ -1,4 +1,4 @@
-/** Counts what goes to a storage and comes from it, for statistics and tests. */
+/** Counts what objects go to a storage and come from it, for statistics and tests. */
 import type { Storage } from '../model/storage.ts'
 import { totalBytes } from './range.ts'
 
@@ -55,6 +55,7 @@ export function counting(storage: Storage): CountingStorage {
       count('remove', 0)
       return storage.remove(key)
     },
+    sweep: () => storage.sweep(),
     [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
   }
 }

@@ -8,49 +8,37 @@
  */
 import { dirname, resolve } from 'node:path'
 import { systemRandom } from '../crypto/random.ts'
-import type { Clock, Random } from '../model/clock.ts'
+import type { Random } from '../model/clock.ts'
 import { SnapError } from '../model/errors.ts'
 import type { ByteRange, ObjectKey, ObjectStat, Storage } from '../model/storage.ts'
 import { mapBounded } from './bounded.ts'
 import { DirectoryNames } from './directory-names.ts'
 import { checkKey, checkPrefix, directoryOf, isKey } from './key.ts'
 import { nodeStorageFs } from './node-storage-fs.ts'
+import { type Processes, systemProcesses } from './processes.ts'
 import { rangeWithin, totalBytes } from './range.ts'
 import type { FsEntry, FsStat, StorageFs } from './storage-fs.ts'
 import { errnoOf, isAbsent, storageError } from './system-error.ts'
 import { TemporaryFiles } from './temporary-files.ts'
 
 const STATS_AT_ONCE_MAX = 32
-/** A process that still writes has written within this time. */
-const TEMPORARY_AGE_MS = 86_400_000
 /** What `link` answers where the file system has no hard links. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']
 
 export type LocalDirectoryParts = {
   readonly fs?: StorageFs
   readonly random?: Random
-  readonly clock?: Clock
-}
-
-export interface LocalDirectory extends Storage {
-  /**
-   * Removes what killed processes left of unfinished objects: temporary files not written for `olderThanMs` (a day).
-   * A process that is still writing one of them fails. Returns the number removed.
-   */
-  sweepTemporary(olderThanMs?: number): Promise<number>
+  readonly processes?: Processes
 }
 
 /** The repository directory at `path`, which is not looked at before the first call. */
-export function openLocalDirectory(path: string, parts: LocalDirectoryParts = {}): LocalDirectory {
-  const { fs = nodeStorageFs, random = systemRandom, clock = Date } = parts
-  return new LocalDirectoryStorage(resolve(path), fs, random, clock)
+export function openLocalDirectory(path: string, parts: LocalDirectoryParts = {}): Storage {
+  const { fs = nodeStorageFs, random = systemRandom, processes = systemProcesses() } = parts
+  return new LocalDirectory(resolve(path), fs, random, processes)
 }
 
 /** Makes the directory at `path` (0700), its parents too, unless it exists; its name is durable on return. */
-export async function createLocalDirectory(
-  path: string,
-  parts: LocalDirectoryParts = {},
-): Promise<LocalDirectory> {
+export async function createLocalDirectory(path: string, parts: LocalDirectoryParts = {}): Promise<Storage> {
   const { fs = nodeStorageFs } = parts
   const absolute = resolve(path)
   try {
@@ -83,21 +71,19 @@ async function makeDirectory(fs: StorageFs, path: string): Promise<void> {
   }
 }
 
-class LocalDirectoryStorage implements LocalDirectory {
+class LocalDirectory implements Storage {
   readonly description: string
   readonly #root: string
   readonly #fs: StorageFs
-  readonly #clock: Clock
   readonly #names: DirectoryNames
   readonly #temporary: TemporaryFiles
 
-  constructor(root: string, fs: StorageFs, random: Random, clock: Clock) {
+  constructor(root: string, fs: StorageFs, random: Random, processes: Processes) {
     this.description = root
     this.#root = root
     this.#fs = fs
-    this.#clock = clock
     this.#names = new DirectoryNames(fs, root)
-    this.#temporary = new TemporaryFiles(fs, root, random)
+    this.#temporary = new TemporaryFiles(fs, root, random, processes)
   }
 
   async put(key: ObjectKey, parts: readonly Uint8Array[]): Promise<void> {
@@ -253,10 +239,8 @@ class LocalDirectoryStorage implements LocalDirectory {
     })
   }
 
-  async sweepTemporary(olderThanMs: number = TEMPORARY_AGE_MS): Promise<number> {
-    return await this.#attempt('remove old temporary files', () =>
-      this.#temporary.sweep(this.#clock.now() - olderThanMs),
-    )
+  async sweep(): Promise<number> {
+    return await this.#attempt('look for unfinished objects', () => this.#temporary.sweep())
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

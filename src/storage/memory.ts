@@ -62,6 +62,7 @@ export function createMemoryStorage(clock: Clock = Date): MemoryStorage {
       checkKey(key)
       objects.delete(key)
     },
+    sweep: async () => 0,
     async [Symbol.asyncDispose]() {},
   }
 }

@@ -3,7 +3,7 @@ import { SnapError } from '../model/errors.ts'
 import type { ObjectKey, Storage } from '../model/storage.ts'
 import { checkKey } from './key.ts'
 
-/** `put`, `create` and `remove` fail with `STORAGE_FAILED`; all else goes through. Owns `storage`. */
+/** `put`, `create` and `remove` fail with `STORAGE_FAILED`, `sweep` leaves everything; all else goes through. Owns `storage`. */
 export function readOnly(storage: Storage): Storage {
   const refuse = async (action: string, key: ObjectKey): Promise<never> => {
     checkKey(key)
@@ -23,6 +23,7 @@ export function readOnly(storage: Storage): Storage {
     stat: (key) => storage.stat(key),
     list: (prefix) => storage.list(prefix),
     remove: (key) => refuse('remove', key),
+    sweep: async () => 0,
     [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
   }
 }

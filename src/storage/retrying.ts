@@ -29,6 +29,7 @@ export function retrying(storage: Storage, policy: RetryPolicy = RETRY_POLICY): 
     stat: (key) => again(() => storage.stat(key)),
     list: (prefix) => listAgain(storage, policy, prefix),
     remove: (key) => again(() => storage.remove(key)),
+    sweep: () => again(() => storage.sweep()),
     [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
   }
 }

@@ -1,13 +1,19 @@
 /**
  * Files that are written and synced under a random name in `tmp/` before they get the name of an object, so that no
- * object is ever there in part. A killed process leaves its temporary file behind; only `sweep` removes those.
+ * object is ever there in part. A killed process leaves its temporary file behind; only `sweep` removes those, and tells
+ * them from the files of writers at work by the mark of the process in their names (format, section 9).
  */
+import { toHex } from '../base/bytes.ts'
 import type { Random } from '../model/clock.ts'
 import { TEMPORARY_SEGMENT } from './key.ts'
+import type { Processes } from './processes.ts'
 import type { StorageFs } from './storage-fs.ts'
 import { errnoOf, isAbsent } from './system-error.ts'
 
 const NAME_BYTES = 16
+const NAME = /^(?:(.+)-)?[0-9a-f]{32}$/
+/** No writer takes this long over one object: a file of a process that cannot be seen from here is left by a dead one then. */
+const ABANDONED_MS = 7 * 86_400_000
 /** Below IOV_MAX of every system. */
 const WRITEV_PARTS_MAX = 1_024
 
@@ -15,16 +21,24 @@ export class TemporaryFiles {
   readonly #fs: StorageFs
   readonly #directory: string
   readonly #random: Random
+  readonly #processes: Processes
 
-  constructor(fs: StorageFs, root: string, random: Random) {
+  constructor(fs: StorageFs, root: string, random: Random, processes: Processes) {
     this.#fs = fs
     this.#directory = `${root}/${TEMPORARY_SEGMENT}`
     this.#random = random
+    this.#processes = processes
+  }
+
+  #newPath(): string {
+    const { own } = this.#processes
+    const random = toHex(this.#random.bytes(NAME_BYTES))
+    return `${this.#directory}/${own === undefined ? random : `${own}-${random}`}`
   }
 
   /** Writes `parts` to a new file whose bytes are durable on return, and returns its path. Leaves nothing where it fails. */
   async write(parts: readonly Uint8Array[]): Promise<string> {
-    const path = `${this.#directory}/${Buffer.from(this.#random.bytes(NAME_BYTES)).toString('hex')}`
+    const path = this.#newPath()
     const fd = await this.#create(path)
     try {
       try {
@@ -65,18 +79,23 @@ export class TemporaryFiles {
     }
   }
 
-  /** Removes the files last written before `before` (ms since the epoch) and returns their number. */
-  async sweep(before: number): Promise<number> {
+  /**
+   * Removes the files of processes that have ended, and those that nobody has written to for `ABANDONED_MS` where that
+   * cannot be known. What cannot be looked at or removed stays, and so does what has another name than ours.
+   */
+  async sweep(): Promise<number> {
     let removed = 0
+    const unknown: string[] = []
     for (const name of await this.#names()) {
-      const path = `${this.#directory}/${name}`
-      try {
-        if ((await this.#fs.stat(path)).modifiedAt >= before) continue
-        await this.#fs.unlink(path)
-        removed += 1
-      } catch (error) {
-        if (!isAbsent(error)) throw error
-      }
+      const state = this.#processes.stateOf(NAME.exec(name)?.[1] ?? '')
+      if (state === 'unknown') unknown.push(name)
+      else if (state === 'ended' && (await this.#remove(name))) removed += 1
+    }
+    const now = unknown.length === 0 ? undefined : await this.#now()
+    if (now === undefined) return removed
+    for (const name of unknown) {
+      const age = now - ((await this.#modifiedAt(name)) ?? now)
+      if (age >= ABANDONED_MS && (await this.#remove(name))) removed += 1
     }
     return removed
   }
@@ -84,11 +103,50 @@ export class TemporaryFiles {
   async #names(): Promise<string[]> {
     try {
       const entries = await this.#fs.readdir(this.#directory)
-      return entries.filter(({ kind }) => kind === 'file').map(({ name }) => name)
+      return entries.filter(({ name, kind }) => kind === 'file' && NAME.test(name)).map(({ name }) => name)
     } catch (error) {
       if (isAbsent(error)) return []
       throw error
     }
+  }
+
+  /**
+   * ms since the epoch by the clock that stamps files there, which is another machine's where the directory is: ages are
+   * right however wrong the clocks are. `undefined` where no file can be made.
+   */
+  async #now(): Promise<number | undefined> {
+    return await ifPossible(async () => {
+      const path = this.#newPath()
+      const fd = await this.#fs.createFile(path)
+      try {
+        return (await this.#fs.fstat(fd)).modifiedAt
+      } finally {
+        await this.#fs.close(fd)
+        await this.discard(path)
+      }
+    })
+  }
+
+  async #modifiedAt(name: string): Promise<number | undefined> {
+    return (await ifPossible(() => this.#fs.stat(`${this.#directory}/${name}`)))?.modifiedAt
+  }
+
+  async #remove(name: string): Promise<boolean> {
+    const removed = await ifPossible(async () => {
+      await this.#fs.unlink(`${this.#directory}/${name}`)
+      return true
+    })
+    return removed === true
+  }
+}
+
+/** `undefined` where the system refuses. */
+async function ifPossible<T>(run: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await run()
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return undefined
   }
 }
 

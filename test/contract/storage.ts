@@ -378,6 +378,27 @@ export function storageContract(name: string, open: () => Promise<Storage>): voi
       expect(Math.min(...reads)).toBeGreaterThan(0)
     })
 
+    it('loses nothing to a sweep, whether it is stored already or just being stored', async () => {
+      const storage = await empty()
+      await storage.put('config', [text('stored')])
+      const wanted = Array.from({ length: 40 }, (_, i) => `packs/${i % 3}/${i}`)
+      let storing = true
+      const sweeps = (async () => {
+        for (; storing; await new Promise((resolve) => setImmediate(resolve)))
+          expect(await storage.sweep()).toBe(0)
+      })()
+      try {
+        await Promise.all(wanted.map((key, i) => storage.put(key, [pattern(200_000, i + 1)])))
+        expect(await storage.create('log/0', text('entry'))).toBe(true)
+      } finally {
+        storing = false
+      }
+      await sweeps
+      for (const [i, key] of wanted.entries())
+        expect(equal(await storage.read(key), pattern(200_000, i + 1)), key).toBe(true)
+      expect(await keys(storage, '')).toEqual(['config', 'log/0', ...wanted].sort())
+    })
+
     it('holds writing outside the grammar for a mistake of the program, and changes nothing', async () => {
       const storage = await empty()
       for (const key of OUTSIDE_THE_GRAMMAR) {

@@ -69,11 +69,16 @@ describe('a backup that is killed', () => {
     expect(rsyncDifferences(large, box.path('check'))).toEqual([])
   }, 170_000)
 
-  it('leaves temporary files in their own directory alone, where no listing sees them', async () => {
+  it('leaves nothing outside of the known directories, and no temporary file once a backup has run again', async () => {
     const strangers = filesBelow(box.repository)
       .map((path) => path.slice(box.repository.length + 1))
-      .filter((path) => !/^(config|(slots|packs|index|log|lists|tmp)\/.+)$/.test(path))
+      .filter((path) => !/^(config|(slots|packs|index|log|lists)\/.+)$/.test(path))
     expect(strangers).toEqual([])
+    expect(
+      readdirSync(box.repository)
+        .filter((name) => name !== 'tmp')
+        .sort(),
+    ).toEqual([...['config', 'index', 'log', 'packs', 'slots']])
     expect(await box.summary(['verify', '--data'])).toMatchObject({ damaged_objects: 0 })
   })
 })

@@ -43,6 +43,7 @@ export function faulty(
     stat: (key) => storage.stat(key),
     list: (prefix) => storage.list(prefix),
     remove: (key) => guard(() => storage.remove(key)),
+    sweep: () => storage.sweep(),
     [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
   }
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, readdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, it } from 'vitest'
@@ -97,31 +97,6 @@ describe('a local directory', () => {
         hint: expect.stringContaining('mounted'),
       })
     }
-  })
-
-  it('sweeps only temporary files that nobody has written to for the given time', async () => {
-    const path = scratchDirectory()
-    const now = Date.now()
-    const storage = openLocalDirectory(path, { clock: { now: () => now } })
-    expect(await storage.sweepTemporary()).toBe(0)
-    await storage.put('config', [text('x')])
-    utimesSync(join(path, 'config'), 0, 0)
-    for (const [name, hours] of [
-      ['old', 25],
-      ['young', 23],
-      ['new', 0],
-    ] as const) {
-      writeFileSync(join(path, 'tmp', name), 'x')
-      utimesSync(join(path, 'tmp', name), now / 1_000, now / 1_000 - hours * 3_600)
-    }
-    openLocalDirectory(path)
-    await createLocalDirectory(path)
-    expect(readdirSync(join(path, 'tmp')).sort()).toEqual(['new', 'old', 'young'])
-    expect(await storage.sweepTemporary()).toBe(1)
-    expect(readdirSync(join(path, 'tmp')).sort()).toEqual(['new', 'young'])
-    expect(await storage.sweepTemporary(3_600_000)).toBe(1)
-    expect(readdirSync(join(path, 'tmp'))).toEqual(['new'])
-    expect(await keys(storage)).toEqual(['config'])
   })
 
   it('writes and reads whole objects though the system moves a few bytes at a time', async () => {

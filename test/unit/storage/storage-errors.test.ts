@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { hasCode } from '../../../src/model/errors.ts'
 import { createLocalDirectory, openLocalDirectory } from '../../../src/storage/local-directory.ts'
+import { systemProcesses } from '../../../src/storage/processes.ts'
 import { pattern, text } from '../../contract/storage.ts'
 import { faultyFs } from '../../support/storage/faulty-fs.ts'
 import { bytesFor } from '../../support/storage/power-check.ts'
@@ -57,13 +58,14 @@ describe('a full disk', () => {
     const storage = openLocalDirectory(path)
     await storage.put('packs/3f/aa', [pattern(MIB)])
     await storage.create('log/0', text('entry'))
-    writeFileSync(join(path, 'tmp/left'), 'x')
+    const ended = (systemProcesses().own ?? '').replace(/\d+$/, '0')
+    writeFileSync(join(path, 'tmp', `${ended}-${'0'.repeat(32)}`), 'x')
     try {
       writeFileSync(join(path, 'filler'), pattern(2 * MIB))
     } catch {}
     await expect(storage.put('packs/3f/bb', [text('x')])).rejects.toMatchObject({ code: 'REPOSITORY_FULL' })
     expect(await storage.read('log/0')).toEqual(text('entry'))
-    expect(await storage.sweepTemporary(-60_000)).toBe(1)
+    expect(await storage.sweep()).toBe(1)
     await storage.remove('packs/3f/aa')
     rmSync(join(path, 'filler'))
     await storage.put('packs/3f/bb', [text('x')])
