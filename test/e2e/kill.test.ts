@@ -69,6 +69,24 @@ describe('a backup that is killed', () => {
     expect(rsyncDifferences(large, box.path('check'))).toEqual([])
   }, 170_000)
 
+  it('while it writes leaves a temporary file, which the next backup removes', async () => {
+    const left = (): string[] => readdirSync(`${box.repository}/tmp`)
+    for (let tries = 0; left().length === 0 && tries < 20; tries++) {
+      grow(200 + tries)
+      const running = box.start(['backup', large])
+      let ended = false
+      void running.ended.then(() => {
+        ended = true
+      })
+      while (!ended && left().length === 0) await setTimeout(1)
+      running.child.kill('SIGKILL')
+      await running.ended
+    }
+    expect(left()).not.toEqual([])
+    await box.ok(['backup', large])
+    expect(left()).toEqual([])
+  }, 120_000)
+
   it('leaves nothing outside of the known directories, and no temporary file once a backup has run again', async () => {
     const strangers = filesBelow(box.repository)
       .map((path) => path.slice(box.repository.length + 1))
