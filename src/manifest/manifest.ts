@@ -5,6 +5,7 @@
 import { ChunkFinder } from './chunk-finder.ts'
 import { ChunksTable } from './chunks-table.ts'
 import type { Connection } from './connection.ts'
+import { EntriesTable } from './entries-table.ts'
 import { IndexesTable } from './indexes-table.ts'
 import { LogTable } from './log-table.ts'
 import { MetaTable } from './meta-table.ts'
@@ -26,6 +27,7 @@ export class Manifest implements Disposable {
   readonly chunks: ChunksTable
   readonly packs: PacksTable
   readonly trees: TreesTable
+  readonly entries: EntriesTable
   readonly runs: RunsTable
   readonly #connection: Connection
 
@@ -39,6 +41,7 @@ export class Manifest implements Disposable {
     this.chunks = new ChunksTable(connection)
     this.packs = new PacksTable(connection, this.chunks)
     this.trees = new TreesTable(connection)
+    this.entries = new EntriesTable(connection)
     this.runs = new RunsTable(connection)
   }
 

@@ -1,6 +1,6 @@
 /**
- * The schema as an append-only list: migration n brings a manifest from `user_version` n to n + 1. A migration that
- * was released is never edited. Integers marked "state" and "kind" are listed beside the table's class.
+ * The schema as an append-only list: the first migration makes `SCHEMA_FIRST` of an empty file, each further one the next
+ * version. A migration that was released is never edited. Integers marked "state" and "kind" are listed beside the table's class.
  */
 import type { Connection } from './connection.ts'
 import { manifestDamaged } from './manifest-error.ts'
@@ -39,8 +39,11 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE trees (no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, bytes BLOB);
   CREATE TABLE entries (
     tree INTEGER NOT NULL, name BLOB NOT NULL, type INTEGER NOT NULL, size INTEGER NOT NULL, mtime_sec INTEGER NOT NULL,
-    mtime_nsec INTEGER NOT NULL, mode INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, child INTEGER,
-    PRIMARY KEY (tree, name)) WITHOUT ROWID;
+    mtime_nsec INTEGER NOT NULL, mode INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL,
+    content BLOB, child INTEGER, PRIMARY KEY (tree, name)) WITHOUT ROWID;
+  CREATE INDEX entries_by_child ON entries (child) WHERE child IS NOT NULL;
+  CREATE TABLE entry_trees (tree INTEGER PRIMARY KEY, content BLOB);
+  CREATE INDEX entry_trees_waiting ON entry_trees (tree) WHERE content IS NOT NULL;
 
   CREATE TABLE runs (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, started_ms INTEGER NOT NULL, ended_ms INTEGER, outcome TEXT,
@@ -48,10 +51,13 @@ const MIGRATIONS: readonly string[] = [
   `,
 ]
 
-/** The schema that this program reads. */
-export const SCHEMA_VERSION: number = MIGRATIONS.length
+/** What the first migration makes. Older ones are refused: everything in them can be had again. */
+const SCHEMA_FIRST = 2
 
-/** `undefined` for an empty file, else the version; `MANIFEST_FAILED` for another program's database or a newer schema. */
+/** The schema that this program reads. */
+export const SCHEMA_VERSION: number = SCHEMA_FIRST + MIGRATIONS.length - 1
+
+/** `undefined` for an empty file, else the version; `MANIFEST_FAILED` for another program's database and for a schema that is not read. */
 export function schemaVersion(connection: Connection): number | undefined {
   const version = Number(connection.pragma('user_version'))
   const application = Number(connection.pragma('application_id'))
@@ -59,11 +65,8 @@ export function schemaVersion(connection: Connection): number | undefined {
   if (version === 0 && application === 0 && objects === 0) return undefined
   if (application !== APPLICATION_ID)
     throw manifestDamaged(connection.path, 'is a database of another program')
-  if (version < 1 || version > SCHEMA_VERSION) {
-    throw manifestDamaged(
-      connection.path,
-      `has schema ${version}; this program reads up to ${SCHEMA_VERSION}`,
-    )
+  if (version < SCHEMA_FIRST || version > SCHEMA_VERSION) {
+    throw manifestDamaged(connection.path, `has schema ${version}; this program reads ${SCHEMA_VERSION}`)
   }
   return version
 }
@@ -71,9 +74,9 @@ export function schemaVersion(connection: Connection): number | undefined {
 /** Brings the schema up to date in one transaction; two processes may do it at once. */
 export function migrate(connection: Connection): void {
   connection.transaction(() => {
-    const version = schemaVersion(connection) ?? 0
+    const version = schemaVersion(connection) ?? SCHEMA_FIRST - 1
     if (version === SCHEMA_VERSION) return
-    for (const migration of MIGRATIONS.slice(version)) connection.exec(migration)
+    for (const migration of MIGRATIONS.slice(version - SCHEMA_FIRST + 1)) connection.exec(migration)
     connection.pragma(`application_id = ${APPLICATION_ID}`)
     connection.pragma(`user_version = ${SCHEMA_VERSION}`)
   })

@@ -15,6 +15,7 @@ const TABLES = [
   'chunks',
   'trees',
   'entries',
+  'entry_trees',
   'runs',
 ] as const
 export type TableName = (typeof TABLES)[number]

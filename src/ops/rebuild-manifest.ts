@@ -166,7 +166,7 @@ function decodeRoot(root: Uint8Array): Content | undefined {
   }
 }
 
-/** Reads every directory once and records it after those in it. */
+/** Reads every directory once and records it where all below it was read. */
 class RebuildWalk {
   readonly #repository: Repository
   readonly #ports: RebuildPorts
@@ -180,7 +180,7 @@ class RebuildWalk {
   constructor(repository: Repository, ports: RebuildPorts) {
     this.#repository = repository
     this.#ports = ports
-    this.#recorder = new TreeRecorder(repository.manifest, repository.keys.idKey)
+    this.#recorder = new TreeRecorder(repository.manifest)
   }
 
   finish(): void {
@@ -208,9 +208,9 @@ class RebuildWalk {
       if (entry.type !== 'dir' || entry.content === undefined) continue
       if (!(await this.record(entry.content, [...names, entry.name]))) isWhole = false
     }
-    // A row must name its directory's tree: without that the directory is better not here at all.
+    // What is above the damage is read from the repository too, so that the damage is met there.
     if (!isWhole) return false
-    this.#recorder.add(id, tree.bytes, tree.entries)
+    this.#recorder.add(id, tree.bytes)
     this.trees += 1
     this.entries += tree.entries.length
     return true

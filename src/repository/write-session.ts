@@ -89,7 +89,7 @@ export class WriteSession implements AsyncDisposable {
     this.#box = box
     const { keys, config, manifest, storage, random, id } = repository
     this.#run = manifest.runs.begin('backup', repository.clock.now())
-    this.recorder = new TreeRecorder(manifest, keys.idKey)
+    this.recorder = new TreeRecorder(manifest)
     this.#index = new IndexWriter({ storage, repository: id, indexKey: keys.indexKey, random })
     const seen = createSeenMemory()
     const hasEarlierPacks = manifest.packs.list().length > 0

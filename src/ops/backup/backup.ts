@@ -228,7 +228,7 @@ function completeDirectory(
   const entries = node.entries()
   const bytes = encodeTree(ownersOf(entries, source), entries)
   const content = session.contents.bytes(bytes)
-  session.recorder.add(treeId(idKey, content), bytes, entries)
+  session.recorder.add(treeId(idKey, content), bytes)
   return content
 }
 

@@ -95,7 +95,7 @@ test("another program's database is refused, and left as it is", () => {
   expect(readFileSync(scratch.file).equals(before)).toBe(true)
 })
 
-test.each([0, SCHEMA_VERSION + 1])('schema version %i is refused', (version) => {
+test.each([0, 1, SCHEMA_VERSION + 1])('schema version %i is refused', (version) => {
   using scratch = new ScratchDirectory()
   openManifest(scratch.file)[Symbol.dispose]()
   {

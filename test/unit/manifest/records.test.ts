@@ -97,7 +97,7 @@ test('statistics count rows, bytes on disk and packs by state and kind', () =>
     manifest.packs.add(pack('one', [segment(['a', 'b'])]))
     manifest.packs.add(pack('two', [segment(['c'])]))
     manifest.packs.add(pack('three', [], { kind: 'tree', state: 'pending' }))
-    manifest.trees.add(hash('tree'), bytes('encoded'), [])
+    manifest.trees.add(hash('tree'), bytes('encoded'))
     const statistics = manifest.statistics()
     const table = Object.fromEntries(statistics.tables.map(({ name, rows }) => [name, rows]))
     expect(table).toMatchObject({ packs: 3, segments: 2, chunks: 3, trees: 1, entries: 0 })

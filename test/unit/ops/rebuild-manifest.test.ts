@@ -7,7 +7,7 @@ import { type RebuildReport, rebuildManifest } from '../../../src/ops/rebuild-ma
 import { verify } from '../../../src/ops/verify/verify.ts'
 import { manifestPathOf } from '../../../src/repository/open-repository.ts'
 import { decodeContent } from '../../../src/snapshot/content.ts'
-import { treeId } from '../../../src/snapshot/tree.ts'
+import { decodeTree, treeId } from '../../../src/snapshot/tree.ts'
 import { Chance } from '../../support/builders.ts'
 import { addDeltaSnapshot } from '../../support/delta-repository.ts'
 import { SECRET, TestRepository } from '../../support/repository.ts'
@@ -41,17 +41,19 @@ async function rebuild(events: ProgressEvent[] = []): Promise<RebuildReport> {
 function contents(): unknown {
   const { manifest, keys, log } = repo.repository
   const roots = [...log.state.snapshots.values()].map(({ root }) => treeId(keys.idKey, decodeContent(root)))
-  const rows = (tree: number): unknown =>
-    manifest.trees
-      .entriesOf(tree)
-      .map((row) => ({ ...row, child: row.child === null ? null : rows(row.child) }))
+  const kept = (id: Uint8Array): unknown => {
+    const bytes = manifest.trees.byId(id)?.bytes
+    if (bytes == null) throw new Error('a tree is missing')
+    const below = decodeTree(bytes).entries.filter(({ type }) => type === 'dir')
+    return [bytes, ...below.map(({ content }) => kept(treeId(keys.idKey, content!)))]
+  }
   return {
     snapshots: manifest.snapshots.list().map(({ rootTree, ...row }) => row),
     packs: manifest.packs.list().map(({ id, kind, bytes, state, trusted, no }) => ({
       ...{ id, kind, bytes, state, trusted },
       table: manifest.packs.tableOf(no),
     })),
-    trees: roots.map((id) => rows(manifest.trees.noOf(id) ?? -1)),
+    trees: roots.map(kept),
     head: manifest.meta.head(),
   }
 }
