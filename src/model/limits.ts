@@ -35,4 +35,8 @@ export const NAME_BYTES_MAX = 1_024
 export const LINK_TARGET_BYTES_MAX = 65_535
 export const XATTRS_MAX = 1_024
 export const XATTR_BYTES_MAX = 16_777_216
+/** Each is tried in turn. */
+export const SLOTS_MAX = 256
+/** Passes times memory of Argon2id, over the slots that one password is tried on: a minute or so. */
+export const PASSWORD_WORK_BYTES_MAX = 68_719_476_736
 export const AEAD_TAG_BYTES = 16

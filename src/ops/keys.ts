@@ -5,6 +5,7 @@ import { createSlot, openSlot, readSlotHead, SLOT_OBJECT_BYTES_MAX, type SlotSec
 import type { SlotContents } from '../keys/slot-body.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
 import type { SlotId } from '../model/ids.ts'
+import { SLOTS_MAX } from '../model/limits.ts'
 import { slotKey } from '../object/object-keys.ts'
 import { readObject } from '../object/read-object.ts'
 import { slotIds } from '../repository/open-repository.ts'
@@ -57,13 +58,18 @@ export type NewKey = {
 }
 
 /**
- * Stores the same keys under another secret, as an admin (`KEY_WRONG` for other roles). It has been read back and opened
+ * Stores the same keys under another secret, as an admin (`KEY_WRONG` for other roles; `LIMIT_EXCEEDED` where there are as many slots as a repository may have). It has been read back and opened
  * when this returns; where that fails, it is removed again.
  */
 export async function addKey(repository: Repository, { secret, name, cost }: NewKey): Promise<SlotId> {
   const { storage, keys, random, clock, id: repositoryId } = repository
   if (keys.role !== 'admin') {
     throw new SnapError('KEY_WRONG', `a ${keys.role} cannot add keys`, { hint: 'Use the key of an admin.' })
+  }
+  if ((await slotIds(storage)).length >= SLOTS_MAX) {
+    throw new SnapError('LIMIT_EXCEEDED', `the repository has ${SLOTS_MAX} keys, and cannot have more`, {
+      hint: 'Remove a key that nobody needs with `snap key remove`.',
+    })
   }
   const contents: SlotContents = { keys, name, createdMs: clock.now() }
   const slot = await createSlot({ repositoryId, secret, cost, contents, random })

@@ -13,13 +13,14 @@ import {
   sealConfig,
 } from '../keys/config.ts'
 import { createAdminKeys } from '../keys/hierarchy.ts'
+import { PasswordWork } from '../keys/password-work.ts'
 import { createSlot, openSlot, readSlotHead, SLOT_OBJECT_BYTES_MAX, type SlotSecret } from '../keys/slot.ts'
 import type { SlotContents } from '../keys/slot-body.ts'
 import { openManifest } from '../manifest/open-manifest.ts'
 import type { Clock, Random } from '../model/clock.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
 import { ID_BYTES, type RepositoryId, repositoryId, type SlotId } from '../model/ids.ts'
-import { PACK_BYTES_TARGET, SEGMENT_BYTES_MAX } from '../model/limits.ts'
+import { PACK_BYTES_TARGET, SEGMENT_BYTES_MAX, SLOTS_MAX } from '../model/limits.ts'
 import type { Storage } from '../model/storage.ts'
 import { CONFIG_KEY, logKey, SLOT_PREFIX, slotIdOf, slotKey } from '../object/object-keys.ts'
 import { readObject } from '../object/read-object.ts'
@@ -142,16 +143,24 @@ async function readConfig(storage: Storage): Promise<Uint8Array> {
 export type OpenedSlot = { readonly slot: SlotId; readonly contents: SlotContents }
 
 /**
- * `KEY_WRONG` where no slot opens; `OBJECT_DAMAGED` where none that is whole could have been for this secret. Slots that are
- * damaged are passed over while another opens.
+ * `KEY_WRONG` where no slot opens; `OBJECT_DAMAGED` where none that is whole could have been for this secret;
+ * `LIMIT_EXCEEDED` where a password could not be tried on all slots, for the work they ask for. Slots that are damaged are
+ * passed over while another opens.
  */
 async function findSlot(storage: Storage, id: RepositoryId, secret: SlotSecret): Promise<OpenedSlot> {
   let damaged: { readonly slot: SlotId; readonly error: SnapError } | undefined
   let refused = false
+  let untried = 0
+  const work = new PasswordWork()
   for (const slot of await slotIds(storage)) {
     try {
       const bytes = await readObject(storage, slotKey(slot), SLOT_OBJECT_BYTES_MAX)
-      if (readSlotHead(bytes, id, slot).kind !== secret.kind) continue
+      const head = readSlotHead(bytes, id, slot)
+      if (head.kind !== secret.kind) continue
+      if (!work.take(head)) {
+        untried += 1
+        continue
+      }
       return { slot, contents: await openSlot(bytes, id, slot, secret) }
     } catch (error) {
       if (hasCode(error, 'OBJECT_DAMAGED', 'LIMIT_EXCEEDED', 'OBJECT_MISSING')) damaged = { slot, error }
@@ -159,6 +168,7 @@ async function findSlot(storage: Storage, id: RepositoryId, secret: SlotSecret):
       else throw error
     }
   }
+  if (untried > 0) throw tooMuchWork(storage, untried)
   if (damaged !== undefined && !refused) {
     throw new SnapError('OBJECT_DAMAGED', `the key slot ${slotKey(damaged.slot)} is damaged`, {
       hint: 'Use another password or key file of the repository, or bring the slot back from a copy of the repository.',
@@ -177,11 +187,31 @@ async function findSlot(storage: Storage, id: RepositoryId, secret: SlotSecret):
   )
 }
 
+function tooMuchWork(storage: Storage, untried: number): SnapError {
+  return new SnapError(
+    'LIMIT_EXCEEDED',
+    `the password slots of ${storage.description} ask for more work than a password is tried with: it was not tried on ${untried} of them`,
+    {
+      hint: 'Somebody may have added slots to keep you out: use a key file, or put back the `slots` of a copy of the repository.',
+    },
+  )
+}
+
+/** Sorted. `LIMIT_EXCEEDED` for more than a repository may have, none of which was looked at. */
 export async function slotIds(storage: Storage): Promise<SlotId[]> {
   const ids: SlotId[] = []
   for await (const stat of storage.list(SLOT_PREFIX)) {
     const id = slotIdOf(stat.key)
     if (id !== undefined) ids.push(id)
+    if (ids.length > SLOTS_MAX) {
+      throw new SnapError(
+        'LIMIT_EXCEEDED',
+        `the repository at ${storage.description} has more than ${SLOTS_MAX} key slots`,
+        {
+          hint: 'Somebody may have added slots to keep you out: put back the `slots` of a copy of the repository.',
+        },
+      )
+    }
   }
   return ids.sort()
 }

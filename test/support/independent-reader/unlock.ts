@@ -31,6 +31,7 @@ export type Config = {
 }
 
 const MIB = 1_048_576
+const SLOTS_MAX = 256
 const SHARED = [1, 2, 3, 33, 48]
 /** By the number of the role. */
 const FIELDS_OF_ROLE = [
@@ -42,7 +43,9 @@ const FIELDS_OF_ROLE = [
 
 /** The keys in the first slot that `secret` opens. Slots that break the format are told to `report`. */
 export function unlock(directory: string, secret: Secret, report: (problem: string) => void): Keys {
-  for (const slotId of readdirSync(join(directory, 'slots')).sort()) {
+  const slotIds = readdirSync(join(directory, 'slots')).sort()
+  if (slotIds.length > SLOTS_MAX) return violation(`${slotIds.length} slots`)
+  for (const slotId of slotIds) {
     try {
       const keys = openSlot(readFileSync(join(directory, 'slots', slotId)), slotId, secret)
       if (keys !== undefined) return keys

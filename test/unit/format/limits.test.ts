@@ -1,6 +1,11 @@
 /** The limits of `docs/format.md`, section 8, are those of the code, and do not contradict each other. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import {
+  PASSWORD_COST_DEFAULT,
+  PASSWORD_MEMORY_BYTES_MAX,
+  PASSWORD_PASSES_MAX,
+} from '../../../src/crypto/password.ts'
 import { SLOT_NAME_BYTES_MAX } from '../../../src/keys/slot-body.ts'
 import { DETAILS_BYTES_MAX, UNREADABLE_MAX } from '../../../src/log/details.ts'
 import { decodePayload, encodePayload } from '../../../src/log/payloads.ts'
@@ -101,6 +106,8 @@ describe('the table of limits', () => {
       'details or note': [DETAILS_BYTES_MAX],
       'paths in `unreadable`': [UNREADABLE_MAX],
       'slot name': [SLOT_NAME_BYTES_MAX],
+      slots: [limits.SLOTS_MAX],
+      'work for a password': [limits.PASSWORD_WORK_BYTES_MAX],
       slot: [65_536],
       'key name': [1_024],
       config: [4_096],
@@ -208,6 +215,12 @@ describe('limits taken together', () => {
     expect(limits.ENTRY_BYTES_MAX).toBeGreaterThanOrEqual(entry)
     expect(limits.TREE_BYTES_MAX).toBeGreaterThanOrEqual(limits.ENTRY_BYTES_MAX)
     expect(limits.CONTENT_INLINE_BYTES_MAX).toBeGreaterThanOrEqual(limits.CONTENT_ITEMS_INLINE_MAX * (1 + ID))
+  })
+
+  it('let a password be tried on as many slots of the default cost as there may be, and on several of the greatest', () => {
+    const work = PASSWORD_COST_DEFAULT.passes * PASSWORD_COST_DEFAULT.memoryBytes
+    expect(limits.SLOTS_MAX * work).toBeLessThanOrEqual(limits.PASSWORD_WORK_BYTES_MAX)
+    expect(PASSWORD_PASSES_MAX * PASSWORD_MEMORY_BYTES_MAX * 2).toBeLessThan(limits.PASSWORD_WORK_BYTES_MAX)
   })
 
   it('let content of the greatest level name any file, in chunks as small as 4 KiB', () => {
