@@ -178,6 +178,13 @@ export class ByteReader {
     return this.#bytes.readUInt32LE(this.#take(4))
   }
 
+  /** What the next `u32` will give. */
+  peekU32(): number {
+    const value = this.u32()
+    this.#at -= 4
+    return value
+  }
+
   u64(): number {
     const at = this.#take(8)
     const value = this.#bytes.readUInt32LE(at + 4) * 0x1_0000_0000 + this.#bytes.readUInt32LE(at)

@@ -3,7 +3,7 @@
  * not be opened (symlinks, FIFOs, devices).
  */
 import { constants } from 'node:fs'
-import type { FileStat } from '../model/files.ts'
+import type { FileStat, Xattr } from '../model/files.ts'
 import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, cPath, type Libc, O_CLOEXEC } from './libc.ts'
 import type { PosixXattrs } from './posix-xattrs.ts'
 import type { OpenEntry } from './system-calls.ts'
@@ -25,30 +25,70 @@ function timespecs(seconds: number, nanoseconds: number): Uint8Array {
   return timeBytes
 }
 
+/** A class, not closures: one is made for every restored file, and objects of one shape are what the engine is quick with. */
+class DescriptorEntry implements OpenEntry {
+  readonly #libc: Libc
+  readonly #xattrs: PosixXattrs
+  readonly #fstat: (fd: number) => FileStat
+  readonly #fd: number
+
+  constructor(libc: Libc, xattrs: PosixXattrs, fstat: (fd: number) => FileStat, fd: number) {
+    this.#libc = libc
+    this.#xattrs = xattrs
+    this.#fstat = fstat
+    this.#fd = fd
+  }
+
+  stat(): FileStat {
+    return this.#fstat(this.#fd)
+  }
+
+  chown(uid: number, gid: number): void {
+    this.#check(this.#libc.fchownat(this.#fd, '', uid, gid, AT_EMPTY_PATH), 'chown')
+  }
+
+  chmod(mode: number): void {
+    this.#check(this.#libc.fchmod(this.#fd, mode), 'chmod')
+  }
+
+  setMtime(seconds: number, nanoseconds: number): void {
+    this.#check(this.#libc.futimens(this.#fd, timespecs(seconds, nanoseconds)), 'utimens')
+  }
+
+  xattrs(): Xattr[] {
+    return this.#xattrs.read(this.#fd, this.#shown)
+  }
+
+  hasXattr(name: string): boolean {
+    return this.#xattrs.has(this.#fd, name)
+  }
+
+  setXattr(name: string, value: Uint8Array): void {
+    this.#xattrs.set(this.#fd, this.#shown, name, value)
+  }
+
+  removeXattr(name: string): void {
+    this.#xattrs.remove(this.#fd, this.#shown, name)
+  }
+
+  [Symbol.dispose](): void {}
+
+  get #shown(): string {
+    return `fd ${this.#fd}`
+  }
+
+  #check(result: number, syscall: string): void {
+    if (result < 0) throw this.#libc.failure(syscall, this.#shown)
+  }
+}
+
 export function descriptorEntry(
   libc: Libc,
   xattrs: PosixXattrs,
   fstat: (fd: number) => FileStat,
   fd: number,
 ): OpenEntry {
-  const shown = `fd ${fd}`
-  return {
-    stat: () => fstat(fd),
-    chown(uid, gid) {
-      if (libc.fchownat(fd, '', uid, gid, AT_EMPTY_PATH) < 0) throw libc.failure('chown', shown)
-    },
-    chmod(mode) {
-      if (libc.fchmod(fd, mode) < 0) throw libc.failure('chmod', shown)
-    },
-    setMtime(seconds, nanoseconds) {
-      if (libc.futimens(fd, timespecs(seconds, nanoseconds)) < 0) throw libc.failure('utimens', shown)
-    },
-    xattrs: () => xattrs.read(fd, shown),
-    hasXattr: (name) => xattrs.has(fd, name),
-    setXattr: (name, value) => xattrs.set(fd, shown, name, value),
-    removeXattr: (name) => xattrs.remove(fd, shown, name),
-    [Symbol.dispose]() {},
-  }
+  return new DescriptorEntry(libc, xattrs, fstat, fd)
 }
 
 export function namedEntry(

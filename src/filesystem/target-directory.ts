@@ -88,7 +88,13 @@ export class OpenDirectory implements TargetDirectory {
       this.#calls.openAt(this.#dir, name, O_CREAT | O_EXCL | O_RDWR, permissions),
     )
     const made = this.#modes.of(permissions, () => this.#calls.fstat(fd))
-    const present = { ...made, fresh: true, inheritsAcl: this.#inheritsAcl }
+    const present = {
+      uid: made.uid,
+      gid: made.gid,
+      mode: made.mode,
+      fresh: true,
+      inheritsAcl: this.#inheritsAcl,
+    }
     this.#context.files.set(fd, { path: this.#pathOf(name), present })
     return fd
   }

@@ -34,7 +34,8 @@ export type Entry = {
   readonly unreadable?: string | undefined
 }
 
-const TYPES: readonly EntryType[] = ['file', 'dir', 'symlink', 'fifo', 'char', 'block', 'socket']
+/** In the order of their bytes: the first is 1. */
+export const ENTRY_TYPES: readonly EntryType[] = ['file', 'dir', 'symlink', 'fifo', 'char', 'block', 'socket']
 
 export const FLAG_CONTENT = 1
 const FLAG_TARGET = 2
@@ -55,7 +56,7 @@ export function writeEntry(writer: ByteWriter, entry: Entry): void {
   const xattrs = entry.xattrs ?? []
   writer
     .u32(0)
-    .u8(TYPES.indexOf(entry.type) + 1)
+    .u8(ENTRY_TYPES.indexOf(entry.type) + 1)
     .u8(flagsOf(entry, xattrs.length > 0))
     .u16(entry.mode)
     .u32(entry.uid)
@@ -102,22 +103,19 @@ export function encodeEntry(entry: Entry): Uint8Array<ArrayBuffer> {
 export function decodeEntry(bytes: Uint8Array): Entry {
   const reader = new ByteReader(bytes, 'tree entry')
   if (reader.u32() !== bytes.length) reader.fail('its length does not match')
-  const type = TYPES[reader.u8() - 1] ?? reader.fail('unknown entry type')
+  const type = ENTRY_TYPES[reader.u8() - 1] ?? reader.fail('unknown entry type')
   const flags = reader.u8()
   if (flags > FLAGS_KNOWN) reader.fail(`unknown entry flags ${flags}`)
-  const head = {
-    type,
-    mode: reader.u16(),
-    uid: reader.u32(),
-    gid: reader.u32(),
-    size: reader.u64(),
-    mtimeSec: reader.i64(),
-    mtimeNsec: reader.u32(),
-    ctimeSec: reader.i64(),
-    ctimeNsec: reader.u32(),
-    inode: reader.u64(),
-  }
-  if (head.mode > MODE_MAX || head.mtimeNsec > NSEC_MAX || head.ctimeNsec > NSEC_MAX)
+  const mode = reader.u16()
+  const uid = reader.u32()
+  const gid = reader.u32()
+  const size = reader.u64()
+  const mtimeSec = reader.i64()
+  const mtimeNsec = reader.u32()
+  const ctimeSec = reader.i64()
+  const ctimeNsec = reader.u32()
+  const inode = reader.u64()
+  if (mode > MODE_MAX || mtimeNsec > NSEC_MAX || ctimeNsec > NSEC_MAX)
     reader.fail('mode or time out of range')
   const nameLength = reader.u16()
   if (nameLength === 0 || nameLength > NAME_BYTES_MAX) reader.fail(`a name of ${nameLength} bytes`)
@@ -132,10 +130,19 @@ export function decodeEntry(bytes: Uint8Array): Entry {
       ? undefined
       : decodeText(reader.bytes(REASON_BYTES_MAX), 'reason of a tree entry')
   reader.end()
-  checkShape(reader, type, { content, target, device, hardLink, unreadable, size: head.size })
+  checkShape(reader, type, { content, target, device, hardLink, unreadable, size })
   return {
     name,
-    ...head,
+    type,
+    mode,
+    uid,
+    gid,
+    size,
+    mtimeSec,
+    mtimeNsec,
+    ctimeSec,
+    ctimeNsec,
+    inode,
     content,
     target,
     device,

@@ -68,7 +68,7 @@ export function splitTree(bytes: Uint8Array): EncodedTree {
   const entries: Uint8Array[] = []
   let before: Uint8Array | undefined
   for (let index = 0; index < count; index++) {
-    const length = new ByteReader(bytes, 'tree', reader.position).u32()
+    const length = reader.peekU32()
     if (length < ENTRY_BYTES_MIN) reader.fail(`an entry of ${length} bytes`)
     if (length > ENTRY_BYTES_MAX) throw new SnapError('LIMIT_EXCEEDED', `a tree entry of ${length} bytes`)
     const entry = reader.raw(length)

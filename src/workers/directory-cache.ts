@@ -14,14 +14,18 @@ export class DirectoryCache implements Disposable {
     this.#root = root
   }
 
-  /** Valid until the next but one call: with too many open, the least recently used is closed. */
-  of(names: readonly string[]): TargetDirectory {
-    if (names.length === 0) return this.#root
-    const known = this.#take(names.join('/'))
+  /**
+   * `path`: names joined by `/`, '' for the root. Valid until the next but one call: with too many open, the least recently used is
+   * closed.
+   */
+  of(path: string): TargetDirectory {
+    if (path === '') return this.#root
+    const known = this.#take(path)
     if (known !== undefined) return known
-    const parent = this.#take(names.slice(0, -1).join('/'))
-    if (parent !== undefined) return this.#keep(names.join('/'), parent.enter(names.at(-1) ?? ''))
-    return this.#descend(names)
+    const slash = path.lastIndexOf('/')
+    const parent = slash === -1 ? this.#root : this.#take(path.slice(0, slash))
+    if (parent !== undefined) return this.#keep(path, parent.enter(path.slice(slash + 1)))
+    return this.#descend(path.split('/'))
   }
 
   /** Keeps the last directories on the way too: whoever comes up from the depths wants them next. */

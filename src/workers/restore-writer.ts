@@ -11,15 +11,16 @@ import { SEGMENT_BYTES_MAX, SEGMENT_SEALED_BYTES_MAX } from '../model/limits.ts'
 import { openPackSegment } from '../pack/pack-reader.ts'
 import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
 import { DirectoryCache } from './directory-cache.ts'
-import type {
-  FileFailure,
-  RestoreFile,
-  RestoreSegment,
-  RestoreTask,
-  RestoreTaskResult,
+import {
+  type FileFailure,
+  fileOf,
+  type RestoreFile,
+  type RestoreSegment,
+  type RestoreTask,
+  type RestoreTaskResult,
 } from './restore-task.ts'
 
-/** Files that are kept open while their task's segments are written. */
+/** Files that are kept open while the segments that hold the rest of them are decoded. */
 const OPEN_FILES_MAX = 64
 
 type OpenFile = { readonly fd: number; readonly directory: TargetDirectory }
@@ -42,13 +43,12 @@ export class RestoreWriter implements Disposable {
 
   /** A failure of one file or segment fails the files that need it, and no others. */
   run(task: RestoreTask): RestoreTaskResult {
-    const state = new TaskState(task, this.#lastSegments(task))
-    task.files.forEach((file, index) => {
-      if (file.size === 0 && file.whole) this.#open(state, file, index)
-      if (state.last[index] === -1) this.#finish(state, file, index)
-    })
+    const state = new TaskState(task)
+    for (let index = 0; index < task.files.count; index++) {
+      if (state.last[index] === -1) this.#finish(state, fileOf(task.files, index), index)
+    }
     task.segments.forEach((segment, position) => {
-      this.#segment(task, segment, position, state)
+      this.#segment(state, segment, position)
     })
     return { failures: state.failures, losses: state.losses, bytes: state.bytes }
   }
@@ -57,40 +57,26 @@ export class RestoreWriter implements Disposable {
     this.#directories[Symbol.dispose]()
   }
 
-  /** After which segment each file is done; -1 where none belongs to it. */
-  #lastSegments(task: RestoreTask): Int32Array {
-    const last = new Int32Array(task.files.length).fill(-1)
-    task.segments.forEach(({ writes }, position) => {
-      for (let at = 1; at < writes.length; at += 3) last[writes[at] ?? 0] = position
-    })
-    return last
-  }
-
-  #segment(task: RestoreTask, segment: RestoreSegment, position: number, state: TaskState): void {
+  /** File by file: what the segment holds of it is written, and the file closed if no later segment holds more. */
+  #segment(state: TaskState, segment: RestoreSegment, position: number): void {
     let plain: Uint8Array | undefined
     let failure: FileFailure | undefined
     try {
-      plain = this.#decode(task, segment)
+      plain = this.#decode(state.task, segment)
     } catch (error) {
       failure = failureOf(error, 'repository')
     }
-    const { writes } = segment
-    const checked = new Int8Array(segment.lengths.length)
-    for (let at = 0; at < writes.length; at += 3) {
-      const chunk = writes[at] ?? 0
-      const index = writes[at + 1] ?? 0
-      const file = task.files[index]
-      if (file === undefined) continue
-      if (state.failures[index] === undefined) {
-        if (plain === undefined) state.fail(index, failure)
-        else this.#write(state, file, index, segment, chunk, checked, plain, writes[at + 2] ?? 0)
-      }
-    }
-    for (let at = 1; at < writes.length; at += 3) {
-      const index = writes[at] ?? 0
-      const file = task.files[index]
-      if (file !== undefined && state.last[index] === position && !state.finished.has(index))
-        this.#finish(state, file, index)
+    const { files } = segment
+    for (let from = 0; from < files.length; ) {
+      const index = files[from] ?? 0
+      let to = from + 1
+      while (to < files.length && files[to] === index) to++
+      const file = fileOf(state.task.files, index)
+      if (plain === undefined) state.fail(index, failure)
+      else if (!state.failures.has(index)) this.#write(state, file, index, segment, from, to, plain)
+      // A file of the task that is there again further on was not given file by file; it is finished with its last rows.
+      if (state.last[index] === position && state.lastRow[index] === to - 1) this.#finish(state, file, index)
+      from = to
     }
   }
 
@@ -114,24 +100,19 @@ export class RestoreWriter implements Disposable {
     return decodeSegment(this.#zstd, opened, header, this.#plain, segment.dictionary)
   }
 
+  /** Rows `from` to `to`, all of one file. Chunks that lie side by side in segment and file are written at once. */
   #write(
     state: TaskState,
     file: RestoreFile,
     index: number,
     segment: RestoreSegment,
-    chunk: number,
-    checked: Int8Array,
+    from: number,
+    to: number,
     plain: Uint8Array,
-    position: number,
   ): void {
-    const offset = segment.offsets[chunk] ?? 0
-    const bytes = plain.subarray(offset, offset + (segment.lengths[chunk] ?? 0))
-    if (checked[chunk] === 0) {
-      this.#hasher.hashInto(bytes, this.#computed, 0)
-      const id = segment.ids.subarray(chunk * CHUNK_ID_BYTES, (chunk + 1) * CHUNK_ID_BYTES)
-      checked[chunk] = Buffer.compare(this.#computed, id) === 0 ? 1 : -1
-    }
-    if (checked[chunk] === -1) {
+    const { offsets, lengths, positions } = segment
+    for (let row = from; row < to; row++) {
+      if (this.#isWhole(segment, row, plain)) continue
       const reason = `a chunk in segment ${segment.number} of pack ${state.task.pack} does not match its id`
       state.fail(index, { side: 'repository', code: 'OBJECT_DAMAGED', reason })
       return
@@ -139,11 +120,31 @@ export class RestoreWriter implements Disposable {
     try {
       const open = this.#open(state, file, index)
       if (open === undefined) return
-      this.#target.write(open.fd, bytes, position)
-      state.bytes += bytes.length
+      for (let row = from; row < to; ) {
+        const offset = offsets[row] ?? 0
+        const position = positions[row] ?? 0
+        let bytes = lengths[row] ?? 0
+        for (row++; row < to; row++) {
+          if (offsets[row] !== offset + bytes || positions[row] !== position + bytes) break
+          bytes += lengths[row] ?? 0
+        }
+        this.#target.write(open.fd, plain.subarray(offset, offset + bytes), position)
+        state.bytes += bytes
+      }
     } catch (error) {
       state.fail(index, failureOf(error, 'target'))
     }
+  }
+
+  /** Whether the chunk of the row is what its id says. */
+  #isWhole({ offsets, lengths, ids }: RestoreSegment, row: number, plain: Uint8Array): boolean {
+    const offset = offsets[row] ?? 0
+    this.#hasher.hashInto(plain.subarray(offset, offset + (lengths[row] ?? 0)), this.#computed, 0)
+    const at = row * CHUNK_ID_BYTES
+    for (let byte = 0; byte < CHUNK_ID_BYTES; byte++) {
+      if (this.#computed[byte] !== ids[at + byte]) return false
+    }
+    return true
   }
 
   #open(state: TaskState, file: RestoreFile, index: number): OpenFile | undefined {
@@ -152,9 +153,9 @@ export class RestoreWriter implements Disposable {
     if (state.open.size >= OPEN_FILES_MAX) this.#closeOldest(state)
     try {
       const directory = this.#directories.of(file.directory)
-      const first = file.whole && !state.created.has(index)
+      const first = file.whole && state.created[index] === 0
       const fd = first ? directory.createFile(file.name, file.meta.mode) : directory.openFile(file.name, true)
-      state.created.add(index)
+      state.created[index] = 1
       const open = { fd, directory }
       state.open.set(index, open)
       return open
@@ -172,9 +173,8 @@ export class RestoreWriter implements Disposable {
   }
 
   #finish(state: TaskState, file: RestoreFile, index: number): void {
-    state.finished.add(index)
     try {
-      if (file.whole && state.failures[index] === undefined) this.#complete(state, file, index)
+      if (file.whole && !state.failures.has(index)) this.#complete(state, file, index)
     } catch (error) {
       state.fail(index, failureOf(error, 'target'))
     }
@@ -183,14 +183,15 @@ export class RestoreWriter implements Disposable {
       state.open.delete(index)
       this.#target.close(open.fd)
     }
-    if (file.whole && state.failures[index] !== undefined && state.created.has(index)) this.#discard(file)
+    if (file.whole && state.failures.has(index) && state.created[index] === 1) this.#discard(file)
   }
 
   #complete(state: TaskState, file: RestoreFile, index: number): void {
     const open = this.#open(state, file, index)
     if (open === undefined) return
-    if (state.endsInHole(file, index)) this.#target.truncate(open.fd, file.size)
-    state.losses[index] = this.#target.setFileMeta(open.fd, file.meta)
+    if (state.endsInHole(index)) this.#target.truncate(open.fd, file.size)
+    const lost = this.#target.setFileMeta(open.fd, file.meta)
+    if (lost.length > 0) state.losses.set(index, lost)
     if (file.renameTo !== undefined) open.directory.rename(file.name, file.renameTo)
   }
 
@@ -206,37 +207,40 @@ export class RestoreWriter implements Disposable {
 
 class TaskState {
   readonly task: RestoreTask
-  readonly failures: (FileFailure | undefined)[]
-  readonly losses: (readonly string[])[]
+  readonly failures = new Map<number, FileFailure>()
+  readonly losses = new Map<number, readonly string[]>()
   readonly open = new Map<number, OpenFile>()
-  readonly created = new Set<number>()
-  readonly finished = new Set<number>()
+  readonly created: Uint8Array
+  /** The segment (its position in the task) that holds the end of what each file gets, -1 where none does; and the row. */
   readonly last: Int32Array
+  readonly lastRow: Int32Array
   bytes = 0
   readonly #ends: Float64Array
 
-  constructor(task: RestoreTask, last: Int32Array) {
+  constructor(task: RestoreTask) {
+    const { count } = task.files
     this.task = task
-    this.last = last
-    this.failures = task.files.map(() => undefined)
-    this.losses = task.files.map(() => [])
-    this.#ends = new Float64Array(task.files.length)
-    for (const { writes, lengths } of task.segments) {
-      for (let at = 0; at < writes.length; at += 3) {
-        const index = writes[at + 1] ?? 0
-        const end = (writes[at + 2] ?? 0) + (lengths[writes[at] ?? 0] ?? 0)
-        this.#ends[index] = Math.max(this.#ends[index] ?? 0, end)
-      }
-    }
+    this.created = new Uint8Array(count)
+    this.last = new Int32Array(count).fill(-1)
+    this.lastRow = new Int32Array(count)
+    this.#ends = new Float64Array(count)
+    task.segments.forEach(({ files, positions, lengths }, position) => {
+      files.forEach((index, row) => {
+        this.last[index] = position
+        this.lastRow[index] = row
+        const end = (positions[row] ?? 0) + (lengths[row] ?? 0)
+        if (end > (this.#ends[index] ?? 0)) this.#ends[index] = end
+      })
+    })
   }
 
   fail(index: number, failure: FileFailure | undefined): void {
-    this.failures[index] ??= failure
+    if (failure !== undefined && !this.failures.has(index)) this.failures.set(index, failure)
   }
 
   /** Its last bytes are not written by any chunk. */
-  endsInHole(file: RestoreFile, index: number): boolean {
-    return (this.#ends[index] ?? 0) < file.size
+  endsInHole(index: number): boolean {
+    return (this.#ends[index] ?? 0) < (this.task.files.sizes[index] ?? 0)
   }
 }
 

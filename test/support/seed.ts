@@ -4,4 +4,4 @@
  */
 import fc from 'fast-check'
 
-fc.configureGlobal({ seed: Number(process.env.SNAP_TEST_SEED ?? 2_026) })
+fc.configureGlobal({ seed: Number(process.env['SNAP_TEST_SEED'] ?? 2_026) })

@@ -6,7 +6,7 @@ import { SnapError } from '../../model/errors.ts'
 import type { TargetFiles } from '../../model/files.ts'
 import type { ProgressListener } from '../../model/progress.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { EMPTY_CONTENT } from '../../snapshot/content.ts'
+import { EMPTY_CONTENT, readItems } from '../../snapshot/content.ts'
 import type { Entry } from '../../snapshot/entry.ts'
 import type { DirectoryCache } from '../../workers/directory-cache.ts'
 import type { FileFailure, RestoreFile, RestoreTask, RestoreTaskResult } from '../../workers/restore-task.ts'
@@ -25,8 +25,8 @@ export type FileToRestore = {
   readonly entry: Entry
   /** In the snapshot. */
   readonly path: string
-  /** Below the target. */
-  readonly directory: readonly string[]
+  /** Below the target: names joined by `/`. */
+  readonly directory: string
   /** Something is there that it replaces. */
   readonly replaces: boolean
 }
@@ -42,11 +42,13 @@ export type FileRestorerParts = {
   readonly signal: AbortSignal
 }
 
-/** While one window is written, the next is gathered. */
+/** While windows are written, the next is gathered. */
 export class FileRestorer {
   readonly #parts: FileRestorerParts
   readonly #finder: ChunkFinder
   #gathering: WindowRun
+  /** The last tasks of a window leave threads idle, so that the next begins meanwhile. */
+  #before: Promise<void> = Promise.resolve()
   #writing: Promise<void> = Promise.resolve()
 
   constructor(parts: FileRestorerParts) {
@@ -63,13 +65,15 @@ export class FileRestorer {
   /** Everything added so far is written when this returns. */
   async flush(): Promise<void> {
     await this.#turn()
+    await this.#before
     await this.#writing
   }
 
   async #turn(): Promise<void> {
-    await this.#writing
+    await this.#before
+    this.#before = this.#writing
     this.#writing = this.#gathering.run()
-    this.#writing.catch(() => undefined) // awaited by the next turn
+    this.#writing.catch(() => undefined) // awaited by the next turn but one
     this.#gathering = new WindowRun(this.#parts, this.#finder)
   }
 }
@@ -115,28 +119,30 @@ class WindowRun {
 
   /** Plans every chunk of the file; returns the bytes that they and the holes add up to. */
   async #locate(entry: Entry, index: number): Promise<number> {
-    if (entry.content === undefined) return 0
+    const { content } = entry
     let position = 0
-    for await (const item of this.#parts.repository.chunks.items(entry.content)) {
+    const plan = (item: { readonly chunk: Uint8Array } | { readonly hole: number }): void => {
       position += 'hole' in item ? item.hole : this.#window.add(index, position, item.chunk)
       if (position > entry.size)
         throw new SnapError('OBJECT_DAMAGED', `its chunks exceed its size of ${entry.size} bytes`)
     }
+    if (content === undefined) return 0
+    // Nearly every list is in its entry, and waiting for each of its items would take longer than finding the chunk.
+    if (content.levels === 0) for (const item of readItems(content.items)) plan(item)
+    else for await (const item of this.#parts.repository.chunks.items(content)) plan(item)
     return position
   }
 
   async run(): Promise<void> {
-    const { tasks, partsOf } = this.#window.plan()
     const files = this.#files
+    const { tasks, parts } = this.#window.plan(files.length)
     const manyParts: number[] = []
     for (const index of this.#unplanned) await this.#inOrder(index)
     files.forEach((file, index) => {
-      const parts = partsOf(index)
-      if (this.#failed.has(index) || file.entry.size > PLANNED_BYTES_MAX) return
-      if (parts === 1) return
+      if (parts[index] === 1 || this.#failed.has(index) || file.entry.size > PLANNED_BYTES_MAX) return
       if (this.#createEmpty(index)) manyParts.push(index)
     })
-    await this.#runAll(tasks, partsOf)
+    await this.#runAll(tasks, parts)
     for (const index of manyParts) if (!this.#failed.has(index)) this.#finish(index)
     for (const index of [...this.#failed.keys()].sort((a, b) => a - b)) await this.#again(index)
     files.forEach((file, index) => {
@@ -205,13 +211,13 @@ class WindowRun {
     }
   }
 
-  async #runAll(tasks: readonly PlannedTask[], partsOf: (file: number) => number): Promise<void> {
+  async #runAll(tasks: readonly PlannedTask[], parts: Uint32Array): Promise<void> {
     const { pool, signal } = this.#parts
     const running = new Set<Promise<void>>()
     let failure: { readonly error: unknown } | undefined
     for (const task of tasks) {
       signal.throwIfAborted()
-      const work: Promise<void> = this.#runTask(task, partsOf)
+      const work: Promise<void> = this.#runTask(task, parts)
         .catch((error: unknown) => {
           failure ??= { error }
         })
@@ -224,17 +230,15 @@ class WindowRun {
     if (failure !== undefined) throw failure.error
   }
 
-  async #runTask(planned: PlannedTask, partsOf: (file: number) => number): Promise<void> {
-    const fetched = await this.#window.fetch(planned, (file) => this.#describe(file, partsOf(file) === 1))
+  async #runTask(planned: PlannedTask, parts: Uint32Array): Promise<void> {
+    const fetched = await this.#window.fetch(planned, (file) => this.#describe(file, parts[file] === 1))
     for (const [file, failure] of fetched.failed) this.#failIndex(file, failure)
     if (fetched.task.segments.length === 0) return
     const result = await this.#parts.pool.run(fetched.task, fetched.transfer)
     this.#parts.counter.bytesWritten += result.bytes
-    fetched.files.forEach((file, local) => {
-      const failure = result.failures[local]
-      if (failure !== undefined) this.#failIndex(file, failure)
-      this.#parts.counter.lost(this.#files[file]?.path ?? '', result.losses[local] ?? [])
-    })
+    for (const [local, failure] of result.failures) this.#failIndex(fetched.files[local] ?? 0, failure)
+    for (const [local, lost] of result.losses)
+      this.#parts.counter.lost(this.#files[fetched.files[local] ?? 0]?.path ?? '', lost)
   }
 
   #describe(index: number, whole: boolean): RestoreFile {

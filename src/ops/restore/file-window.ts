@@ -4,46 +4,58 @@
  */
 
 import { toHex } from '../../base/bytes.ts'
-import type { ChunkFinder } from '../../manifest/chunk-finder.ts'
+import type { ChunkFinder, ChunkPlace } from '../../manifest/chunk-finder.ts'
+import type { SegmentPlace } from '../../manifest/packs-table.ts'
 import { SnapError } from '../../model/errors.ts'
 import { CHUNK_ID_BYTES, type PackId } from '../../model/ids.ts'
 import { packKey } from '../../object/object-keys.ts'
 import type { Repository } from '../../repository/repository.ts'
-import type { FileFailure, RestoreFile, RestoreSegment, RestoreTask } from '../../workers/restore-task.ts'
+import {
+  type FileFailure,
+  type RestoreFile,
+  type RestoreSegment,
+  type RestoreTask,
+  toColumns,
+} from '../../workers/restore-task.ts'
 
-/** Sealed bytes of the segments of one task: some tens of MB of plaintext, so that threads stay evenly busy. */
-const TASK_SEALED_BYTES = 6 * 1024 * 1024
+/** Sealed bytes of the segments of one task: some 10 MB of plaintext, so that threads stay evenly busy. */
+const TASK_SEALED_BYTES = 2 * 1024 * 1024
 /** Segments closer than this in a pack are fetched with one read. */
 const GAP_BYTES_MAX = 262_144
+/** More segments than a pack may have, so that pack and segment make one number. */
+const SEGMENTS_RADIX = 2 ** 20
 
-type Chunk = {
-  readonly id: Uint8Array
-  readonly offset: number
-  readonly bytes: number
-  /** Pairs of file (index in the window) and position. */
-  readonly writes: number[]
-}
-
-type Segment = {
+/** What is wanted of a segment, in the order in which it was asked for: columns, as in `RestoreSegment`. */
+class WantedSegment {
   readonly pack: number
   readonly packId: PackId
   readonly number: number
-  readonly depth: number
-  readonly chunks: Map<number, Chunk>
+  readonly place: SegmentPlace
+  readonly offsets: number[] = []
+  readonly lengths: number[] = []
+  readonly ids: Uint8Array[] = []
+  readonly files: number[] = []
+  readonly positions: number[] = []
+
+  constructor(pack: number, packId: PackId, number: number, place: SegmentPlace) {
+    this.pack = pack
+    this.packId = packId
+    this.number = number
+    this.place = place
+  }
 }
 
 /** One unit of work: its segments lie in one pack and are in memory when the task is made. */
 export type PlannedTask = {
   readonly pack: number
   readonly packId: PackId
-  readonly segments: readonly Segment[]
+  readonly segments: readonly WantedSegment[]
 }
 
 export class FileWindow {
   readonly #repository: Repository
   readonly #finder: ChunkFinder
-  readonly #segments = new Map<string, Segment>()
-  readonly #parts: Map<number, Set<PlannedTask>> = new Map()
+  readonly #segments = new Map<number, WantedSegment>()
   chunks = 0
 
   constructor(repository: Repository, finder: ChunkFinder) {
@@ -51,34 +63,40 @@ export class FileWindow {
     this.#finder = finder
   }
 
-  /** `file`: the index that the tasks will name. `OBJECT_MISSING` where nothing holds the chunk. Returns its bytes. */
+  /**
+   * `file`: the index that the tasks will name; all chunks of one come before those of the next. `OBJECT_MISSING` where nothing
+   * holds the chunk. Returns its bytes.
+   */
   add(file: number, position: number, id: Uint8Array): number {
     const location = this.#finder.find(id)
     if (location === undefined) throw new SnapError('OBJECT_MISSING', `chunk ${toHex(id)} is in no pack`)
-    const name = `${location.pack}/${location.segment}`
-    let segment = this.#segments.get(name)
-    if (segment === undefined) {
-      const { pack, packId, segment: number } = location
-      const depth = this.#repository.manifest.packs.segmentOf(pack, number)?.depth ?? 0
-      segment = { pack, packId, number, depth, chunks: new Map() }
-      this.#segments.set(name, segment)
-    }
-    let chunk = segment.chunks.get(location.offset)
-    if (chunk === undefined) {
-      chunk = { id, offset: location.offset, bytes: location.bytes, writes: [] }
-      segment.chunks.set(location.offset, chunk)
-    }
-    chunk.writes.push(file, position)
+    const segment = this.#segmentOf(location)
+    segment.offsets.push(location.offset)
+    segment.lengths.push(location.bytes)
+    segment.ids.push(id)
+    segment.files.push(file)
+    segment.positions.push(position)
     this.chunks += 1
     return location.bytes
   }
 
-  /** Tasks in pack order, and which files lie wholly in one of them. */
-  plan(): { tasks: readonly PlannedTask[]; partsOf: (file: number) => number } {
-    const { manifest } = this.#repository
+  #segmentOf({ pack, packId, segment: number }: ChunkPlace): WantedSegment {
+    const name = pack * SEGMENTS_RADIX + number
+    const known = this.#segments.get(name)
+    if (known !== undefined) return known
+    const place = this.#repository.manifest.packs.segmentOf(pack, number)
+    if (place === undefined)
+      throw new SnapError('MANIFEST_FAILED', 'the manifest has a chunk without its segment')
+    const segment = new WantedSegment(pack, packId, number, place)
+    this.#segments.set(name, segment)
+    return segment
+  }
+
+  /** Tasks in pack order, and in how many of them each of the `files` files has a part. */
+  plan(files: number): { tasks: readonly PlannedTask[]; parts: Uint32Array } {
     const ordered = [...this.#segments.values()].sort((a, b) => a.pack - b.pack || a.number - b.number)
     const tasks: PlannedTask[] = []
-    let current: Segment[] = []
+    let current: WantedSegment[] = []
     let sealed = 0
     const close = (): void => {
       const [first] = current
@@ -90,24 +108,10 @@ export class FileWindow {
       if (current[0] !== undefined && (current[0].pack !== segment.pack || sealed >= TASK_SEALED_BYTES))
         close()
       current.push(segment)
-      sealed += manifest.packs.segmentOf(segment.pack, segment.number)?.sealed ?? 0
+      sealed += segment.place.sealed
     }
     close()
-    for (const task of tasks) this.#countParts(task)
-    return { tasks, partsOf: (file) => this.#parts.get(file)?.size ?? 0 }
-  }
-
-  #countParts(task: PlannedTask): void {
-    for (const segment of task.segments) {
-      for (const chunk of segment.chunks.values()) {
-        for (let at = 0; at < chunk.writes.length; at += 2) {
-          const file = chunk.writes[at] ?? 0
-          const parts = this.#parts.get(file)
-          if (parts === undefined) this.#parts.set(file, new Set([task]))
-          else parts.add(task)
-        }
-      }
-    }
+    return { tasks, parts: countParts(tasks, files) }
   }
 
   /**
@@ -124,8 +128,7 @@ export class FileWindow {
     failed: Map<number, FileFailure>
   }> {
     const failed = new Map<number, FileFailure>()
-    const files: number[] = []
-    const indexOf = new Map<number, number>()
+    const files = new LocalFiles()
     const segments: RestoreSegment[] = []
     const transfer: ArrayBuffer[] = []
     const keyring = await this.#repository.keyring()
@@ -138,25 +141,28 @@ export class FileWindow {
         const sealed = bytesOf.get(segment.number)
         if (sealed === undefined) continue
         const dictionary = await this.#dictionary(segment, failed)
-        if (segment.depth > 0 && dictionary === undefined) continue
-        segments.push(restoreSegment(segment, sealed, dictionary, files, indexOf))
+        if (segment.place.depth > 0 && dictionary === undefined) continue
+        segments.push(restoreSegment(segment, sealed, dictionary, files))
       }
     }
     // Files whose only segments failed are in no segment; they are named in `failed`.
-    if (opened instanceof Error) return { task: emptyTask(task.packId), files, transfer, failed }
+    if (opened instanceof Error) return { task: emptyTask(task.packId), files: files.list, transfer, failed }
     const { header, packKey: key, footerKey } = opened as Awaited<ReturnType<typeof keyring.of>>
     const restore: RestoreTask = {
       pack: task.packId,
       header,
       keys: { packKey: key, footerKey },
       segments,
-      files: files.map(describe),
+      files: toColumns(files.list.map(describe)),
     }
-    return { task: restore, files, transfer, failed }
+    return { task: restore, files: files.list, transfer, failed }
   }
 
-  async #dictionary(segment: Segment, failed: Map<number, FileFailure>): Promise<Uint8Array | undefined> {
-    if (segment.depth === 0) return undefined
+  async #dictionary(
+    segment: WantedSegment,
+    failed: Map<number, FileFailure>,
+  ): Promise<Uint8Array | undefined> {
+    if (segment.place.depth === 0) return undefined
     try {
       return await this.#repository.chunks.dictionaryOf(segment.pack, segment.number)
     } catch (error) {
@@ -172,85 +178,99 @@ export class FileWindow {
     failed: Map<number, FileFailure>,
     transfer: ArrayBuffer[],
   ): Promise<Map<number, Uint8Array>> {
-    const { manifest, storage } = this.#repository
+    const { storage } = this.#repository
     const found = new Map<number, Uint8Array>()
-    type Wanted = { segment: Segment; offset: number; sealed: number }
-    const runs: Wanted[][] = []
+    const runs: WantedSegment[][] = []
     for (const segment of task.segments) {
-      const place = manifest.packs.segmentOf(segment.pack, segment.number)
-      if (place === undefined) continue
-      const wanted = { segment, offset: place.offset, sealed: place.sealed }
       const run = runs.at(-1)
       const last = run?.at(-1)
-      if (
-        run !== undefined &&
-        last !== undefined &&
-        place.offset - (last.offset + last.sealed) <= GAP_BYTES_MAX
-      )
-        run.push(wanted)
-      else runs.push([wanted])
+      if (run !== undefined && last !== undefined && segment.place.offset - endOf(last) <= GAP_BYTES_MAX)
+        run.push(segment)
+      else runs.push([segment])
     }
     for (const run of runs) {
-      const start = run[0]?.offset ?? 0
+      const [first] = run
       const last = run.at(-1)
-      const end = (last?.offset ?? 0) + (last?.sealed ?? 0)
+      if (first === undefined || last === undefined) continue
+      const start = first.place.offset
+      const end = endOf(last)
       try {
         const bytes = await storage.read(packKey(task.packId), { offset: start, bytes: end - start })
         transfer.push(bytes.buffer)
-        for (const { segment, offset, sealed } of run) {
-          found.set(segment.number, bytes.subarray(offset - start, offset - start + sealed))
+        for (const { number, place } of run) {
+          found.set(number, bytes.subarray(place.offset - start, place.offset - start + place.sealed))
         }
       } catch (error) {
         if (!(error instanceof SnapError)) throw error
-        for (const { segment } of run) failAll(segment, error, failed)
+        for (const segment of run) failAll(segment, error, failed)
       }
     }
     return found
   }
 }
 
-function failAll(segment: Segment, error: SnapError, failed: Map<number, FileFailure>): void {
-  for (const chunk of segment.chunks.values()) {
-    for (let at = 0; at < chunk.writes.length; at += 2) {
-      failed.set(chunk.writes[at] ?? 0, { side: 'repository', code: error.code, reason: error.message })
+function endOf({ place }: WantedSegment): number {
+  return place.offset + place.sealed
+}
+
+function countParts(tasks: readonly PlannedTask[], files: number): Uint32Array {
+  const parts = new Uint32Array(files)
+  const lastTask = new Int32Array(files).fill(-1)
+  tasks.forEach((task, number) => {
+    for (const segment of task.segments) {
+      for (const file of segment.files) {
+        if (lastTask[file] === number) continue
+        lastTask[file] = number
+        parts[file] = (parts[file] ?? 0) + 1
+      }
     }
+  })
+  return parts
+}
+
+/** The files of one task, numbered from 0 as they come. */
+class LocalFiles {
+  readonly list: number[] = []
+  readonly #indexes = new Map<number, number>()
+
+  indexOf(file: number): number {
+    const known = this.#indexes.get(file)
+    if (known !== undefined) return known
+    const index = this.list.push(file) - 1
+    this.#indexes.set(file, index)
+    return index
   }
 }
 
+function failAll(segment: WantedSegment, error: SnapError, failed: Map<number, FileFailure>): void {
+  for (const file of segment.files)
+    failed.set(file, { side: 'repository', code: error.code, reason: error.message })
+}
+
 function restoreSegment(
-  segment: Segment,
+  wanted: WantedSegment,
   sealed: Uint8Array,
   dictionary: Uint8Array | undefined,
-  files: number[],
-  indexOf: Map<number, number>,
+  files: LocalFiles,
 ): RestoreSegment {
-  const chunks = [...segment.chunks.values()].sort((a, b) => a.offset - b.offset)
-  const ids = new Uint8Array(chunks.length * CHUNK_ID_BYTES)
-  const writes: number[] = []
-  chunks.forEach((chunk, index) => {
-    ids.set(chunk.id, index * CHUNK_ID_BYTES)
-    for (let at = 0; at < chunk.writes.length; at += 2) {
-      const file = chunk.writes[at] ?? 0
-      let local = indexOf.get(file)
-      if (local === undefined) {
-        local = files.push(file) - 1
-        indexOf.set(file, local)
-      }
-      writes.push(index, local, chunk.writes[at + 1] ?? 0)
-    }
+  const ids = new Uint8Array(wanted.ids.length * CHUNK_ID_BYTES)
+  wanted.ids.forEach((id, row) => {
+    ids.set(id, row * CHUNK_ID_BYTES)
   })
   return {
-    number: segment.number,
+    number: wanted.number,
     sealed,
     dictionary,
-    offsets: chunks.map((chunk) => chunk.offset),
-    lengths: chunks.map((chunk) => chunk.bytes),
+    offsets: Uint32Array.from(wanted.offsets),
+    lengths: Uint32Array.from(wanted.lengths),
     ids,
-    writes,
+    files: Uint32Array.from(wanted.files, (file) => files.indexOf(file)),
+    positions: Float64Array.from(wanted.positions),
   }
 }
 
 function emptyTask(pack: PackId): RestoreTask {
   const none = new Uint8Array(0)
-  return { pack, header: none, keys: { packKey: none, footerKey: none }, segments: [], files: [] }
+  const keys = { packKey: none, footerKey: none }
+  return { pack, header: none, keys, segments: [], files: toColumns([]) }
 }

@@ -298,7 +298,7 @@ class RestoreRun {
     else if (entry.type === 'file') {
       if (existing?.type === 'dir') directory.remove(entry.name)
       const replaces = existing !== undefined && existing.type !== 'dir'
-      await files.add({ entry, path: place.path, directory: below, replaces })
+      await files.add({ entry, path: place.path, directory: below.join('/'), replaces })
     } else this.#special(entry, place.path, directory, existing)
   }
 
@@ -398,8 +398,8 @@ class RestoreRun {
           )
           return
         }
-        const directory = directories.of(names)
-        const from = directories.of(source.names)
+        const directory = directories.of(names.join('/'))
+        const from = directories.of(source.names.join('/'))
         const there = directory.lstat(entry.name)
         const wanted = from.lstat(source.name)
         if (!counted) this.#counter.filesRestored += 1
@@ -413,7 +413,7 @@ class RestoreRun {
   #finishSymlinks(directories: DirectoryCache): void {
     for (const { names, path, entry } of this.#symlinks) {
       this.#finishing(path, () => {
-        const directory = directories.of(names)
+        const directory = directories.of(names.join('/'))
         if (directory.lstat(entry.name) !== undefined) directory.remove(entry.name)
         directory.makeSymlink(entry.name, entry.target ?? '')
         this.#counter.lost(
@@ -428,7 +428,10 @@ class RestoreRun {
   #finishDirectories(directories: DirectoryCache): void {
     for (const { names, path, entry } of this.#directories.reverse()) {
       this.#finishing(path, () => {
-        this.#counter.lost(path, directories.of(names).setOwnMeta(metaOf(entry, this.#request.keepOwner)))
+        this.#counter.lost(
+          path,
+          directories.of(names.join('/')).setOwnMeta(metaOf(entry, this.#request.keepOwner)),
+        )
       })
     }
   }
