@@ -241,12 +241,14 @@ function prunedMeanwhile(): SnapError {
  * so that this run stores again what only they held. Returns how many of the others there were.
  */
 async function setLostAside(repository: Repository): Promise<number> {
-  const { packs } = repository.manifest
+  const { manifest } = repository
   const lost = await repository.lostPacks()
-  for (const { no, state } of lost) {
-    if (state === 'pending') packs.remove(no)
-    else packs.setState(no, 'quarantined')
-  }
+  manifest.transaction(() => {
+    for (const { no, state } of lost) {
+      if (state === 'pending') manifest.packs.remove(no)
+      else manifest.packs.setState(no, 'quarantined')
+    }
+  })
   return lost.filter(({ state }) => state === 'live').length
 }
 
