@@ -31,20 +31,29 @@ const DEAD_STATES = ['Z', 'X', 'x']
  * which tells a process from an earlier one with its number. Linux alone says all this.
  */
 export function systemProcesses(proc = '/proc'): Processes {
-  let own: string | undefined
-  try {
-    own = markOfThis(proc)
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error
+  let known: { readonly own: string | undefined } | undefined
+  const ownMark = (): string | undefined => {
+    known ??= { own: markIfCertain(proc) } // asked for once, and only by who writes
+    return known.own
   }
-  const host = own?.slice(0, HOST_DIGITS)
   return {
-    own,
+    get own() {
+      return ownMark()
+    },
     stateOf: (mark) => {
-      const [, markedHost, pid, start] = MARK.exec(mark) ?? []
-      if (host === undefined || markedHost !== host) return 'unknown'
+      const [, host, pid, start] = MARK.exec(mark) ?? []
+      if (host === undefined || host !== ownMark()?.slice(0, HOST_DIGITS)) return 'unknown'
       return stateOf(proc, Number(pid), start)
     },
+  }
+}
+
+function markIfCertain(proc: string): string | undefined {
+  try {
+    return markOfThis(proc)
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return undefined
   }
 }
 
