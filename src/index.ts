@@ -1,4 +1,5 @@
 /** The library: what the command line is made of, for programs that back up by themselves. */
+
 export { systemRandom } from './crypto/random.ts'
 export { createIgnoreRules, type Rules } from './filesystem/ignore-rules.ts'
 export { createSourceFiles } from './filesystem/source-files.ts'
@@ -12,9 +13,9 @@ export type { ByteRange, ObjectKey, ObjectStat, Storage } from './model/storage.
 export { type BackupPorts, type BackupRequest, type BackupResult, backup } from './ops/backup/backup.ts'
 export type { BackupSummary, UnreadablePath } from './ops/backup/summary.ts'
 export type { WalkOptions } from './ops/backup/walk.ts'
+export type { OverwritePolicy } from './ops/restore/decide.ts'
 export type { RestoreFailure, RestoreReport } from './ops/restore/report.ts'
 export {
-  type OverwritePolicy,
   type RestorePorts,
   type RestoreRequest,
   restore,

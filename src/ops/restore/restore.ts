@@ -14,14 +14,13 @@ import type { Entry } from '../../snapshot/entry.ts'
 import { DirectoryCache } from '../../workers/directory-cache.ts'
 import type { RestoreTask, RestoreTaskResult } from '../../workers/restore-task.ts'
 import type { TaskPool } from '../../workers/task-pool.ts'
+import { decide, type OverwritePolicy } from './decide.ts'
 import { FileRestorer } from './file-restorer.ts'
+import { Later } from './later.ts'
 import { metaOf } from './meta.ts'
 import { Protection } from './protection.ts'
 import { type RestoreAction, RestoreCounter, type RestoreReport } from './report.ts'
-import { sameContentAsFile } from './same-content.ts'
 import { namesOf, Selection } from './selection.ts'
-
-export type OverwritePolicy = 'always' | 'if-changed' | 'if-newer' | 'never'
 
 export type RestoreRequest = {
   /** Encoded content of the snapshot's root tree. */
@@ -71,8 +70,6 @@ type Start = {
   readonly entry: Entry | undefined
 }
 
-type Finishing = { readonly names: readonly string[]; readonly path: string; readonly entry: Entry }
-
 class RestoreRun {
   readonly #repository: Repository
   readonly #request: RestoreRequest
@@ -82,14 +79,7 @@ class RestoreRun {
   readonly #counter = new RestoreCounter()
   /** Lets finished tasks in. */
   readonly #breath = createBreath()
-  readonly #directories: Finishing[] = []
-  readonly #symlinks: Finishing[] = []
-  readonly #hardLinks: (Finishing & { readonly first: string; readonly counted: boolean })[] = []
-  /** Where the first entry of each hard-linked file was put. */
-  readonly #linked = new Map<
-    string,
-    { readonly names: readonly string[]; readonly name: string; readonly path: string }
-  >()
+  readonly #later: Later
 
   constructor(repository: Repository, request: RestoreRequest, ports: RestorePorts) {
     this.#repository = repository
@@ -97,6 +87,12 @@ class RestoreRun {
     this.#ports = ports
     this.#selection = new Selection(request.select)
     this.#protection = new Protection(request.target, request.keep, request.sources)
+    this.#later = new Later({
+      counter: this.#counter,
+      keepOwner: request.keepOwner,
+      guarded: (path, act) => this.#finishing(path, act),
+      fail: (path, { side, code }, reason) => this.#fail(namesOf(path), side, code, reason),
+    })
   }
 
   async run(): Promise<RestoreReport> {
@@ -118,13 +114,16 @@ class RestoreRun {
       signal,
     })
     await this.#directory(start, [], root, files, fresh)
-    this.#selection.checkMatched()
+    this.#checkMatched()
     await files.flush()
     directories.clear()
-    this.#finishHardLinks(directories)
-    this.#finishSymlinks(directories)
-    this.#finishDirectories(directories)
+    this.#later.finish(directories)
     return this.#counter.report()
+  }
+
+  /** What a directory that could not be read holds is not known: it is named among the failures, and the rest goes on. */
+  #checkMatched(): void {
+    if (this.#counter.failures.every(({ side }) => side !== 'repository')) this.#selection.checkMatched()
   }
 
   /** The tree to begin with and its path in the snapshot. */
@@ -149,7 +148,7 @@ class RestoreRun {
   #takeMeta({ names, entry }: Start, fresh: boolean): void {
     if (entry === undefined || this.#selection.wants(names) !== 'all') return
     const path = `/${names.join('/')}`
-    if (fresh || path === this.#request.target) this.#directories.push({ names: [], path, entry })
+    if (fresh || path === this.#request.target) this.#later.directory({ directory: '', path, entry })
   }
 
   async #directory(
@@ -233,7 +232,12 @@ class RestoreRun {
     }
     if (entry.type === 'dir') return this.#enter(entry, path, below, directory, existing, files, wanted)
     this.#counter.bytesTotal += entry.size
-    const action = await this.#decide(entry, existing, directory)
+    const action = await decide(
+      { chunks: this.#repository.chunks, target: this.#ports.target, overwrite: this.#request.overwrite },
+      entry,
+      existing,
+      directory,
+    )
     if (existing?.type === 'dir' && action === 'replace') this.#protection.check([...below, entry.name])
     this.#ports.decided?.(`/${path.join('/')}`, action)
     this.#count(entry, action)
@@ -251,24 +255,6 @@ class RestoreRun {
     }
   }
 
-  async #decide(
-    entry: Entry,
-    existing: FileStat | undefined,
-    directory: TargetDirectory | undefined,
-  ): Promise<RestoreAction> {
-    if (existing === undefined || directory === undefined) return 'create'
-    const { overwrite } = this.#request
-    if (overwrite === 'never') return 'keep'
-    const order = existing.mtimeSec - entry.mtimeSec || existing.mtimeNsec - entry.mtimeNsec
-    if (overwrite === 'if-newer' && order >= 0) return 'keep'
-    if (existing.type !== entry.type) return 'replace'
-    if (entry.type !== 'file') return isSameSpecial(entry, existing, directory) ? 'unchanged' : 'replace'
-    if (existing.size !== entry.size) return 'replace'
-    if (overwrite === 'if-changed' && order === 0) return 'unchanged'
-    const same = await sameContentAsFile(this.#repository.chunks, this.#ports.target, directory, entry)
-    return same ? 'unchanged' : 'replace'
-  }
-
   async #put(
     entry: Entry,
     path: readonly string[],
@@ -278,27 +264,17 @@ class RestoreRun {
     existing: FileStat | undefined,
     action: RestoreAction,
   ): Promise<void> {
-    const place = { names: below, path: `/${path.join('/')}`, entry }
-    if (entry.hardLink !== undefined) {
-      const link = `${entry.hardLink.device}:${entry.inode}`
-      if (this.#linked.has(link)) {
-        this.#hardLinks.push({
-          ...place,
-          first: link,
-          counted: action === 'unchanged' || entry.type !== 'file',
-        })
-        return
-      }
-      this.#linked.set(link, { names: below, name: entry.name, path: place.path })
-    }
+    const place = { directory: below.join('/'), path: `/${path.join('/')}`, entry }
+    // Of those of one file, the first is restored and the others become links to it.
+    if (this.#later.isAnotherLink(place, action === 'unchanged' || entry.type !== 'file')) return
     if (action === 'unchanged') {
       const meta = metaOf(entry, this.#request.keepOwner)
       this.#counter.lost(place.path, directory.setMeta(entry.name, entry.type, meta))
-    } else if (entry.type === 'symlink') this.#symlinks.push(place)
+    } else if (entry.type === 'symlink') this.#later.symlink(place)
     else if (entry.type === 'file') {
       if (existing?.type === 'dir') directory.remove(entry.name)
       const replaces = existing !== undefined && existing.type !== 'dir'
-      await files.add({ entry, path: place.path, directory: below.join('/'), replaces })
+      await files.add({ ...place, replaces })
     } else this.#special(entry, place.path, directory, existing)
   }
 
@@ -342,7 +318,7 @@ class RestoreRun {
     this.#counter.directories += 1
     // What is above the sources and there already is not part of what was saved.
     const isOurs = existing === undefined || (wanted && this.#protection.isWhole(path))
-    if (isOurs) this.#directories.push({ names, path: `/${path.join('/')}`, entry })
+    if (isOurs) this.#later.directory({ directory: names.join('/'), path: `/${path.join('/')}`, entry })
     if (entry.content === undefined) return
     const start = { content: entry.content, names: path, entry }
     await this.#directory(start, names, child, files, existing === undefined)
@@ -381,61 +357,6 @@ class RestoreRun {
     }
   }
 
-  #finishHardLinks(directories: DirectoryCache): void {
-    const failed = new Map(this.#counter.failures.map((failure) => [failure.path, failure]))
-    for (const { names, path, entry, first, counted } of this.#hardLinks) {
-      this.#finishing(path, () => {
-        const source = this.#linked.get(first)
-        if (source === undefined) return
-        // What lies under the first name may be an old file, which this one never was.
-        const failure = failed.get(source.path)
-        if (failure !== undefined) {
-          this.#fail(
-            namesOf(path),
-            failure.side,
-            failure.code,
-            `is a hard link to ${source.path}, which failed`,
-          )
-          return
-        }
-        const directory = directories.of(names.join('/'))
-        const from = directories.of(source.names.join('/'))
-        const there = directory.lstat(entry.name)
-        const wanted = from.lstat(source.name)
-        if (!counted) this.#counter.filesRestored += 1
-        if (there !== undefined && there.inode === wanted?.inode && there.device === wanted.device) return
-        if (there !== undefined) directory.remove(entry.name)
-        directory.makeLink(entry.name, from, source.name)
-      })
-    }
-  }
-
-  #finishSymlinks(directories: DirectoryCache): void {
-    for (const { names, path, entry } of this.#symlinks) {
-      this.#finishing(path, () => {
-        const directory = directories.of(names.join('/'))
-        if (directory.lstat(entry.name) !== undefined) directory.remove(entry.name)
-        directory.makeSymlink(entry.name, entry.target ?? '')
-        this.#counter.lost(
-          path,
-          directory.setMeta(entry.name, 'symlink', metaOf(entry, this.#request.keepOwner)),
-        )
-      })
-    }
-  }
-
-  /** Deepest first: a directory's times change while its children are set. */
-  #finishDirectories(directories: DirectoryCache): void {
-    for (const { names, path, entry } of this.#directories.reverse()) {
-      this.#finishing(path, () => {
-        this.#counter.lost(
-          path,
-          directories.of(names.join('/')).setOwnMeta(metaOf(entry, this.#request.keepOwner)),
-        )
-      })
-    }
-  }
-
   #finishing(path: string, act: () => void): void {
     try {
       act()
@@ -448,17 +369,10 @@ class RestoreRun {
   async #dry(start: Start): Promise<RestoreReport> {
     using root = this.#ports.target.openExisting(this.#request.target)
     await this.#directory(start, [], root, undefined, false)
-    this.#selection.checkMatched()
+    this.#checkMatched()
     return this.#counter.report()
   }
 }
 
 /** What makes going on pointless. */
 const FATAL: ReadonlySet<string> = new Set(['TARGET_FULL', 'KEY_WRONG', 'MANIFEST_FAILED', 'INTERRUPTED'])
-
-/** Whether what is there, of the same type, is the link or device that the entry says. A socket is its program's. */
-function isSameSpecial(entry: Entry, existing: FileStat, directory: TargetDirectory): boolean {
-  if (entry.type === 'symlink') return directory.readlink(entry.name) === entry.target
-  if (entry.type === 'fifo' || entry.type === 'socket') return true
-  return existing.rdevMajor === entry.device?.major && existing.rdevMinor === entry.device.minor
-}

@@ -1,0 +1,110 @@
+/**
+ * What a restore sets when all files are there: hard links, then symlinks, so that nothing is ever written through a link that came
+ * from the repository, and then directories, whose times would not stay otherwise.
+ */
+import type { Entry } from '../../snapshot/entry.ts'
+import type { DirectoryCache } from '../../workers/directory-cache.ts'
+import { metaOf } from './meta.ts'
+import type { RestoreCounter, RestoreFailure } from './report.ts'
+
+export type Place = {
+  /** Below the target, names joined by `/`: the directory that the entry goes to, or that it is. */
+  readonly directory: string
+  /** In the snapshot. */
+  readonly path: string
+  readonly entry: Entry
+}
+
+export type LaterParts = {
+  readonly counter: RestoreCounter
+  readonly keepOwner: boolean
+  /** Runs `act`; a failure of this path does not stop the others. */
+  readonly guarded: (path: string, act: () => void) => void
+  readonly fail: (path: string, like: RestoreFailure, reason: string) => void
+}
+
+type HardLink = Place & { readonly first: string; readonly counted: boolean }
+
+export class Later {
+  readonly #parts: LaterParts
+  readonly #directories: Place[] = []
+  readonly #symlinks: Place[] = []
+  readonly #hardLinks: HardLink[] = []
+  /** Where the first entry of each hard-linked file was put. */
+  readonly #firsts = new Map<string, Place>()
+
+  constructor(parts: LaterParts) {
+    this.#parts = parts
+  }
+
+  directory(place: Place): void {
+    this.#directories.push(place)
+  }
+
+  symlink(place: Place): void {
+    this.#symlinks.push(place)
+  }
+
+  /**
+   * False for the first entry of a file, which is to be restored; the others are linked to it later. `counted`: the report has this
+   * one already.
+   */
+  isAnotherLink(place: Place, counted: boolean): boolean {
+    const { hardLink, inode } = place.entry
+    if (hardLink === undefined) return false
+    const first = `${hardLink.device}:${inode}`
+    if (this.#firsts.has(first)) {
+      this.#hardLinks.push({ ...place, first, counted })
+      return true
+    }
+    this.#firsts.set(first, place)
+    return false
+  }
+
+  finish(directories: DirectoryCache): void {
+    const failed = new Map(this.#parts.counter.failures.map((failure) => [failure.path, failure]))
+    for (const link of this.#hardLinks) {
+      this.#parts.guarded(link.path, () => this.#link(link, failed, directories))
+    }
+    for (const place of this.#symlinks) {
+      this.#parts.guarded(place.path, () => this.#symlink(place, directories))
+    }
+    // Deepest first: a directory's times change while its children are set.
+    for (const place of this.#directories.reverse()) {
+      this.#parts.guarded(place.path, () => this.#ownMeta(place, directories))
+    }
+  }
+
+  #link(link: HardLink, failed: ReadonlyMap<string, RestoreFailure>, directories: DirectoryCache): void {
+    const first = this.#firsts.get(link.first)
+    if (first === undefined) return
+    // What lies under the first name may be an old file, which this one never was.
+    const failure = failed.get(first.path)
+    if (failure !== undefined) {
+      this.#parts.fail(link.path, failure, `is a hard link to ${first.path}, which failed`)
+      return
+    }
+    const { name } = link.entry
+    const directory = directories.of(link.directory)
+    const from = directories.of(first.directory)
+    const there = directory.lstat(name)
+    const wanted = from.lstat(first.entry.name)
+    if (!link.counted) this.#parts.counter.filesRestored += 1
+    if (there !== undefined && there.inode === wanted?.inode && there.device === wanted.device) return
+    if (there !== undefined) directory.remove(name)
+    directory.makeLink(name, from, first.entry.name)
+  }
+
+  #symlink({ directory: path, entry, path: shown }: Place, directories: DirectoryCache): void {
+    const { counter, keepOwner } = this.#parts
+    const directory = directories.of(path)
+    if (directory.lstat(entry.name) !== undefined) directory.remove(entry.name)
+    directory.makeSymlink(entry.name, entry.target ?? '')
+    counter.lost(shown, directory.setMeta(entry.name, 'symlink', metaOf(entry, keepOwner)))
+  }
+
+  #ownMeta({ directory, entry, path }: Place, directories: DirectoryCache): void {
+    const { counter, keepOwner } = this.#parts
+    counter.lost(path, directories.of(directory).setOwnMeta(metaOf(entry, keepOwner)))
+  }
+}
