@@ -3,6 +3,7 @@
  * first one found in a pack brings the pack's whole listing into memory, and most look-ups never reach SQLite. It does
  * not see packs that are added later.
  */
+import { getRandomValues } from 'node:crypto'
 import { assert } from '../base/assert.ts'
 import { CHUNK_ID_BYTES, type PackId } from '../model/ids.ts'
 import type { SegmentRow } from '../model/pack-table.ts'
@@ -12,6 +13,9 @@ import type { PackRow, PacksTable } from './packs-table.ts'
 
 /** Listings in memory: about 1 MB each for a full pack of small chunks. */
 const LISTINGS_MAX = 24
+
+/** Odd. */
+const FACTORS: Int32Array = getRandomValues(new Int32Array(CHUNK_ID_BYTES / 4)).map((factor) => factor | 1)
 
 export type ChunkPlace = {
   readonly pack: number
@@ -66,7 +70,10 @@ export class ChunkFinder {
   }
 }
 
-/** The chunks of one pack in an open-addressed table: rows are ordinals + 1, found by the first 32 bits of the id. */
+/**
+ * The chunks of one pack in an open-addressed table: rows are ordinals + 1. Ids are what an index object says, and it may say
+ * many that are equal or begin alike: each is in the table once, found by a hash that differs from process to process.
+ */
 class Listing {
   readonly #pack: number
   readonly #packId: PackId
@@ -103,13 +110,16 @@ class Listing {
   }
 
   #place(ordinal: number): void {
-    let row = firstWord(this.#ids, ordinal * CHUNK_ID_BYTES) & this.#mask
-    while (this.#rows[row] !== 0) row = (row + 1) & this.#mask
+    const id = this.#ids.subarray(ordinal * CHUNK_ID_BYTES, (ordinal + 1) * CHUNK_ID_BYTES)
+    let row = hashOf(id) & this.#mask
+    for (; this.#rows[row] !== 0; row = (row + 1) & this.#mask) {
+      if (this.#is((this.#rows[row] ?? 0) - 1, id)) return
+    }
     this.#rows[row] = ordinal + 1
   }
 
   find(id: Uint8Array): ChunkPlace | undefined {
-    let row = firstWord(id, 0) & this.#mask
+    let row = hashOf(id) & this.#mask
     for (;;) {
       const ordinal = (this.#rows[row] ?? 0) - 1
       if (ordinal < 0) return undefined
@@ -133,6 +143,14 @@ class Listing {
   }
 }
 
-function firstWord(ids: Uint8Array, at: number): number {
-  return (ids[at] ?? 0) | ((ids[at + 1] ?? 0) << 8) | ((ids[at + 2] ?? 0) << 16) | ((ids[at + 3] ?? 0) << 24)
+/** Multilinear over the 32-bit words; the high half is the better one. */
+function hashOf(id: Uint8Array): number {
+  let sum = 0
+  for (let word = 0; word < FACTORS.length; word++) {
+    const at = word * 4
+    const value =
+      (id[at] ?? 0) | ((id[at + 1] ?? 0) << 8) | ((id[at + 2] ?? 0) << 16) | ((id[at + 3] ?? 0) << 24)
+    sum = (sum + Math.imul(value, FACTORS[word] ?? 1)) | 0
+  }
+  return sum ^ (sum >>> 15)
 }
