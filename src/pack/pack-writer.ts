@@ -77,7 +77,15 @@ export class PackWriter implements Disposable {
     assert(sealed <= SEGMENT_SEALED_BYTES_MAX, 'a sealed segment is within its limit')
     this.#at += sealed
     this.#largestSealed = Math.max(this.#largestSealed, sealed)
-    this.#segments.push({ ...row, sealed })
+    // Field by field: rows of one shape are what hashing and checking them is quick with.
+    this.#segments.push({
+      sealed,
+      plain: row.plain,
+      depth: row.depth,
+      bases: row.bases,
+      chunkLengths: row.chunkLengths,
+      chunkIds: row.chunkIds,
+    })
     this.#footerBytes +=
       FOOTER_BYTES_PER_SEGMENT + row.bases.length + row.chunkLengths.length * FOOTER_BYTES_PER_CHUNK
   }
