@@ -2,6 +2,7 @@
 import type { CommandModule } from '../program.ts'
 import { backupCommand } from './backup.ts'
 import { dumpCommand } from './dump.ts'
+import { findCommand } from './find.ts'
 import { initCommand } from './init.ts'
 import { keyCommand } from './key.ts'
 import { lsCommand } from './ls.ts'
@@ -16,6 +17,7 @@ export const COMMANDS: readonly CommandModule[] = [
   backupCommand,
   snapshotsCommand,
   lsCommand,
+  findCommand,
   restoreCommand,
   dumpCommand,
   verifyCommand,

@@ -37,7 +37,8 @@ const TYPE_LETTERS: Readonly<Record<EntryType, string>> = {
   socket: 's',
 }
 
-const RESTIC_TYPES: Readonly<Record<EntryType, string>> = {
+/** What restic calls them. */
+export const RESTIC_TYPES: Readonly<Record<EntryType, string>> = {
   file: 'file',
   dir: 'dir',
   symlink: 'symlink',
@@ -122,7 +123,8 @@ const GO_TYPE_BITS: Readonly<Record<EntryType, number>> = {
   socket: 2 ** 24,
 }
 
-function goFileMode(type: EntryType, mode: number): number {
+/** Go's `FileMode` for a type and 12 bits. */
+export function goFileMode(type: EntryType, mode: number): number {
   const special =
     ((mode & SETUID) !== 0 ? 2 ** 23 : 0) +
     ((mode & SETGID) !== 0 ? 2 ** 22 : 0) +
