@@ -72,11 +72,9 @@ export class EntriesTable {
     this.#parents = connection.prepare('SELECT tree, name FROM entries WHERE child = ? LIMIT ?')
     this.#lastTree = connection.prepareValue('SELECT max(tree) FROM entries')
     this.#matching = connection.prepare(
-      `WITH wanted (part, of_type, after_sec, after_nsec, before_sec, before_nsec) AS (VALUES (?, ?, ?, ?, ?, ?))
-       SELECT tree, ${COLUMNS} FROM wanted CROSS JOIN entries
-       WHERE (tree, name) > (?, ?) AND tree <= ?
-         AND (part IS NULL OR instr(name, part) > 0) AND (of_type IS NULL OR type = of_type)
-         AND (mtime_sec, mtime_nsec) >= (after_sec, after_nsec) AND (mtime_sec, mtime_nsec) <= (before_sec, before_nsec)
+      `SELECT tree, ${COLUMNS} FROM entries WHERE (tree, name) > (?, ?) AND tree <= ?
+         AND (? IS NULL OR instr(name, ?) > 0) AND (? IS NULL OR type = ?)
+         AND (mtime_sec, mtime_nsec) >= (?, ?) AND (mtime_sec, mtime_nsec) <= (?, ?)
        ORDER BY tree, name LIMIT ?`,
     )
   }
@@ -129,15 +127,17 @@ export class EntriesTable {
   matching(filter: EntryFilter, after: EntryKey, lastTree: number, limit: number): MatchRow[] {
     const { nameHolds = null, type = null, notBefore, notAfter } = filter
     return this.#matching.all(
+      after.tree,
+      after.name,
+      lastTree,
       nameHolds,
+      nameHolds,
+      type,
       type,
       notBefore?.sec ?? Number.MIN_SAFE_INTEGER,
       notBefore?.nsec ?? 0,
       notAfter?.sec ?? Number.MAX_SAFE_INTEGER,
       notAfter?.nsec ?? 0,
-      after.tree,
-      after.name,
-      lastTree,
       limit,
     )
   }

@@ -107,9 +107,27 @@ function changeBetween(low: number, high: number, before: number, timeZone: stri
 
 const two = (value: number): string => String(value).padStart(2, '0')
 
+/** Between these the engine's own clock and its formatter agree on every wall time, and the clock is a hundred times faster. */
+const PLAIN_FROM_MS = Date.UTC(1972, 0, 2)
+const PLAIN_TO_MS = Date.UTC(9999, 0, 1)
+
 /** `2025-11-19 02:00:05` in `timeZone` (the local one if absent), for people. Instants beyond the calendar become the nearest. */
-export function formatLocalTime(instant: number, timeZone: string = localTimeZone()): string {
-  const wall = wallTimeAt(Math.min(Math.max(instant, -DATE_MS_MAX), DATE_MS_MAX), timeZone)
+export function formatLocalTime(instant: number, timeZone?: string): string {
+  const isPlain = timeZone === undefined && instant >= PLAIN_FROM_MS && instant < PLAIN_TO_MS
+  const wall = isPlain
+    ? localWall(new Date(instant))
+    : wallTimeAt(Math.min(Math.max(instant, -DATE_MS_MAX), DATE_MS_MAX), timeZone ?? localTimeZone())
   const date = `${String(wall.year).padStart(4, '0')}-${two(wall.month)}-${two(wall.day)}`
   return `${date} ${two(wall.hour)}:${two(wall.minute)}:${two(wall.second)}`
+}
+
+function localWall(date: Date): Omit<WallTime, 'ms'> {
+  return {
+    year: date.getFullYear(),
+    month: date.getMonth() + 1,
+    day: date.getDate(),
+    hour: date.getHours(),
+    minute: date.getMinutes(),
+    second: date.getSeconds(),
+  }
 }
