@@ -10,6 +10,7 @@ import { createIgnoreRules } from '../../src/filesystem/ignore-rules.ts'
 import { createSourceFiles } from '../../src/filesystem/source-files.ts'
 import type { SlotSecret } from '../../src/keys/slot.ts'
 import type { LoggedSnapshot } from '../../src/log/log-state.ts'
+import type { SourceFiles } from '../../src/model/files.ts'
 import type { SnapshotId } from '../../src/model/ids.ts'
 import { type BackupResult, backup } from '../../src/ops/backup/backup.ts'
 import {
@@ -88,7 +89,7 @@ export class TestRepository implements AsyncDisposable {
         write: { compression: 'auto', recheck: true, executor: createInThreadExecutor },
       },
       {
-        source: createSourceFiles(),
+        source: standingStill(createSourceFiles(), this.directory),
         clock: this.ports.clock,
         progress: () => undefined,
         signal: new AbortController().signal,
@@ -144,5 +145,19 @@ export class TestRepository implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
     rmSync(this.directory, { recursive: true, force: true })
+  }
+}
+
+/** The directories above `directory`, in which other tests make and remove theirs, seem not to change. */
+function standingStill(source: SourceFiles, directory: string): SourceFiles {
+  const time = { mtimeSec: 1, mtimeNsec: 0, ctimeSec: 1, ctimeNsec: 0, links: 2 }
+  return {
+    ...source,
+    lstat: (path) => {
+      const stat = source.lstat(path)
+      return directory === path || directory.startsWith(path === '/' ? '/' : `${path}/`)
+        ? { ...stat, ...time }
+        : stat
+    },
   }
 }

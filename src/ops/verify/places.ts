@@ -38,6 +38,11 @@ export class Places {
     this.#decodable.clear()
   }
 
+  /** Packs and segments that were lost so far: it grows with each. */
+  get losses(): number {
+    return this.#badPacks.size + this.#badSegments.size
+  }
+
   isLostPack(pack: number): boolean {
     return this.#badPacks.has(pack)
   }

@@ -60,6 +60,10 @@ export class DamageList {
     }
   }
 
+  addAll(others: DamageList): void {
+    for (const { object, reason, segment } of others.all()) this.add(object, reason, segment)
+  }
+
   all(): Damage[] {
     return [...this.#found.values()]
   }

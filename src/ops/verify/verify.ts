@@ -5,6 +5,7 @@
 import { assert } from '../../base/assert.ts'
 import type { SlotSecret } from '../../keys/slot.ts'
 import { isLive } from '../../log/log-state.ts'
+import type { PackRow } from '../../manifest/packs-table.ts'
 import type { ProgressListener } from '../../model/progress.ts'
 import { listKey } from '../../object/object-keys.ts'
 import type { Repository } from '../../repository/repository.ts'
@@ -13,8 +14,8 @@ import type { TaskPool } from '../../workers/task-pool.ts'
 import { checkIndexes } from './check-indexes.ts'
 import { checkKeys } from './check-keys.ts'
 import { type CheckedLog, checkLog } from './check-log.ts'
-import { checkPackData, checkPackList } from './check-packs.ts'
-import { TreeCheck } from './check-trees.ts'
+import { checkPackData, checkPackList, type PackCounts } from './check-packs.ts'
+import { TreeCheck, type TreeCheckParts } from './check-trees.ts'
 import { type Inventory, takeInventory } from './inventory.ts'
 import { Places } from './places.ts'
 import { DamageList, type VerifyReport } from './report.ts'
@@ -55,30 +56,67 @@ export async function verify(
     packs.map(({ no }) => no),
   )
   checkPackList(packs, inventory, places, damages)
-  let counts = { bytes: 0, chunks: 0 }
-  if (data) {
-    assert(pool !== undefined, 'checking data takes a pool')
-    counts = await checkPackData(packs, { repository, pool, places, damages, progress, signal })
+  const walk = () => walkTrees({ repository, places, data, signal }, log, progress)
+  if (!data) {
+    const found = await walk()
+    return reportOf(repository, inventory, log, packs, { bytes: 0, chunks: 0 }, damages, found)
   }
+  assert(pool !== undefined, 'checking data takes a pool')
+  const lostBefore = places.losses
+  // Directories are walked meanwhile, on this thread, as if no pack will be found damaged. Where one is, they are walked again.
+  const [counts, early] = await both(
+    checkPackData(packs, { repository, pool, places, damages, progress, signal }),
+    walk(),
+  )
+  const found = places.losses === lostBefore ? early : await walk()
+  return reportOf(repository, inventory, log, packs, counts, damages, found)
+}
 
-  const trees = new TreeCheck({ repository, places, damages, data, signal })
-  const snapshots = [...repository.log.state.snapshots.values()].filter(isLive)
-  if (!data) progress({ kind: 'total', files: snapshots.length, bytes: 0, final: true })
+type TreesFound = { readonly trees: TreeCheck; readonly damages: DamageList }
+
+async function walkTrees(
+  parts: Omit<TreeCheckParts, 'damages'>,
+  log: CheckedLog,
+  progress: ProgressListener,
+): Promise<TreesFound> {
+  const damages = new DamageList()
+  const trees = new TreeCheck({ ...parts, damages })
+  const snapshots = [...parts.repository.log.state.snapshots.values()].filter(isLive)
+  if (!parts.data) progress({ kind: 'total', files: snapshots.length, bytes: 0, final: true })
   for (const snapshot of snapshots) {
     progress({ kind: 'file', path: `snapshot ${snapshot.id}` })
     if (log.state.snapshots.has(snapshot.id)) await trees.snapshot(snapshot)
     else trees.loses(snapshot.id)
-    if (!data) progress({ kind: 'done', files: 1, bytes: 0 })
+    if (!parts.data) progress({ kind: 'done', files: 1, bytes: 0 })
   }
+  return { trees, damages }
+}
+
+/** Both results; where one fails, its error, when the other has ended too. */
+async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([first, second])
+  return [await first, await second]
+}
+
+function reportOf(
+  repository: Repository,
+  inventory: Inventory,
+  log: CheckedLog,
+  packs: readonly PackRow[],
+  counts: PackCounts,
+  damages: DamageList,
+  found: TreesFound,
+): VerifyReport {
+  damages.addAll(found.damages)
   return {
     packsChecked: packs.length,
     bytesChecked: counts.bytes,
     chunksChecked: counts.chunks,
-    snapshots: snapshots.length,
-    trees: trees.trees,
+    snapshots: [...repository.log.state.snapshots.values()].filter(isLive).length,
+    trees: found.trees.trees,
     unreferenced: countUnreferenced(repository, inventory, log),
     damages: damages.all(),
-    ...trees.affected(),
+    ...found.trees.affected(),
   }
 }
 
