@@ -43,9 +43,10 @@ export class ChunkFinder {
   /** `undefined` where no usable pack holds the chunk. Any of several places. */
   find(id: Uint8Array): ChunkPlace | undefined {
     assert(id.length === CHUNK_ID_BYTES, 'a chunk id has 32 bytes')
+    const hash = hashOf(id)
     for (let index = 0; index < this.#listings.length; index++) {
       const listing = this.#listings[index] as Listing
-      const place = listing.find(id)
+      const place = listing.find(id, hash)
       if (place === undefined) continue
       if (index > 0) {
         this.#listings.splice(index, 1)
@@ -53,7 +54,7 @@ export class ChunkFinder {
       }
       return place
     }
-    return this.#load(id)?.find(id)
+    return this.#load(id)?.find(id, hash)
   }
 
   #load(id: Uint8Array): Listing | undefined {
@@ -118,8 +119,8 @@ class Listing {
     this.#rows[row] = ordinal + 1
   }
 
-  find(id: Uint8Array): ChunkPlace | undefined {
-    let row = hashOf(id) & this.#mask
+  find(id: Uint8Array, hash: number): ChunkPlace | undefined {
+    let row = hash & this.#mask
     for (;;) {
       const ordinal = (this.#rows[row] ?? 0) - 1
       if (ordinal < 0) return undefined
