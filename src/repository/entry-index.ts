@@ -55,9 +55,12 @@ export class EntryIndex {
    */
   async update(roots: readonly Content[], ports: EntryIndexPorts): Promise<EntryIndexReport> {
     const { manifest } = this.#parts
-    manifest.transaction(() => {
-      for (const root of roots) this.#want(root)
-    })
+    const missing = roots.filter((root) => !this.#hasRows(root))
+    if (missing.length > 0) {
+      manifest.transaction(() => {
+        for (const root of missing) this.#want(root)
+      })
+    }
     const leftOut = new Map<number, LeftOutTree>()
     const breathe = createBreath()
     const counts = { trees: 0, entries: 0 }
@@ -95,6 +98,13 @@ export class EntryIndex {
       }
       await store(read)
     }
+  }
+
+  /** Reads alone: where nothing is missing, nobody who writes is waited for. */
+  #hasRows(content: Content): boolean {
+    const { manifest, idKey } = this.#parts
+    const tree = manifest.trees.noOf(treeId(idKey, content))
+    return tree !== undefined && manifest.entries.hasRows(tree)
   }
 
   /** The tree's number. Its rows will be made unless they are there. */
