@@ -7,14 +7,12 @@ import { toHex } from '../../base/bytes.ts'
 import { compareNames } from '../../base/names.ts'
 import type { EntryRow } from '../../manifest/entries-table.ts'
 import type { EntryType } from '../../model/files.ts'
+import { ENTRY_TYPES } from '../../snapshot/entry.ts'
 import type { SnapshotSummary } from '../select-moment.ts'
 import { SnapshotSet } from './snapshot-set.ts'
 
 /** Versions in memory. */
 const VERSIONS_MAX = 1_000_000
-
-/** By their bytes in an encoded entry: the first is 1. */
-export const ENTRY_TYPES: readonly EntryType[] = ['file', 'dir', 'symlink', 'fifo', 'char', 'block', 'socket']
 
 export type FoundVersion = {
   readonly type: EntryType

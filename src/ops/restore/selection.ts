@@ -1,10 +1,11 @@
 /** Which part of a snapshot is wanted: paths and globs against the paths in the tree. */
+import { compileGlob, type Glob } from '../../base/glob.ts'
 import { SnapError } from '../../model/errors.ts'
 
 /** What a directory's entry is to a selection. */
 export type Wanted = 'all' | 'some' | 'none'
 
-type Pattern = readonly RegExp[]
+type Pattern = readonly Glob[]
 
 /**
  * Paths are matched name by name from the root; `*`, `?` and `[...]` match within a name, `**` any number of names. An
@@ -15,7 +16,7 @@ export class Selection {
   readonly #matched = new Set<string>()
 
   constructor(paths: readonly string[]) {
-    this.#patterns = paths.map((text) => ({ text, names: namesOf(text).map(nameExpression) }))
+    this.#patterns = paths.map((text) => ({ text, names: namesOf(text).map(nameGlob) }))
   }
 
   /** `names`: the entry's path from the root. */
@@ -48,15 +49,10 @@ export function namesOf(path: string): string[] {
   return path.split('/').filter((name) => name !== '')
 }
 
-const ANY_DEPTH = /^\*\*$/
+const ANY_DEPTH = compileGlob('**')
 
-function nameExpression(name: string): RegExp {
-  if (name === '**') return ANY_DEPTH
-  const source = name
-    .replace(/[.+^${}()|\\]/g, '\\$&')
-    .replaceAll('*', '[^/]*')
-    .replaceAll('?', '[^/]')
-  return new RegExp(`^${source}$`, 's')
+function nameGlob(name: string): Glob {
+  return name === '**' ? ANY_DEPTH : compileGlob(name)
 }
 
 /** `all`: the pattern covers the path or a directory above it; `some`: something below the path may match. */
@@ -69,7 +65,7 @@ function matchNames(pattern: Pattern, names: readonly string[]): Wanted {
     return name === undefined ? 'some' : best(matchNames(rest, names), matchNames(pattern, below))
   }
   if (name === undefined) return 'some'
-  return first.test(name) ? matchNames(rest, below) : 'none'
+  return first.matches(name) ? matchNames(rest, below) : 'none'
 }
 
 function best(a: Wanted, b: Wanted): Wanted {
