@@ -27,7 +27,7 @@ const peer = (name) => {
   const own = join(here, '.bin/bin', name)
   return existsSync(own) ? own : name
 }
-const snap = [process.execPath, resolve(here, '../../dist/main.js'), '-q', '--no-progress']
+const snap = [process.execPath, resolve(here, '../../bin/main.js'), '-q', '--no-progress']
 const environment = {
   ...process.env,
   RESTIC_PASSWORD: 'benchmark',

@@ -8,6 +8,8 @@ const SAMPLE_BYTES_MIN = 512
 /** Looked at: this many pieces of this many bytes, spread evenly. */
 const PIECES = 4
 const PIECE_BYTES = 512
+/** In the middle of the head: all ASCII is taken for text, which is most files and no work. */
+const TEXT_BYTES = 64
 /**
  * How often two sampled bytes are equal, in units of what random bytes give (1/256). Compressed data stays below
  * 1.15, JPEG below 1.3; machine code lies above 3, text above 15.
@@ -46,9 +48,19 @@ export function looksIncompressible(head: Uint8Array): boolean {
   return hasMagic(head) || looksRandom(head)
 }
 
+/** Those at offset 0, by their first byte. */
+const MAGIC_BY_FIRST: readonly (readonly string[] | undefined)[] = Array.from({ length: 256 }, (_, first) => {
+  const found = MAGIC.filter(([offset, bytes]) => offset === 0 && bytes.charCodeAt(0) === first)
+  return found.length === 0 ? undefined : found.map(([, bytes]) => bytes)
+})
+const MAGIC_BEHIND = MAGIC.filter(([offset]) => offset > 0)
+
 function hasMagic(head: Uint8Array): boolean {
-  for (const [offset, bytes] of MAGIC) {
-    if (head[offset] === bytes.charCodeAt(0) && holds(head, offset, bytes)) return true
+  const candidates = MAGIC_BY_FIRST[head[0] ?? 0]
+  if (candidates?.some((bytes) => holds(head, 0, bytes)) === true) return true
+  for (let index = 0; index < MAGIC_BEHIND.length; index += 1) {
+    const [offset, bytes] = MAGIC_BEHIND[index] as (typeof MAGIC)[number]
+    if (holds(head, offset, bytes)) return true
   }
   return false
 }
@@ -61,12 +73,21 @@ function holds(head: Uint8Array, offset: number, bytes: string): boolean {
   return true
 }
 
+/** Random bytes have no run of `TEXT_BYTES` in ASCII: one in 2^64 does. */
+function looksLikeText(head: Uint8Array): boolean {
+  const start = (head.length - TEXT_BYTES) >>> 1
+  for (let at = start; at < start + TEXT_BYTES; at += 1) {
+    if ((head[at] ?? 0) >= 0x80) return false
+  }
+  return true
+}
+
 /** How often each byte, and each difference of neighbours, was seen; used again by every call. */
 const values = new Int32Array(256)
 const steps = new Int32Array(256)
 
 function looksRandom(head: Uint8Array): boolean {
-  if (head.length < SAMPLE_BYTES_MIN) return false
+  if (head.length < SAMPLE_BYTES_MIN || looksLikeText(head)) return false
   values.fill(0)
   steps.fill(0)
   const stride = Math.max(PIECE_BYTES, Math.floor((head.length - PIECE_BYTES) / (PIECES - 1)))

@@ -14,6 +14,7 @@ import {
   type TaskResult,
   type ToWorker,
 } from './tasks.ts'
+import { WORKER_MODULE } from './thread-modules.ts'
 import { unwireError } from './wire-error.ts'
 
 /** Tasks given to a thread before the first is done, so that it never waits for the next. */
@@ -61,7 +62,7 @@ class Threads implements Executor {
   }
 
   #start(setup: PipelineSetup): Thread {
-    const worker = new Worker(new URL('./worker-main.js', import.meta.url), {
+    const worker = new Worker(WORKER_MODULE, {
       workerData: setup,
       trackUnmanagedFds: false,
     })

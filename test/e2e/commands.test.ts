@@ -40,7 +40,7 @@ describe('dump', () => {
   it('writes a directory as a tar that GNU tar unpacks to the same', () => {
     const out = box.path('untarred')
     execFileSync('mkdir', [out])
-    const program = new URL('../../dist/main.js', import.meta.url).pathname
+    const program = new URL('../../bin/main.js', import.meta.url).pathname
     const shell = `set -o pipefail; '${process.execPath}' '${program}' dump latest '${docs}' | tar -x -C '${out}'`
     execFileSync('bash', ['-c', shell], { env: box.environment(), stdio: 'pipe' })
     const [found] = execFileSync('find', [out, '-name', 'a.txt', '-printf', '%h'], {

@@ -138,7 +138,7 @@ describe('secrets', () => {
 
 describe('output', () => {
   it('ends quietly where its reader has gone', () => {
-    const shell = `'${process.execPath}' '${new URL('../../dist/main.js', import.meta.url).pathname}'`
+    const shell = `'${process.execPath}' '${new URL('../../bin/main.js', import.meta.url).pathname}'`
     const run = execFileSync(
       'bash',
       [

@@ -30,7 +30,7 @@ const { values, positionals: trees } = parseArgs({
 if (values.scratch === undefined || trees.length === 0)
   throw new Error('--scratch DIR and at least one TREE are needed')
 const scratch = resolve(values.scratch)
-const main = resolve(import.meta.dirname, '../../dist/main.js')
+const main = resolve(import.meta.dirname, '../../bin/main.js')
 const source = join(scratch, 'source')
 const paths = { repo: join(scratch, 'repo'), cache: join(scratch, 'cache'), key: join(scratch, 'key') }
 const common = ['--repo', paths.repo, '--cache-dir', paths.cache, '--key-file', paths.key, '--no-progress']

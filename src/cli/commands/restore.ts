@@ -87,14 +87,14 @@ async function restoreAction(
   const { restore } = await import('../../ops/restore/restore.ts')
   const { createTargetFiles } = await import('../../filesystem/target-files.ts')
   const { createInThreadPool, createThreadPool } = await import('../../workers/task-pool.ts')
-  const module = new URL('../../workers/restore-main.js', import.meta.url)
+  const { RESTORE_MODULE } = await import('../../workers/thread-modules.ts')
   const files = createTargetFiles()
   if (!options.dryRun) files.openRoot(target)[Symbol.dispose]()
   const setup: RestoreSetup = { idKey: repository.keys.idKey, target }
   // A dry run starts no thread: each would open the target, and so make it.
   await using pool = options.dryRun
     ? createInThreadPool<RestoreTask, RestoreTaskResult>(refuseToWrite)
-    : createThreadPool<RestoreSetup, RestoreTask, RestoreTaskResult>(threads, module, setup)
+    : createThreadPool<RestoreSetup, RestoreTask, RestoreTaskResult>(threads, RESTORE_MODULE, setup)
   using progress = progressOf(context)
   const startedMs = context.clock.now()
   const report = await restore(

@@ -38,9 +38,9 @@ async function verifyAction(context: CommandContext, options: Options): Promise<
   const { repository, secret } = await openWithSecret(context)
   await using _ = repository
   const startedMs = context.clock.now()
-  const module = new URL('../../workers/pack-check-main.js', import.meta.url)
+  const { PACK_CHECK_MODULE } = await import('../../workers/thread-modules.ts')
   await using pool = options.data
-    ? createThreadPool<{ idKey: Uint8Array }, PackCheckTask, PackCheckResult>(threads, module, {
+    ? createThreadPool<{ idKey: Uint8Array }, PackCheckTask, PackCheckResult>(threads, PACK_CHECK_MODULE, {
         idKey: repository.keys.idKey,
       })
     : undefined
