@@ -73,6 +73,5 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
 
 const status = await main()
 await Promise.all([flushed(stdout), flushed(stderr)])
-// Not by running out of work: Node 24 then disposes of the heap after its environment, which aborts in the destructor
-// of better-sqlite3's statements. `exit` ends the process before that.
+// Whatever a library may still hold open does not keep a finished command from ending.
 exit(status)
