@@ -3,7 +3,7 @@
  * the terminal. It never logs a secret, and does not know whether one is right.
  */
 import { spawn } from 'node:child_process'
-import { readFile, stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { SnapError } from '../model/errors.ts'
 import { type Environment, variable } from './locations.ts'
 import { promptSecret, type Terminal } from './prompt.ts'
@@ -115,13 +115,26 @@ async function readSecretFile(
     if (process.platform !== 'win32' && (mode & OPEN_TO_OTHERS) !== 0) {
       warn(`the ${what} ${path} can be read by others; run chmod 600 on it`)
     }
-    const bytes = await readFile(path)
-    if (bytes.length <= SECRET_FILE_BYTES_MAX) return Uint8Array.from(bytes)
+    const bytes = await readAtMost(path, SECRET_FILE_BYTES_MAX + 1)
+    if (bytes.length <= SECRET_FILE_BYTES_MAX) return bytes
   } catch (cause) {
     const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
     throw new SnapError('KEY_MISSING', `the ${what} ${path} cannot be read: ${why}`, { hint: HINT, cause })
   }
   throw new SnapError('KEY_MISSING', `the ${what} ${path} is too large to be one`, { hint: HINT })
+}
+
+/** The first `bytesMax` bytes: `/dev/zero` has no end. */
+async function readAtMost(path: string, bytesMax: number): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(bytesMax)
+  let length = 0
+  await using file = await open(path)
+  while (length < bytesMax) {
+    const { bytesRead } = await file.read(bytes, length, bytesMax - length)
+    if (bytesRead === 0) break
+    length += bytesRead
+  }
+  return bytes.slice(0, length)
 }
 
 /** Without one line ending, as editors and `echo` leave it. */
@@ -136,13 +149,24 @@ function withoutNewline(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>
 async function outputOf(command: string, env: Environment): Promise<Uint8Array<ArrayBuffer>> {
   const child = spawn(command, { shell: true, stdio: ['inherit', 'pipe', 'inherit'], env: { ...env } })
   const parts: Buffer[] = []
-  child.stdout.on('data', (part: Buffer) => parts.push(part))
+  let length = 0
+  child.stdout.on('data', (part: Buffer) => {
+    length += part.length
+    if (length > SECRET_FILE_BYTES_MAX) {
+      child.stdout.destroy()
+      child.kill()
+    } else parts.push(part)
+  })
   const end = await new Promise<string>((resolve) => {
     child.on('error', (error) => resolve(`could not be run: ${error.message}`))
     child.on('close', (status, signal) =>
       resolve(status === 0 ? '' : `ended with ${signal ?? `exit status ${status}`}`),
     )
   })
+  if (length > SECRET_FILE_BYTES_MAX)
+    throw new SnapError('KEY_MISSING', 'SNAP_PASSWORD_COMMAND prints too much to be a password', {
+      hint: HINT,
+    })
   if (end !== '')
     throw new SnapError('KEY_MISSING', `SNAP_PASSWORD_COMMAND ${end}`, {
       hint: 'Run the command by hand to see why.',

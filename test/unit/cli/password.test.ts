@@ -79,6 +79,9 @@ describe('findSecret', () => {
     await expect(failing({ SNAP_PASSWORD_FILE: file('huge', 'x'.repeat(70_000)) })).rejects.toThrow(
       'too large',
     )
+    // Neither ends by itself.
+    await expect(failing({ SNAP_KEY_FILE: '/dev/zero' })).rejects.toThrow('too large')
+    await expect(failing({ SNAP_PASSWORD_COMMAND: 'yes; true' })).rejects.toThrow('too much')
     const failed = failing({ SNAP_PASSWORD_COMMAND: 'echo hush; exit 3' })
     await expect(failed).rejects.toThrow('exit status 3')
     await expect(failed).rejects.not.toThrow('hush')
