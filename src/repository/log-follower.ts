@@ -5,7 +5,6 @@
 
 import { assert } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
-import { hash } from '../crypto/blake3.ts'
 import type { Box } from '../crypto/box.ts'
 import { signaturePublicKey } from '../crypto/signature.ts'
 import type { RepositoryConfig } from '../keys/config.ts'
@@ -21,12 +20,8 @@ import type { Manifest } from '../manifest/manifest.ts'
 import type { Clock, Random } from '../model/clock.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
 import type { IndexId, PackId, RepositoryId } from '../model/ids.ts'
-import { INDEX_BYTES_MAX } from '../model/limits.ts'
 import type { Storage } from '../model/storage.ts'
-import { indexKey } from '../object/object-keys.ts'
-import { readObject } from '../object/read-object.ts'
-import { openNamed, sealedBytesMax } from '../object/sealed-object.ts'
-import { decodeIndex } from '../pack/index-object.ts'
+import { readIndex } from './read-index.ts'
 
 /** Slots that may be lost to others before an entry gives up: each loss means that somebody else went on. */
 const APPEND_TRIES_MAX = 1_000
@@ -237,14 +232,8 @@ export class LogFollower {
   }
 
   async #takeIndex(id: IndexId, index: LiveIndex): Promise<void> {
-    const { manifest, storage, keys, id: repositoryId } = this.#parts
-    const key = indexKey(id)
-    const bytes = await readObject(storage, key, sealedBytesMax(INDEX_BYTES_MAX))
-    if (Buffer.compare(hash(bytes), index.hash) !== 0) {
-      throw new SnapError('OBJECT_DAMAGED', `${key} is not the index object that the log names`)
-    }
-    const place = { repositoryId, type: 'index', key, secret: keys.indexKey } as const
-    const tables = decodeIndex(openNamed({ ...place, bytes, bodyBytesMax: INDEX_BYTES_MAX }), key)
+    const { manifest } = this.#parts
+    const tables = await readIndex(this.#parts, id, index.hash)
     const trusted = index.trusted || index.author === this.#author
     manifest.transaction(() => {
       for (const table of tables) {

@@ -11,6 +11,7 @@ import { createZstd } from '../codec/zstd.ts'
 import { createChunkHasher } from '../crypto/blake3.ts'
 import type { Box } from '../crypto/box.ts'
 import { type SnapshotDetails, sealDetails } from '../log/details.ts'
+import type { PackRow } from '../manifest/packs-table.ts'
 import { SnapError } from '../model/errors.ts'
 import type { SourceFiles } from '../model/files.ts'
 import { ID_BYTES, type PackId, type SeriesId, type SnapshotId, snapshotId } from '../model/ids.ts'
@@ -29,6 +30,7 @@ import { ContentStore } from './content-store.ts'
 import { IndexWriter, type StoredIndex } from './index-writer.ts'
 import type { Repository } from './repository.ts'
 import { TreeRecorder } from './tree-recorder.ts'
+import { unnamedPacks } from './unnamed-packs.ts'
 
 /** Cuts what the main thread stores: room for more than the largest chunk. */
 const TREE_WINDOW_BYTES = CHUNK_BYTES_MAX + 65_536
@@ -56,6 +58,8 @@ export class WriteSession implements AsyncDisposable {
   readonly recorder: TreeRecorder
   /** Packs that the repository has lost: what earlier snapshots hold is not to be relied upon. */
   readonly lostPacks: number
+  /** Packs that only lost index objects named: this run's name them again. */
+  readonly unnamedPacks: readonly PackRow[]
   readonly #repository: Repository
   readonly #box: Box
   readonly #index: IndexWriter
@@ -74,7 +78,8 @@ export class WriteSession implements AsyncDisposable {
     await repository.storage.sweep()
     const box = await repository.box()
     const lostPacks = await setLostAside(repository)
-    return new WriteSession(repository, options, source, box, lostPacks)
+    const unnamed = await unnamedPacks(repository)
+    return new WriteSession(repository, options, source, box, lostPacks, unnamed)
   }
 
   private constructor(
@@ -83,8 +88,10 @@ export class WriteSession implements AsyncDisposable {
     source: SourceFiles,
     box: Box,
     lostPacks: number,
+    unnamed: readonly PackRow[],
   ) {
     this.lostPacks = lostPacks
+    this.unnamedPacks = unnamed
     this.#repository = repository
     this.#box = box
     const { keys, config, manifest, storage, random, id } = repository
@@ -172,6 +179,7 @@ export class WriteSession implements AsyncDisposable {
     await this.flush()
     const repository = this.#repository
     await this.#adoptPending()
+    for (const pack of this.unnamedPacks) await this.#namePack(pack)
     const indexes = await this.#index.finish()
     await refuseLost(repository)
     const id = snapshotId(toHex(repository.random.bytes(ID_BYTES)))
@@ -213,15 +221,13 @@ export class WriteSession implements AsyncDisposable {
   async #adoptPending(): Promise<void> {
     const { manifest } = this.#repository
     for (const pack of manifest.packs.pending()) {
-      if (pack.run === this.#run) continue
-      this.#named.push(pack.id)
-      await this.#index.add({
-        id: pack.id,
-        kind: pack.kind,
-        bytes: pack.bytes,
-        segments: manifest.packs.tableOf(pack.no),
-      })
+      if (pack.run !== this.#run) await this.#namePack(pack)
     }
+  }
+
+  async #namePack({ no, id, kind, bytes }: PackRow): Promise<void> {
+    this.#named.push(id)
+    await this.#index.add({ id, kind, bytes, segments: this.#repository.manifest.packs.tableOf(no) })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

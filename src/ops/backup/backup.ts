@@ -82,6 +82,13 @@ export async function backup(
       reason: `${session.lostPacks} packs are missing or cut short: what only they held is read and stored again`,
     })
   }
+  if (session.unnamedPacks.length > 0) {
+    ports.progress({
+      kind: 'warning',
+      path: repository.storage.description,
+      reason: `index objects are missing or damaged: ${session.unnamedPacks.length} packs that they named are named again`,
+    })
+  }
   const before = new PreviousSnapshot(repository)
   const previous = parent === undefined ? undefined : await before.root(parent.root)
 

@@ -28,6 +28,8 @@ describe('a repository that has lost packs', () => {
     expect(summary.dataChunks).toBeGreaterThan(0)
     expect((await report()).affected).toEqual([])
     expect(repo.keys('packs/')).toHaveLength(lost.length)
+    await repo.reopen({ forgetting: true })
+    expect((await report()).affected).toEqual([])
   })
 
   it('lets later backups rely on what was stored again', async () => {
