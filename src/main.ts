@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 /** The composition root: puts the process around the command line, and is alone in ending it. */
-import { homedir } from 'node:os'
+import { homedir, userInfo } from 'node:os'
 import { argv, env, exit, platform, stderr, stdin, stdout } from 'node:process'
 import { COMMANDS } from './cli/commands/index.ts'
 import type { Surroundings } from './cli/context.ts'
 import { defaultLocations } from './cli/locations.ts'
-import { EXIT_OK, exitStatus, isClosedPipe, renderError } from './cli/output/errors.ts'
+import { EXIT_CLOSED_PIPE, EXIT_OK, exitStatus, isClosedPipe, renderError } from './cli/output/errors.ts'
 import { buildProgram, runProgram, wantsJson } from './cli/program.ts'
 import { SnapError } from './model/errors.ts'
 
@@ -22,19 +22,27 @@ async function main(): Promise<number> {
     stdin,
     clock: { now: () => Date.now() },
     version: version(),
-    locations: defaultLocations({ platform, home: homedir(), env }),
+    locations: defaultLocations({ platform, home: home(), env }),
     signal: interruption(),
   }
-  stdout.on('error', (error) => {
-    if (isClosedPipe(error)) exit(EXIT_OK)
-    throw error
+  const output = { json: wantsJson(args), verbosity: verbosity(args) }
+  stdout.on('error', (cause) => {
+    if (isClosedPipe(cause)) exit(EXIT_CLOSED_PIPE)
+    const error = new SnapError('TARGET_UNWRITABLE', `standard output cannot be written: ${cause.message}`, {
+      hint: 'What was saved or restored before stays. Run the command again with its output elsewhere.',
+      cause,
+    })
+    stderr.write(renderError(error, output))
+    exit(exitStatus(error))
   })
+  // Nobody reads the warnings: the status still says how it went.
+  stderr.on('error', () => undefined)
   try {
     await runProgram(buildProgram(COMMANDS, surroundings, surroundings.version), args)
     return EXIT_OK
   } catch (error) {
-    if (isClosedPipe(error)) return EXIT_OK
-    stderr.write(renderError(error, { json: wantsJson(args), verbosity: verbosity(args) }))
+    if (isClosedPipe(error)) return EXIT_CLOSED_PIPE
+    stderr.write(renderError(error, output))
     return exitStatus(error)
   }
 }
@@ -43,7 +51,7 @@ async function main(): Promise<number> {
 function interruption(): AbortSignal {
   const controller = new AbortController()
   const interrupt = (signal: string): void => {
-    if (controller.signal.aborted) exit(EXIT_NOW)
+    if (controller.signal.aborted) endNow()
     controller.abort(
       new SnapError('INTERRUPTED', `ended by ${signal}`, {
         hint: 'Nothing has to be cleaned up: run the same command again, and what was stored is not stored twice.',
@@ -53,6 +61,22 @@ function interruption(): AbortSignal {
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
   return controller.signal
+}
+
+/** By the signal itself: `exit` waits for threads, and one may read what never answers. A shell shows the same status. */
+function endNow(): void {
+  process.removeAllListeners('SIGINT')
+  process.kill(process.pid, 'SIGINT')
+  exit(EXIT_NOW)
+}
+
+/** The user's, also where HOME is empty or the user has no name; else nothing is found by default, and it is `/`. */
+function home(): string {
+  try {
+    return homedir() || userInfo().homedir
+  } catch {
+    return '/'
+  }
 }
 
 function version(): string {

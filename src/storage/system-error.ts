@@ -24,7 +24,7 @@ export function storageError(error: unknown, action: string): unknown {
       'REPOSITORY_FULL',
       `cannot ${action}: ${errno === 'EDQUOT' ? 'the quota is used up' : 'no space is left'}`,
       {
-        hint: 'Free space there (prune removes what no snapshot needs) or raise the limit, then run the command again.',
+        hint: 'Earlier snapshots are unharmed. Free space there or raise the limit, then run the command again.',
         cause: error,
       },
     )

@@ -15,6 +15,8 @@ const EXIT_INTEGRITY = 4
 const EXIT_NO_REPOSITORY = 10
 const EXIT_KEY = 12
 const EXIT_INTERRUPTED = 130
+/** As a shell shows one that SIGPIPE has ended: what was not done yet is not done, so it is no success. */
+export const EXIT_CLOSED_PIPE = 141
 
 /** Every code has its status; `docs/errors.md` says the same, and a test holds the two together. */
 export const EXIT_STATUS: Readonly<Record<ErrorCode, number>> = {
@@ -114,7 +116,7 @@ function isSystemError(error: unknown): boolean {
   return 'errno' in error && 'syscall' in error && 'code' in error
 }
 
-/** `true` for a write to a pipe whose reader has gone (`snap ls | head`): no failure. */
+/** `true` for a write to a pipe whose reader has gone (`snap ls | head`): nothing to complain of. */
 export function isClosedPipe(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EPIPE'
 }
