@@ -2,7 +2,7 @@
  * The command line as a whole: global options, commands, help, and usage errors in our own words. A command is one
  * module that registers itself and loads its operation only when it runs, so that `snap --help` starts fast.
  */
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Help } from 'commander'
 import { assert } from '../base/assert.ts'
 import { SnapError } from '../model/errors.ts'
 import { addGlobalOptions, type CommandContext, readGlobalOptions, type Surroundings } from './context.ts'
@@ -29,22 +29,39 @@ export function buildProgram(
     .description('Encrypted, deduplicated snapshots of files.')
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
-    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .configureHelp({
+      showGlobalOptions: true,
+      sortSubcommands: false,
+      // That a switch is off and a list empty goes without saying.
+      optionDescription: (option) =>
+        option.defaultValue === false || Array.isArray(option.defaultValue)
+          ? option.description
+          : new Help().optionDescription(option),
+    })
     .configureOutput({
       writeOut: (text) => surroundings.stdout.write(text),
       writeErr: () => {},
-      getOutHelpWidth: () => surroundings.stdout.columns ?? 80,
+      // Some terminals do not know their width, and say 0.
+      getOutHelpWidth: () => surroundings.stdout.columns || 80,
     })
     .exitOverride()
     .addHelpText(
       'after',
-      '\nExample:\n  $ snap backup ~/documents\n  $ snap restore latest --target /tmp/documents',
+      `
+Without --repo, a repository in the home directory is used, and made by the first backup. Another one is opened by
+--key-file, or by a password from SNAP_PASSWORD, SNAP_PASSWORD_FILE, SNAP_PASSWORD_COMMAND or the terminal.
+
+Examples:
+  $ snap backup ~/documents
+  $ snap snapshots
+  $ snap restore latest --target /tmp/documents`,
     )
   const run: Run =
     <Arguments extends unknown[]>(action: (context: CommandContext, ...args: Arguments) => Promise<void>) =>
     async (...args: [...Arguments, Command]) => {
       const command = args.at(-1)
       assert(command instanceof Command, 'commander passes the command last')
+      refuseEmpty(command)
       const globals = readGlobalOptions(command, surroundings.env)
       await action({ ...surroundings, globals }, ...(args.slice(0, -1) as Arguments))
     }
@@ -71,12 +88,34 @@ export function wantsJson(args: readonly string[]): boolean {
   return (end < 0 ? args : args.slice(0, end)).includes('--json')
 }
 
+/**
+ * `USAGE` for an empty argument or place: a script's variable that is not set would otherwise mean the working
+ * directory, or everything.
+ */
+function refuseEmpty(command: Command): void {
+  const hint = 'Is a variable not set?'
+  if (command.args.includes('')) throw new SnapError('USAGE', 'an argument is empty', { hint })
+  const values: Readonly<Record<string, unknown>> = command.optsWithGlobals()
+  for (let at: Command | null = command; at !== null; at = at.parent) {
+    const empty = at.options.find(
+      (option) => /<(?:dir|file|place)>/.test(option.flags) && isEmptyPlace(values[option.attributeName()]),
+    )
+    if (empty !== undefined) throw new SnapError('USAGE', `${empty.long ?? empty.flags} is empty`, { hint })
+  }
+}
+
+function isEmptyPlace(value: unknown): boolean {
+  return value === '' || (Array.isArray(value) && value.includes(''))
+}
+
 /** Commander's sentence without its prefix; its suggestion becomes the hint. */
 function usageError(error: CommanderError, program: Command, args: readonly string[]): SnapError {
   const [sentence = '', ...rest] = error.message.replace(/^error: /, '').split('\n')
   const suggestion = rest.join(' ').trim().replace(/^\(/, '').replace(/\)$/, '')
   const command = program.commands.find((known) => args.includes(known.name()))
   const help = `\`snap ${command === undefined ? '' : `${command.name()} `}--help\` explains.`
-  const message = error.code === 'commander.help' ? 'a command is missing' : sentence
+  const unknown = args[0] === 'help' ? args[1] : undefined
+  const missing = unknown === undefined ? 'a command is missing' : `unknown command '${unknown}'`
+  const message = error.code === 'commander.help' ? missing : sentence
   return new SnapError('USAGE', message, { hint: suggestion === '' ? `${help}` : `${suggestion} ${help}` })
 }

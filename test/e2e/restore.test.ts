@@ -105,6 +105,13 @@ describe('where a restore puts things', () => {
     await box.expect(1, ['restore', `latest:${docs}/nothing`, '--target', target])
   })
 
+  it('refuses an empty target, path or snapshot, which a script leaves where a variable is not set', async () => {
+    for (const args of [['latest', '--target', ''], ['latest', '', '--in-place'], ['']]) {
+      const run = await box.expect(2, ['restore', ...args])
+      expect(run.stderr).toMatch(/ is empty\nhint: Is a variable not set\?/)
+    }
+  })
+
   it('writes nothing through a link that was planted in the target', async () => {
     const outside = box.path('outside')
     mkdirSync(outside, { recursive: true })

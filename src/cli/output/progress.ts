@@ -35,6 +35,7 @@ export interface ProgressReporter extends Disposable {
 const REDRAW_MS = 100
 const JSON_MS = 1000
 const RATE_WINDOW_MS = 15_000
+/** Where the terminal does not know its width, or says 0. */
 const COLUMNS_DEFAULT = 80
 const CLEAR_LINE = '\r\u001b[K'
 
@@ -66,7 +67,7 @@ function terminalDisplay(stderr: TextSink): Display {
   return {
     everyMs: REDRAW_MS,
     draw(state) {
-      stderr.write(CLEAR_LINE + progressLine(state, stderr.columns ?? COLUMNS_DEFAULT))
+      stderr.write(CLEAR_LINE + progressLine(state, stderr.columns || COLUMNS_DEFAULT))
       drawn = true
     },
     clear,

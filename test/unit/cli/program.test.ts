@@ -124,6 +124,10 @@ describe('usage', () => {
     [['backup', '--label'], "option '--label <text>' argument missing", '`snap backup --help`'],
     [['--nonsense'], "unknown option '--nonsense'", '`snap --help`'],
     [['key'], 'a command is missing', '`snap key --help`'],
+    [['help', 'bakup'], "unknown command 'bakup'", '`snap --help`'],
+    [['backup', ''], 'an argument is empty', 'variable'],
+    [['--repo', '', 'backup', 'docs'], '--repo is empty', 'variable'],
+    [['backup', 'docs', '--cache-dir='], '--cache-dir is empty', 'variable'],
   ])('refuses %j with a hint', async (args, message, hint) => {
     const failed = snap(args)
     await expect(failed).rejects.toMatchObject({
