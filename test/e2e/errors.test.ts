@@ -269,6 +269,7 @@ describe.runIf(isRoot)('a disk that is full', () => {
     expect(filesBelow(disk2)).toEqual([])
     expect(target.stderr).toMatch(/full|space/i)
     expect(target.stderr).toMatch(/^hint: /m)
+    expect(target.stderr.match(/no space/g)).toHaveLength(1)
     expect(jsonLines(await own.ok(['verify', '--json'], { env })).at(-1).damaged_objects).toBe(0)
   })
 })

@@ -145,13 +145,14 @@ class WindowRun {
     await this.#runAll(tasks, parts)
     for (const index of manyParts) if (!this.#failed.has(index)) this.#finish(index)
     for (const index of [...this.#failed.keys()].sort((a, b) => a - b)) await this.#again(index)
+    const full = [...this.#failed.values()].find(({ code }) => code === 'TARGET_FULL')
     files.forEach((file, index) => {
       this.#parts.progress({ kind: 'done', files: 1, bytes: file.entry.size })
       const failure = this.#failed.get(index)
       if (failure === undefined) this.#parts.counter.filesRestored += 1
-      else this.#report(file, failure)
+      // A full disk ends the restore: thousands of files that found no room say no more than one.
+      else if (failure.code !== 'TARGET_FULL') this.#report(file, failure)
     })
-    const full = [...this.#failed.values()].find(({ code }) => code === 'TARGET_FULL')
     if (full !== undefined) {
       throw new SnapError('TARGET_FULL', full.reason, {
         hint: 'Free space and restore again: what is there already is not written twice.',

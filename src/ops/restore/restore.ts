@@ -248,6 +248,7 @@ class RestoreRun {
   #count(entry: Entry, action: RestoreAction): void {
     if (action === 'keep') this.#counter.filesKept += 1
     else if (action === 'unchanged') this.#counter.filesUnchanged += 1
+    else if (entry.type === 'socket') return
     else if (entry.type !== 'file') this.#counter.others += 1
     else if (this.#request.dryRun) {
       this.#counter.filesRestored += 1

@@ -34,13 +34,15 @@ export class Selection {
     return wanted
   }
 
-  /** Throws `PATH_UNKNOWN` where a path without wildcards matched nothing. Call after the walk. */
+  /** Throws `PATH_UNKNOWN` where a path or glob matched nothing. Call after the walk. */
   checkMatched(): void {
     const missing = this.#patterns.filter(({ text }) => !this.#matched.has(text)).map(({ text }) => text)
     const [first] = missing
     if (first === undefined) return
     throw new SnapError('PATH_UNKNOWN', `the snapshot has nothing at ${missing.join(', ')}`, {
-      hint: `Look around with \`snap ls SNAPSHOT ${first.slice(0, first.lastIndexOf('/')) || '/'}\`.`,
+      hint: first.startsWith('/')
+        ? `Look around with \`snap ls SNAPSHOT ${first.slice(0, first.lastIndexOf('/')) || '/'}\`.`
+        : 'Paths in a snapshot are whole, from the root: /home/me/file, or **/file. Look around with `snap ls SNAPSHOT`.',
     })
   }
 }
