@@ -51,7 +51,7 @@ export async function askNewSecret({ terminal }: SecretSources): Promise<Secret>
   if (terminal === undefined) throw noSecret()
   const typedAhead: number[] = []
   const first = await promptSecret(terminal, 'new password: ', typedAhead)
-  const bytes = notEmpty(first, 'the new password')
+  const bytes = notEmpty(first, 'the new password', 'Nothing was changed; try again.')
   const again = await promptSecret(terminal, 'the same again: ', typedAhead)
   const equal = Buffer.from(bytes).equals(again)
   again.fill(0)
@@ -85,18 +85,21 @@ async function defaultSecret({ defaultKeyFile, warn }: SecretSources): Promise<S
   return exists ? readKeyFile(defaultKeyFile, warn) : undefined
 }
 
-async function askSecret({ terminal }: SecretSources): Promise<Secret> {
-  if (terminal === undefined) throw noSecret()
+async function askSecret({ terminal, defaultKeyFile }: SecretSources): Promise<Secret> {
+  if (terminal === undefined) throw noSecret(defaultKeyFile)
   const bytes = await promptSecret(terminal, 'password: ')
   return { kind: 'password', bytes: notEmpty(bytes, 'the password') }
 }
 
-function noSecret(): SnapError {
-  return new SnapError('KEY_MISSING', 'no password and no key file was given', { hint: HINT })
+/** `missing`: the key file that would have been taken, had it been there. */
+function noSecret(missing?: string): SnapError {
+  const message = 'no password and no key file was given'
+  const there = missing === undefined ? '' : `, and there is none at ${missing}`
+  return new SnapError('KEY_MISSING', `${message}${there}`, { hint: HINT })
 }
 
-function notEmpty(bytes: Uint8Array<ArrayBuffer>, what: string): Uint8Array<ArrayBuffer> {
-  if (bytes.length === 0) throw new SnapError('KEY_MISSING', `${what} is empty`, { hint: HINT })
+function notEmpty(bytes: Uint8Array<ArrayBuffer>, what: string, hint = HINT): Uint8Array<ArrayBuffer> {
+  if (bytes.length === 0) throw new SnapError('KEY_MISSING', `${what} is empty`, { hint })
   return bytes
 }
 

@@ -9,7 +9,7 @@ import type { Storage } from '../model/storage.ts'
 import type { RepositoryPorts } from '../repository/open-repository.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { CommandContext } from './context.ts'
-import { stderrNote } from './output/notes.ts'
+import { stderrNote, stderrWarning } from './output/notes.ts'
 import { findSecret, type Secret, type SecretSources } from './password.ts'
 
 export type Place = {
@@ -42,7 +42,7 @@ export function secretSources(context: CommandContext): SecretSources {
     env,
     ...(placeOf(context).isDefault ? { defaultKeyFile: context.locations.keyFile } : {}),
     ...(isTerminal ? { terminal: { input: stdin, output: stderr } } : {}),
-    warn: (text) => stderrNote(context, text),
+    warn: (text) => stderrWarning(context, text),
   }
 }
 
@@ -96,7 +96,7 @@ export async function openChosen(context: CommandContext): Promise<Repository> {
 
 function warnOfProblems(context: CommandContext, repository: Repository): void {
   for (const { error } of repository.log.indexProblems) {
-    stderrNote(context, `${error.message}; \`snap verify\` says what it affects`)
+    stderrWarning(context, `${error.message}; \`snap verify\` says what it affects`)
   }
 }
 
@@ -120,7 +120,10 @@ async function setAside(context: CommandContext, keyFile: string): Promise<void>
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return
     throw error
   }
-  stderrNote(context, `a key file of another repository was kept as ${kept}`)
+  stderrWarning(
+    context,
+    `its repository is no longer at ${placeOf(context).path}: the old key file was kept as ${kept}, and a new repository begins`,
+  )
 }
 
 /** Makes a repository whose first key is a generated key file, and says where both are. */
@@ -187,7 +190,7 @@ export async function writeKeyFile(path: string, id: RepositoryId): Promise<Slot
     const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST'
     throw new SnapError('KEY_MISSING', `cannot write the key file ${path}${exists ? ': it exists' : ''}`, {
       hint: exists
-        ? 'It may be the key of another repository: keep it, and name another with --key-file.'
+        ? 'It may be the key of another repository: keep it, and name another file.'
         : 'Check the directory and its permissions.',
       cause,
     })

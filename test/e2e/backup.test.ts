@@ -160,6 +160,11 @@ describe('what a backup leaves out', () => {
     expect(await names('--exclude', 'build')).toEqual(all.filter((name) => !name.includes('build/')))
   })
 
+  it('says how a pattern is written that names the whole path', async () => {
+    const run = await box.ok(['backup', root, '-q', '--exclude', `${root}/build/keep`])
+    expect(run.stderr).toContain(`to leave out ${root}/build/keep, write /build/keep`)
+  })
+
   it('follows --exclude-file', async () => {
     const file = box.path('patterns')
     writeFileSync(file, '# a comment\n\n*.log\n!important.log\n')

@@ -7,6 +7,7 @@ import type { BackupRequest } from '../../ops/backup/backup.ts'
 import type { BackupSummary } from '../../ops/backup/summary.ts'
 import type { CompressionMode } from '../../workers/tasks.ts'
 import type { CommandContext } from '../context.ts'
+import { stderrWarning } from '../output/notes.ts'
 import { progressOf } from '../output/progress-of.ts'
 import { safeText } from '../output/safe-text.ts'
 import type { CommandModule } from '../program.ts'
@@ -150,6 +151,7 @@ async function requestOf(
   const absolute = await Promise.all(paths.map(absolutePath))
   const own = await ownPaths(context)
   refuseOwn(absolute, own, placeOf(context).path)
+  warnOfAbsolute(context, excludes, absolute)
   return {
     paths: absolute,
     hostname: options.host ?? hostname(),
@@ -197,6 +199,20 @@ function refuseOwn(paths: readonly string[], own: ReadonlySet<string>, repositor
       hint: 'Back up something else, or choose another place with --repo.',
     },
   )
+}
+
+/** Who comes from restic or borg writes the whole path, which leaves out nothing here. */
+function warnOfAbsolute(
+  context: CommandContext,
+  patterns: readonly string[],
+  sources: readonly string[],
+): void {
+  for (const pattern of patterns) {
+    const source = sources.find((path) => path !== '/' && pattern.startsWith(`${path}/`))
+    if (source === undefined) continue
+    const anchored = pattern.slice(source.length)
+    stderrWarning(context, `patterns begin at each source: to leave out ${pattern}, write ${anchored}`)
+  }
 }
 
 async function patternsOf(files: readonly string[]): Promise<string[]> {

@@ -55,7 +55,7 @@ function chunkBytesOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const bytes = parseSize(text)
   if (bytes < 4096 || bytes > 262_144 || !Number.isInteger(Math.log2(bytes))) {
-    throw new SnapError('USAGE', `chunks of ${text} on average`, {
+    throw new SnapError('USAGE', `"${text}" is not an average chunk size`, {
       hint: 'Choose a power of two from 4k to 256k; 16k is the default.',
     })
   }

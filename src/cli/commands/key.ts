@@ -5,7 +5,7 @@ import { resolve } from 'node:path'
 import type { SlotSecret } from '../../keys/slot.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { CommandContext } from '../context.ts'
-import { stderrNote } from '../output/notes.ts'
+import { stderrWarning } from '../output/notes.ts'
 import { askNewSecret, chooseSecret } from '../password.ts'
 import type { CommandModule } from '../program.ts'
 import { type ListedSlot, renderKeyList, renderKeyListJson } from '../render/key-list.ts'
@@ -60,7 +60,7 @@ async function listAction(context: CommandContext): Promise<void> {
   await using _ = repository
   const slots = await listKeys(repository, secret)
   for (const { id, damage } of slots)
-    if (damage !== undefined) stderrNote(context, `key ${id} is damaged: ${damage}`)
+    if (damage !== undefined) stderrWarning(context, `key ${id} is damaged: ${damage}`)
   const listed = slots.flatMap((slot): ListedSlot[] =>
     slot.kind === undefined
       ? []

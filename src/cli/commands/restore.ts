@@ -9,6 +9,7 @@ import type { RestoreSetup } from '../../workers/restore-main.ts'
 import type { RestoreTask, RestoreTaskResult } from '../../workers/restore-task.ts'
 import { chooseSnapshot, type SnapshotOptions, splitSnapshot } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
+import { plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { progressOf } from '../output/progress-of.ts'
 import { jsonPath, safeText } from '../output/safe-text.ts'
@@ -128,6 +129,8 @@ async function restoreAction(
   const summary = {
     snapshotId: choice.id,
     target,
+    selected: paths.length > 0,
+    inPlace: options.inPlace,
     dryRun: options.dryRun,
     restored: report.filesRestored + report.others,
     skipped: report.filesUnchanged + report.filesKept,
@@ -136,7 +139,9 @@ async function restoreAction(
     bytesWritten: report.bytesWritten,
     bytesTotal: report.bytesTotal,
     durationMs: context.clock.now() - startedMs,
-    notKept: report.losses.map(({ what, count, example }) => `${what} (${count} times, as for ${example})`),
+    notKept: report.losses.map(({ what, count, example }) =>
+      count === 1 ? `${what} (${example})` : `${what} (${count} times, as for ${example})`,
+    ),
   }
   const { globals, stdout, stderr } = context
   for (const failure of report.failures) {
@@ -146,9 +151,13 @@ async function restoreAction(
   if (globals.json) stdout.write(renderRestoreSummaryJson(summary))
   else if (!globals.quiet) stdout.write(renderRestoreSummary(summary))
   if (report.failures.length > 0) {
-    throw new SnapError('INCOMPLETE', `${report.failures.length} entries could not be restored`, {
-      hint: 'They are listed above; everything else is in place. `snap verify --data` says what is damaged.',
-    })
+    throw new SnapError(
+      'INCOMPLETE',
+      `${plural(report.failures.length, 'entry', 'entries')} could not be restored`,
+      {
+        hint: 'They are listed above; everything else is in place. `snap verify --data` says what is damaged.',
+      },
+    )
   }
 }
 

@@ -1,6 +1,7 @@
 /** Sentences beside the result: on stderr, so that what is on stdout stays the result. */
 import type { CommandContext } from '../context.ts'
-import { safeText } from './safe-text.ts'
+import { jsonLine } from './json-lines.ts'
+import { jsonText, safeText } from './safe-text.ts'
 
 /** Left out with `--quiet` and `--json`. */
 export function stderrNote(
@@ -9,4 +10,13 @@ export function stderrNote(
 ): void {
   if (globals.quiet || globals.json) return
   stderr.write(`${safeText(text)}\n`)
+}
+
+/** Something that a person has to know of: also with `--quiet`, and with `--json` as a line for programs. */
+export function stderrWarning(
+  { globals, stderr }: Pick<CommandContext, 'globals' | 'stderr'>,
+  text: string,
+): void {
+  const line = { message_type: 'error', error: { message: jsonText(text) } }
+  stderr.write(globals.json ? jsonLine(line) : `warning: ${safeText(text)}\n`)
 }

@@ -4,15 +4,19 @@ import { humanBytes, humanDuration, humanPercent, humanRate, plural } from '../o
 import { jsonLine } from '../output/json-lines.ts'
 import { shortId } from './snapshots.ts'
 
-/** `snapshotId`: `undefined` after a dry run. */
+/** `snapshotId`: `undefined` after a dry run, which does not find out what would be added. */
 export function renderBackupSummary(summary: BackupSummary, snapshotId: string | undefined): string {
   const { bytesTotal, bytesRead, bytesAdded, bytesStored, unreadable } = summary
   const durationMs = summary.endedMs - summary.startedMs
   const lines = [
     `files:       ${counts(summary.filesNew, summary.filesChanged, summary.filesUnmodified)}`,
-    `directories: ${counts(summary.dirsNew, summary.dirsChanged, summary.dirsUnmodified)}`,
-    `read:        ${humanBytes(bytesRead)} of ${humanBytes(bytesTotal)}`,
-    `added:       ${humanBytes(bytesAdded)}, stored as ${humanBytes(bytesStored)} (${humanPercent(bytesStored, bytesAdded)})`,
+    ...(snapshotId === undefined
+      ? [`to read:     ${humanBytes(bytesRead)} of ${humanBytes(bytesTotal)}`]
+      : [
+          `directories: ${counts(summary.dirsNew, summary.dirsChanged, summary.dirsUnmodified)}`,
+          `read:        ${humanBytes(bytesRead)} of ${humanBytes(bytesTotal)}`,
+          `added:       ${humanBytes(bytesAdded)}, stored as ${humanBytes(bytesStored)} (${humanPercent(bytesStored, bytesAdded)})`,
+        ]),
     ...(unreadable > 0 ? [`unreadable:  ${plural(unreadable, 'entry', 'entries')}`] : []),
     `${plural(summary.filesTotal, 'file')}, ${humanBytes(bytesTotal)} in ${humanDuration(durationMs)} (${humanRate(bytesTotal, durationMs)})`,
     snapshotId === undefined ? 'dry run: nothing was stored' : `snapshot ${shortId(snapshotId)} saved`,

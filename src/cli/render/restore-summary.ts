@@ -7,6 +7,9 @@ import { shortId } from './snapshots.ts'
 export type RestoreSummary = {
   readonly snapshotId: string
   readonly target: string
+  /** Only paths that were named, not the whole snapshot. */
+  readonly selected: boolean
+  readonly inPlace: boolean
   readonly dryRun: boolean
   /** Entries of every kind. */
   readonly restored: number
@@ -35,9 +38,16 @@ export function renderRestoreSummary(summary: RestoreSummary): string {
     `${start}${parts.join(', ')}`,
     `${humanBytes(bytesWritten)} written in ${humanDuration(durationMs)} (${humanRate(bytesWritten, durationMs)})`,
     ...summary.notKept.map((what) => `not kept: ${safeText(what)}`),
-    `snapshot ${shortId(summary.snapshotId)} is in ${safeText(summary.target)}`,
+    whereNow(summary),
   ]
   return (summary.dryRun ? lines.slice(0, 1) : lines).map((line) => `${line}\n`).join('')
+}
+
+function whereNow({ snapshotId, target, selected, inPlace }: RestoreSummary): string {
+  const what = selected
+    ? `what was named of snapshot ${shortId(snapshotId)}`
+    : `snapshot ${shortId(snapshotId)}`
+  return inPlace ? `${what} is back in its place` : `${what} is in ${safeText(target)}`
 }
 
 export function renderRestoreSummaryJson(summary: RestoreSummary): string {

@@ -241,6 +241,8 @@ describe('restore', () => {
   const summary = {
     snapshotId: ID,
     target: '/t\udcff',
+    selected: false,
+    inPlace: false,
     dryRun: false,
     restored: 5,
     skipped: 2,
@@ -255,6 +257,12 @@ describe('restore', () => {
   it('sums up for people', () => {
     expect(renderRestoreSummary(summary)).toBe(
       '5 entries restored, 2 entries already there, 1 entry deleted, 1 entry failed\n1.0 KiB written in 1.00 s (1.0 KiB/s)\nnot kept: ACLs\nsnapshot 01234567 is in /t\\xff\n',
+    )
+    expect(renderRestoreSummary({ ...summary, selected: true })).toMatch(
+      /\nwhat was named of snapshot 01234567 is in \/t\\xff\n$/,
+    )
+    expect(renderRestoreSummary({ ...summary, inPlace: true })).toMatch(
+      /\nsnapshot 01234567 is back in its place\n$/,
     )
     expect(renderRestoreSummary({ ...summary, dryRun: true })).toMatch(/^dry run, nothing was written: .*\n$/)
   })
