@@ -115,7 +115,7 @@ export async function checkExtends({ storage }: Pick<Log, 'storage'>, seen: Seen
   if (bytes !== undefined && Buffer.compare(hash(bytes), seen.hash) === 0) return
   const what = bytes === undefined ? 'is no longer there' : 'is another now'
   throw new SnapError('REPOSITORY_ROLLED_BACK', `log entry ${number}, which this machine has seen, ${what}`, {
-    hint: 'Somebody restored an old copy of the repository or removed its newest entries. Find out who and why; `snap manifest rebuild --accept-rollback` accepts it.',
+    hint: 'This is an older copy of the repository, or its newest entries were removed. Find out why; `snap manifest rebuild --accept-rollback` accepts it. To look into a copy, name another --cache-dir.',
   })
 }
 

@@ -10,7 +10,7 @@ function hintFor(code: string, path: string): string | undefined {
   const directory = dirname(path)
   switch (/^(SQLITE_[A-Z]+)/.exec(code)?.[1]) {
     case 'SQLITE_FULL':
-      return `Free space on the disk that holds ${directory}.`
+      return `Free space on the disk that holds ${directory}, or name a directory elsewhere with --cache-dir.`
     case 'SQLITE_IOERR':
       return `Check the disk that holds ${directory}, and whether it is full; then run \`snap manifest rebuild\`.`
     case 'SQLITE_BUSY':
@@ -19,7 +19,7 @@ function hintFor(code: string, path: string): string | undefined {
     case 'SQLITE_CANTOPEN':
     case 'SQLITE_READONLY':
     case 'SQLITE_PERM':
-      return `Check that you may write to ${directory}.`
+      return `Check that you may write to ${directory}, or name another directory with --cache-dir.`
     case 'SQLITE_CORRUPT':
     case 'SQLITE_NOTADB':
     case 'SQLITE_FORMAT':
