@@ -3,7 +3,13 @@ import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { AssertionError } from '../../../src/base/assert.ts'
-import { EXIT_STATUS, exitStatus, isClosedPipe, renderError } from '../../../src/cli/output/errors.ts'
+import {
+  EXIT_CLOSED_PIPE,
+  EXIT_STATUS,
+  exitStatus,
+  isClosedPipe,
+  renderError,
+} from '../../../src/cli/output/errors.ts'
 import { ERROR_CODES, SnapError } from '../../../src/model/errors.ts'
 
 const TEXT = { json: false, verbosity: 0 }
@@ -75,7 +81,8 @@ describe('docs/errors.md', () => {
 
   it('lists every status that the table uses', () => {
     const listed = [...text.matchAll(/^\| (\d+) \|/gm)].map((match) => Number(match[1]))
-    expect(listed).toEqual([...new Set([0, 1, ...Object.values(EXIT_STATUS)])].sort((a, b) => a - b))
+    const used = new Set([0, 1, ...Object.values(EXIT_STATUS), EXIT_CLOSED_PIPE])
+    expect(listed).toEqual([...used].sort((a, b) => a - b))
   })
 })
 
