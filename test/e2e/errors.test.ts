@@ -151,7 +151,7 @@ describe('output', () => {
         stdio: ['ignore', 'pipe', 'pipe'],
       },
     )
-    expect(run).toBe('status 0\n')
+    expect(run).toBe('status 141\n')
   })
 
   it('shows a name with terminal escapes safely, and exactly in JSON', async () => {
