@@ -1,10 +1,11 @@
 /**
  * Backs up versions of a source tree one after the other, with snap, restic and borg in turn, on one tmpfs, and prints
- * medians: node bench/peers/kernels.mjs --scratch DIR [--runs 5] [--tools snap,restic,borg] [--json FILE] TREE...
+ * medians, and the medians of the ratios pair by pair: node bench/peers/kernels.mjs --scratch DIR [--runs 5] [--tools snap,restic,borg] [--json FILE] TREE...
+ * `--render FILE` prints the table of an earlier `--json FILE` and measures nothing.
  * Peers are looked for in bench/peers/.bin/bin, then on the PATH.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -16,13 +17,14 @@ const { values, positionals: trees } = parseArgs({
     runs: { type: 'string', default: '5' },
     tools: { type: 'string', default: 'snap,restic,borg' },
     json: { type: 'string' },
+    render: { type: 'string' },
   },
 })
-if (values.scratch === undefined || trees.length === 0)
+if (values.render === undefined && (values.scratch === undefined || trees.length === 0))
   throw new Error('--scratch DIR and at least one TREE are needed')
 
 const here = import.meta.dirname
-const scratch = resolve(values.scratch)
+const scratch = resolve(values.scratch ?? '.')
 const peer = (name) => {
   const own = join(here, '.bin/bin', name)
   return existsSync(own) ? own : name
@@ -37,46 +39,21 @@ const environment = {
 }
 
 /** Each tool's commands for a repository, a cache, a tree and a target, all of them paths. */
+const snapOn = ({ repo, cache }) => [
+  ...snap,
+  '--repo',
+  repo,
+  '--cache-dir',
+  cache,
+  '--key-file',
+  `${repo}.key`,
+]
 const TOOLS = {
   snap: {
-    setUp: ({ repo, cache }) => [
-      [...snap, '--repo', repo, '--cache-dir', cache, '--key-file', `${repo}.key`, 'init'],
-    ],
-    backup: ({ repo, cache, tree }) => [
-      ...snap,
-      '--repo',
-      repo,
-      '--cache-dir',
-      cache,
-      '--key-file',
-      `${repo}.key`,
-      'backup',
-      tree,
-    ],
-    restore: ({ repo, cache, target }) => [
-      ...snap,
-      '--repo',
-      repo,
-      '--cache-dir',
-      cache,
-      '--key-file',
-      `${repo}.key`,
-      'restore',
-      'latest',
-      '--target',
-      target,
-    ],
-    verify: ({ repo, cache }) => [
-      ...snap,
-      '--repo',
-      repo,
-      '--cache-dir',
-      cache,
-      '--key-file',
-      `${repo}.key`,
-      'verify',
-      '--data',
-    ],
+    setUp: (place) => [[...snapOn(place), 'init']],
+    backup: ({ tree, ...place }) => [...snapOn(place), 'backup', tree],
+    restore: ({ target, ...place }) => [...snapOn(place), 'restore', 'latest', '--target', target],
+    verify: (place) => [...snapOn(place), 'verify', '--data'],
   },
   restic: {
     setUp: ({ repo, cache }) => [[peer('restic'), '-q', '-r', repo, '--cache-dir', cache, 'init']],
@@ -191,13 +168,30 @@ function trial(name, tool) {
 }
 
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]
-const names = values.tools.split(',')
-const results = Object.fromEntries(names.map((name) => [name, []]))
-for (let run = 0; run < Number(values.runs); run++) {
-  for (const name of names) {
-    results[name].push(trial(name, TOOLS[name]))
-    process.stderr.write(`run ${run + 1}: ${name} done\n`)
+const results =
+  values.render === undefined ? measure() : JSON.parse(readFileSync(values.render, 'utf8')).results
+const names = Object.keys(results)
+
+function measure() {
+  const tools = values.tools.split(',')
+  const measured = Object.fromEntries(tools.map((name) => [name, []]))
+  for (let run = 0; run < Number(values.runs); run++) {
+    for (const name of tools) {
+      measured[name].push(trial(name, TOOLS[name]))
+      process.stderr.write(`run ${run + 1}: ${name} done\n`)
+    }
   }
+  return measured
+}
+
+/** How many times as much the other tools took as the first, run by run. */
+function ratios(step) {
+  const [own, ...others] = names
+  return others.map((name) =>
+    median(
+      results[own].map((result, run) => results[name][run][step].seconds / result[step].seconds),
+    ).toFixed(2),
+  )
 }
 const steps = Object.keys(results[names[0]][0])
 const rows = steps.map((step) => {
@@ -214,16 +208,17 @@ const rows = steps.map((step) => {
   })
   return { step, cells }
 })
-console.log(`| step | ${names.join(' | ')} |\n| --- |${names.map(() => ' ---').join(' |')} |`)
+const heads = [...names, ...names.slice(1).map((name) => `${name} / ${names[0]}`)]
+console.log(`| step | ${heads.join(' | ')} |\n| --- |${heads.map(() => ' ---').join(' |')} |`)
 for (const { step, cells } of rows) {
   const shown = cells.map(({ median: middle, min, max, peak }) =>
     step.includes('MB')
       ? middle.toFixed(1)
       : `${middle.toFixed(2)} (${min.toFixed(2)} to ${max.toFixed(2)}), ${peak.toFixed(0)} MB`,
   )
-  console.log(`| ${step} | ${shown.join(' | ')} |`)
+  console.log(`| ${step} | ${[...shown, ...ratios(step)].join(' | ')} |`)
 }
-if (values.json !== undefined) {
+if (values.json !== undefined && values.render === undefined) {
   const machine = {
     cpu: cpus()[0]?.model,
     cores: cpus().length,

@@ -58,7 +58,7 @@ export function recheckPack(
     const header = readSegmentHeader(opened)
     // A delta segment was decoded against its bases when it was made; here its seal has been checked.
     if (header.depth > 0) return
-    if (!chunksMatch(decodeSegment(zstd, opened, header, scratch.plain), row, hasher)) {
+    if (firstMismatch(decodeSegment(zstd, opened, header, scratch.plain), row, hasher) !== -1) {
       throw spoiled(table.id, `segment ${number}`)
     }
   })
@@ -80,12 +80,7 @@ function spoiled(id: PackId, part: string): SnapError {
 
 const computed = new Uint8Array(CHUNK_ID_BYTES)
 
-/** Whether every chunk of a decoded segment hashes to its id. */
-export function chunksMatch(plain: Uint8Array, row: SegmentRow, hasher: ChunkHasher): boolean {
-  return firstMismatch(plain, row, hasher) === -1
-}
-
-/** The number of the first chunk that does not hash to its id; -1 where all do. */
+/** The number of the first chunk of a decoded segment that does not hash to its id; -1 where all do. */
 export function firstMismatch(plain: Uint8Array, row: SegmentRow, hasher: ChunkHasher): number {
   let at = 0
   for (let index = 0; index < row.chunkLengths.length; index++) {
