@@ -7,9 +7,15 @@ import type { Connection, Statement } from './connection.ts'
 const STATES = ['pending', 'live', 'condemned'] as const
 export type IndexState = (typeof STATES)[number]
 
-/** `hash` is that of the object's raw bytes. */
-export type IndexRow = { readonly id: IndexId; readonly hash: Uint8Array; readonly state: IndexState }
-type StoredIndex = { readonly id: Uint8Array; readonly hash: Uint8Array; readonly state: number }
+export type IndexRow = {
+  readonly id: IndexId
+  /** Of the object's raw bytes. */
+  readonly hash: Uint8Array
+  readonly state: IndexState
+  /** Of the stored object. */
+  readonly bytes: number
+}
+type StoredIndex = Omit<IndexRow, 'id' | 'state'> & { readonly id: Uint8Array; readonly state: number }
 
 export class IndexesTable {
   readonly #add: Statement
@@ -18,15 +24,18 @@ export class IndexesTable {
   readonly #all: Statement<StoredIndex>
 
   constructor(connection: Connection) {
-    this.#add = connection.prepare('INSERT OR IGNORE INTO indexes (id, hash, state) VALUES (?, ?, ?)')
+    this.#add = connection.prepare(
+      'INSERT OR IGNORE INTO indexes (id, hash, state, bytes) VALUES (?, ?, ?, ?)',
+    )
     this.#setState = connection.prepare('UPDATE indexes SET state = ? WHERE id = ?')
     this.#remove = connection.prepare('DELETE FROM indexes WHERE id = ?')
-    this.#all = connection.prepare('SELECT id, hash, state FROM indexes ORDER BY id')
+    this.#all = connection.prepare('SELECT id, hash, state, bytes FROM indexes ORDER BY id')
   }
 
   /** Returns false, changing nothing, where the id is known. */
   add(index: IndexRow): boolean {
-    return this.#add.run(fromHex(index.id), index.hash, STATES.indexOf(index.state)) === 1
+    const { id, hash, state, bytes } = index
+    return this.#add.run(fromHex(id), hash, STATES.indexOf(state), bytes) === 1
   }
 
   setState(id: IndexId, state: IndexState): boolean {
@@ -42,6 +51,7 @@ export class IndexesTable {
       id: indexId(toHex(row.id)),
       hash: row.hash,
       state: STATES[row.state] ?? 'condemned',
+      bytes: row.bytes,
     }))
     return state === undefined ? rows : rows.filter((row) => row.state === state)
   }

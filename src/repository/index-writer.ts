@@ -10,8 +10,8 @@ import { indexKey } from '../object/object-keys.ts'
 import { sealNamed } from '../object/sealed-object.ts'
 import { encodeIndex, indexBytes } from '../pack/index-object.ts'
 
-/** An index object as the log names it: `hash` is of its raw bytes. */
-export type StoredIndex = { readonly id: IndexId; readonly hash: Uint8Array }
+/** An index object as the log names it, and its size: `hash` and `bytes` are of its raw bytes. */
+export type StoredIndex = { readonly id: IndexId; readonly hash: Uint8Array; readonly bytes: number }
 
 export type IndexWriterParts = {
   readonly storage: Storage
@@ -54,6 +54,6 @@ export class IndexWriter {
     const body = encodeIndex(tables)
     const bytes = sealNamed({ repositoryId: repository, type: 'index', key, secret, body, random })
     await storage.put(key, [bytes])
-    this.#stored.push({ id, hash: hash(bytes) })
+    this.#stored.push({ id, hash: hash(bytes), bytes: bytes.length })
   }
 }

@@ -233,14 +233,14 @@ export class LogFollower {
 
   async #takeIndex(id: IndexId, index: LiveIndex): Promise<void> {
     const { manifest } = this.#parts
-    const tables = await readIndex(this.#parts, id, index.hash)
+    const { tables, bytes } = await readIndex(this.#parts, id, index.hash)
     const trusted = index.trusted || index.author === this.#author
     manifest.transaction(() => {
       for (const table of tables) {
         const isTrusted = trusted || this.#state.attested.has(table.id)
         manifest.packs.add({ ...table, state: this.#stateOfPack(table.id), trusted: isTrusted })
       }
-      manifest.indexes.add({ id, hash: index.hash, state: 'live' })
+      manifest.indexes.add({ id, hash: index.hash, state: 'live', bytes })
     })
   }
 

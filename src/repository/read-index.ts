@@ -11,6 +11,12 @@ import { readObject } from '../object/read-object.ts'
 import { openNamed, sealedBytesMax } from '../object/sealed-object.ts'
 import { decodeIndex } from '../pack/index-object.ts'
 
+export type IndexContents = {
+  readonly tables: readonly PackTable[]
+  /** Of the stored object. */
+  readonly bytes: number
+}
+
 export type IndexPlace = {
   readonly id: RepositoryId
   readonly storage: Storage
@@ -22,12 +28,13 @@ export async function readIndex(
   { id: repositoryId, storage, keys }: IndexPlace,
   id: IndexId,
   expected: Uint8Array,
-): Promise<PackTable[]> {
+): Promise<IndexContents> {
   const key = indexKey(id)
   const bytes = await readObject(storage, key, sealedBytesMax(INDEX_BYTES_MAX))
   if (Buffer.compare(hash(bytes), expected) !== 0) {
     throw new SnapError('OBJECT_DAMAGED', `${key} is not the index object that the log names`)
   }
   const place = { repositoryId, type: 'index', key, secret: keys.indexKey } as const
-  return decodeIndex(openNamed({ ...place, bytes, bodyBytesMax: INDEX_BYTES_MAX }), key)
+  const tables = decodeIndex(openNamed({ ...place, bytes, bodyBytesMax: INDEX_BYTES_MAX }), key)
+  return { tables, bytes: bytes.length }
 }

@@ -11,21 +11,24 @@ import { readIndex } from './read-index.ts'
 import type { Repository } from './repository.ts'
 
 /**
- * Live packs that only lost index objects named, of those that a snapshot may rely on. Where no index object in force is
- * absent or empty, that costs one listing; otherwise those that are there are read, and damaged ones count as lost.
+ * Live packs that only lost index objects named, of those that a snapshot may rely on. Where every index object in force
+ * is there in the size that it had, that costs one listing; otherwise all are read, and damaged ones count as lost.
  */
 export async function unnamedPacks(repository: Repository): Promise<readonly PackRow[]> {
   const { indexes } = repository.log.state
-  const there = new Set<IndexId>()
+  const stored = new Map<IndexId, number>()
   for await (const { key, bytes } of repository.storage.list(INDEX_PREFIX)) {
     const id = indexIdOf(key)
-    if (id !== undefined && bytes > 0) there.add(id)
+    if (id !== undefined) stored.set(id, bytes)
   }
-  if ([...indexes.keys()].every((id) => there.has(id))) return []
+  const expected = new Map(repository.manifest.indexes.list().map(({ id, bytes }) => [id, bytes]))
+  const isWhole = (id: IndexId): boolean => stored.has(id) && stored.get(id) === expected.get(id)
+  if ([...indexes.keys()].every(isWhole)) return []
   const named = new Set<PackId>()
   for (const [id, { hash }] of indexes) {
     try {
-      for (const table of await readIndex(repository, id, hash)) named.add(table.id)
+      const { tables } = await readIndex(repository, id, hash)
+      for (const table of tables) named.add(table.id)
     } catch (error) {
       if (!hasCode(error, 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'LIMIT_EXCEEDED')) throw error
     }

@@ -48,7 +48,12 @@ test('log entries come back in the order of the log, and a number is stored once
 
 test('index objects have a state', () =>
   withManifest(({ indexes }) => {
-    const row = (name: string) => ({ id: indexId(hexId(name)), hash: hash(name), state: 'pending' as const })
+    const row = (name: string) => ({
+      id: indexId(hexId(name)),
+      hash: hash(name),
+      state: 'pending' as const,
+      bytes: 512,
+    })
     expect(indexes.add(row('one'))).toBe(true)
     expect(indexes.add(row('one'))).toBe(false)
     indexes.add(row('two'))

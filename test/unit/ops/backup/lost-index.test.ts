@@ -13,6 +13,12 @@ beforeEach(async () => {
 })
 afterEach(() => repo[Symbol.asyncDispose]())
 
+function cut(key: string, bytes: number): void {
+  const stored = repo.storage.objects.get(key)
+  expect(stored?.bytes.length).toBeGreaterThan(bytes)
+  repo.storage.objects.set(key, { bytes: stored?.bytes.slice(0, bytes) ?? new Uint8Array(0), storedAt: 0 })
+}
+
 /** What a client finds that has never seen the repository. */
 async function affectedForOthers(): Promise<readonly unknown[]> {
   await repo.reopen({ forgetting: true })
@@ -23,7 +29,8 @@ async function affectedForOthers(): Promise<readonly unknown[]> {
 describe('a repository that has lost index objects', () => {
   it.each([
     ['is gone', (key: string) => repo.storage.objects.delete(key)],
-    ['is empty', (key: string) => repo.storage.objects.set(key, { bytes: new Uint8Array(0), storedAt: 0 })],
+    ['is empty', (key: string) => cut(key, 0)],
+    ['is cut short', (key: string) => cut(key, 300)],
   ])('gets their packs named again by the next backup, where one %s', async (_how, lose) => {
     for (const key of repo.keys('index/')) lose(key)
     const packs = repo.keys('packs/')
