@@ -13,8 +13,8 @@
  * | varint | count of problems, in order; each: entry number (varint), reason (1) |
  *
  * A snapshot: id (16), series (16), entry number (varint), author (32), snapshot time (8, ms, signed), entry time (8, ms,
- * signed), state (1: 0 live, 1 forgotten, 2 pruned), where forgotten the number (varint) and time (8) of that entry, where
- * pruned the number (varint) of that one, root `content`, index objects as in COMMIT, details `bytes<varint>`.
+ * signed), flags (1: 1 forgotten, 2 held, 4 tagged), where forgotten the number (varint) and time (8) of that entry, where
+ * tagged the sealed tags `bytes<varint>`, root `content`, index objects as in COMMIT, details `bytes<varint>`.
  */
 import { ByteReader, ByteWriter, fromHex, toHex } from '../base/bytes.ts'
 import { HASH_BYTES } from '../crypto/blake3.ts'
@@ -34,9 +34,9 @@ import {
 } from './payloads.ts'
 
 const CHECKPOINT_VERSION = 1
-const LIVE = 0
 const FORGOTTEN = 1
-const PRUNED = 2
+const HELD = 2
+const TAGGED = 4
 const SNAPSHOT_BYTES_MIN = 2 * ID_BYTES + SIGNING_PUBLIC_KEY_BYTES + 22
 const INDEX_BYTES_MIN = ID_BYTES + HASH_BYTES + SIGNING_PUBLIC_KEY_BYTES + 2
 
@@ -86,7 +86,7 @@ export function decodeState(bytes: Uint8Array, name: string): LogState {
 }
 
 function writeSnapshot(writer: ByteWriter, snapshot: LoggedSnapshot): void {
-  const { id, series, number, author, timeMs, committedMs, forgotten, pruned } = snapshot
+  const { id, series, number, author, timeMs, committedMs, forgotten, held, tags } = snapshot
   writer
     .raw(fromHex(id))
     .raw(fromHex(series))
@@ -94,9 +94,9 @@ function writeSnapshot(writer: ByteWriter, snapshot: LoggedSnapshot): void {
     .raw(fromHex(author))
     .i64(timeMs)
     .i64(committedMs)
-  writer.u8(forgotten === undefined ? LIVE : pruned === undefined ? FORGOTTEN : PRUNED)
+  writer.u8((forgotten === undefined ? 0 : FORGOTTEN) | (held ? HELD : 0) | (tags === undefined ? 0 : TAGGED))
   if (forgotten !== undefined) writer.varint(forgotten.number).i64(forgotten.timeMs)
-  if (pruned !== undefined) writer.varint(pruned)
+  if (tags !== undefined) writer.bytes(tags)
   writer.raw(snapshot.root)
   writeReferences(writer, snapshot.indexes)
   writer.bytes(snapshot.details)
@@ -116,13 +116,14 @@ function readSnapshot(reader: ByteReader, bytes: Uint8Array): LoggedSnapshot {
     timeMs: reader.i64(),
     committedMs: reader.i64(),
   }
-  const state = reader.u8()
-  if (state > PRUNED) reader.fail(`unknown state ${state} of a snapshot`)
-  const forgotten = state === LIVE ? undefined : { number: reader.varint(), timeMs: reader.i64() }
-  const pruned = state === PRUNED ? reader.varint() : undefined
+  const flags = reader.u8()
+  if (flags > (FORGOTTEN | HELD | TAGGED)) reader.fail(`unknown flags ${flags} of a snapshot`)
+  const forgotten = (flags & FORGOTTEN) === 0 ? undefined : { number: reader.varint(), timeMs: reader.i64() }
+  const held = (flags & HELD) !== 0
+  const tags = (flags & TAGGED) === 0 ? undefined : copy(reader.bytes(LOG_LIST_BYTES_MAX))
   const root = readRoot(reader, bytes)
   const indexes = readReferences(reader)
-  return { ...who, forgotten, pruned, root, indexes, details: copy(reader.bytes(LOG_LIST_BYTES_MAX)) }
+  return { ...who, forgotten, held, tags, root, indexes, details: copy(reader.bytes(LOG_LIST_BYTES_MAX)) }
 }
 
 function readIndexes(reader: ByteReader): [ReturnType<typeof indexId>, LiveIndex][] {

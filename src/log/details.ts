@@ -59,6 +59,15 @@ export function openNote(box: Box, keys: ContentKeys, sealed: Uint8Array): Note 
   return object(openJson(box, keys, sealed), 'a note') as Note
 }
 
+/** What a TAG entry puts in place of the tags in a snapshot's details. */
+export function sealTags(box: Box, contentPublic: Uint8Array, tags: readonly string[]): Uint8Array {
+  return sealJson(box, contentPublic, { tags })
+}
+
+export function openTags(box: Box, keys: ContentKeys, sealed: Uint8Array): string[] {
+  return texts(object(openJson(box, keys, sealed), 'tags')['tags'], 'tags')
+}
+
 function sealJson(box: Box, contentPublic: Uint8Array, value: unknown): Uint8Array {
   const json = encodeText(JSON.stringify(value))
   checkBytes(json.length)

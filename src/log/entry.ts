@@ -42,6 +42,9 @@ export const LOG_KINDS = [
   'keys',
   'note',
   'checkpoint',
+  'hold',
+  'unhold',
+  'tag',
 ] as const
 export type LogKind = (typeof LOG_KINDS)[number]
 

@@ -6,19 +6,27 @@ import { assert, unreachable } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
 import { hash } from '../crypto/blake3.ts'
 import { SnapError } from '../model/errors.ts'
-import type { PackId } from '../model/ids.ts'
+import type { PackId, SnapshotId } from '../model/ids.ts'
 import { logKey } from '../object/object-keys.ts'
 import { decodeState, encodeState } from './checkpoint.ts'
 import type { LogEntry, LogKind, LogSecrets } from './entry.ts'
-import { type AuthorKey, type LogProblem, type LogState, NO_HASH, type ProblemReason } from './log-state.ts'
+import {
+  type AuthorKey,
+  type LoggedSnapshot,
+  type LogProblem,
+  type LogState,
+  NO_HASH,
+  type ProblemReason,
+} from './log-state.ts'
 import type {
   CommitPayload,
-  ForgetPayload,
   GcPayload,
   IndexReference,
   KeyRole,
   LogPayload,
   PacksPayload,
+  SnapshotsPayload,
+  TagPayload,
 } from './payloads.ts'
 import { type RawEntry, type ReadEntry, readEntry } from './read-entry.ts'
 
@@ -33,6 +41,9 @@ const MAY_WRITE: Readonly<Record<LogKind, readonly KeyRole[]>> = {
   keys: ['admin'],
   note: ['admin', 'reader', 'writer'],
   checkpoint: ['admin'],
+  hold: ['admin'],
+  unhold: ['admin'],
+  tag: ['admin'],
 }
 
 export type AppliedEntry = {
@@ -127,6 +138,11 @@ function change(state: LogState, { entry, payload }: ReadEntry): ProblemReason |
       return undefined
     case 'checkpoint':
       return isState(state, payload) ? undefined : 'contradiction'
+    case 'hold':
+    case 'unhold':
+      return hold(state, payload)
+    case 'tag':
+      return tag(state, payload)
     default:
       return unreachable(payload)
   }
@@ -148,31 +164,44 @@ function commit(state: LogState, entry: LogEntry, payload: CommitPayload): Probl
     root,
     indexes,
     details,
+    tags: undefined,
+    held: false,
     forgotten: undefined,
-    pruned: undefined,
   })
   return undefined
 }
 
-/** A snapshot that is not there, or forgotten already, is as it should be. */
-function forget(state: LogState, entry: LogEntry, payload: ForgetPayload): undefined {
+/** A snapshot that is not there, or forgotten already, is as it should be; one that is held stays. */
+function forget(state: LogState, entry: LogEntry, payload: SnapshotsPayload): undefined {
   const forgotten = { number: entry.number, timeMs: entry.timeMs }
   for (const id of payload.snapshots) {
     const snapshot = state.snapshots.get(id)
-    if (snapshot !== undefined && snapshot.forgotten === undefined) {
-      state.snapshots.set(id, { ...snapshot, forgotten })
-    }
+    if (snapshot?.forgotten === undefined && snapshot?.held === false) alter(state, id, { forgotten })
   }
 }
 
+function hold(state: LogState, { kind, snapshots }: SnapshotsPayload): undefined {
+  for (const id of snapshots) alter(state, id, { held: kind === 'hold' })
+}
+
+function tag(state: LogState, payload: TagPayload): undefined {
+  for (const { snapshot, sealed } of payload.tags) alter(state, snapshot, { tags: sealed })
+}
+
+/** A snapshot that is not there is passed over. */
+function alter(
+  state: LogState,
+  id: SnapshotId,
+  to: Partial<Pick<LoggedSnapshot, 'forgotten' | 'held' | 'tags'>>,
+): void {
+  const snapshot = state.snapshots.get(id)
+  if (snapshot !== undefined) state.snapshots.set(id, { ...snapshot, ...to })
+}
+
 /** All or nothing: what a GC entry took may be gone, and half an undo would look like a whole one. */
-function unforget(state: LogState, payload: ForgetPayload): ProblemReason | undefined {
-  const snapshots = payload.snapshots.map((id) => state.snapshots.get(id))
-  if (snapshots.some((snapshot) => snapshot === undefined || snapshot.pruned !== undefined))
-    return 'contradiction'
-  for (const snapshot of snapshots) {
-    if (snapshot !== undefined) state.snapshots.set(snapshot.id, { ...snapshot, forgotten: undefined })
-  }
+function unforget(state: LogState, payload: SnapshotsPayload): ProblemReason | undefined {
+  if (!payload.snapshots.every((id) => state.snapshots.has(id))) return 'contradiction'
+  for (const id of payload.snapshots) alter(state, id, { forgotten: undefined })
   return undefined
 }
 
@@ -185,17 +214,19 @@ function collect(state: LogState, entry: LogEntry, payload: GcPayload): ProblemR
     state.condemnedIndexes.add(id)
   }
   addIndexes(state, entry, payload.newIndexes)
-  if (payload.packs.length === 0) return undefined
   for (const id of payload.packs) {
     state.condemnedPacks.add(id)
     state.quarantined.delete(id)
     state.attested.delete(id)
   }
-  for (const snapshot of state.snapshots.values()) {
-    if (snapshot.forgotten === undefined || snapshot.pruned !== undefined) continue
-    state.snapshots.set(snapshot.id, { ...snapshot, pruned: entry.number })
-  }
+  // Passed over, not a contradiction: where a FORGET entry was damaged, the new index objects must count all the same.
+  for (const id of payload.snapshots) if (mayBePruned(state.snapshots.get(id))) state.snapshots.delete(id)
   return undefined
+}
+
+/** Whatever a collector believes: what is live or held is not taken. */
+function mayBePruned(snapshot: LoggedSnapshot | undefined): boolean {
+  return snapshot?.forgotten !== undefined && !snapshot.held
 }
 
 /** A quarantined pack stays so, whoever attests it; a condemned one is neither. */

@@ -40,10 +40,12 @@ export type LoggedSnapshot = {
   readonly indexes: readonly IndexReference[]
   /** Sealed `SnapshotDetails`. */
   readonly details: Uint8Array
+  /** Sealed JSON in place of the tags in the details; `undefined` where no TAG entry named it. */
+  readonly tags: Uint8Array | undefined
+  /** It cannot be forgotten or pruned. */
+  readonly held: boolean
   /** `undefined`: live. */
-  readonly forgotten?: { readonly number: number; readonly timeMs: number } | undefined
-  /** The first entry after it was forgotten that condemned packs: it cannot be had back. */
-  readonly pruned?: number | undefined
+  readonly forgotten: { readonly number: number; readonly timeMs: number } | undefined
 }
 
 export type LiveIndex = {
@@ -62,7 +64,7 @@ export type LogState = {
   lastHash: Uint8Array
   /** Every key that was ever named, revoked ones among them. */
   readonly keys: Map<AuthorKey, KeyGrant>
-  /** In the order of their entries; forgotten ones among them. */
+  /** In the order of their entries; forgotten ones among them, pruned ones not. */
   readonly snapshots: Map<SnapshotId, LoggedSnapshot>
   readonly indexes: Map<IndexId, LiveIndex>
   /** Names that never come back. */

@@ -45,9 +45,15 @@ export type CommitPayload = {
   readonly details: Uint8Array
 }
 
-export type ForgetPayload = {
-  readonly kind: 'forget' | 'unforget'
+export type SnapshotsPayload = {
+  readonly kind: 'forget' | 'unforget' | 'hold' | 'unhold'
   readonly snapshots: readonly SnapshotId[]
+}
+
+/** `sealed`: JSON as in a note, sealed to the content public key. */
+export type TagPayload = {
+  readonly kind: 'tag'
+  readonly tags: readonly { readonly snapshot: SnapshotId; readonly sealed: Uint8Array }[]
 }
 
 export type GcPayload = {
@@ -55,6 +61,8 @@ export type GcPayload = {
   readonly packs: readonly PackId[]
   readonly indexes: readonly IndexId[]
   readonly newIndexes: readonly IndexReference[]
+  /** Forgotten ones that nothing is kept for any more: they cannot be had back. */
+  readonly snapshots: readonly SnapshotId[]
 }
 
 export type PacksPayload = { readonly kind: 'quarantine' | 'attest'; readonly packs: readonly PackId[] }
@@ -69,12 +77,13 @@ export type CheckpointPayload = { readonly kind: 'checkpoint'; readonly state: U
 
 export type LogPayload =
   | CommitPayload
-  | ForgetPayload
+  | SnapshotsPayload
   | GcPayload
   | PacksPayload
   | KeysPayload
   | NotePayload
   | CheckpointPayload
+  | TagPayload
 
 export function encodePayload(payload: LogPayload): Uint8Array<ArrayBuffer> {
   const writer = new ByteWriter()
@@ -83,12 +92,15 @@ export function encodePayload(payload: LogPayload): Uint8Array<ArrayBuffer> {
       return encodeCommit(writer, payload)
     case 'forget':
     case 'unforget':
+    case 'hold':
+    case 'unhold':
       writeIds(writer, payload.snapshots)
       break
     case 'gc':
       writeIds(writer, payload.packs)
       writeIds(writer, payload.indexes)
       writeReferences(writer, payload.newIndexes)
+      writeIds(writer, payload.snapshots)
       break
     case 'quarantine':
     case 'attest':
@@ -102,6 +114,10 @@ export function encodePayload(payload: LogPayload): Uint8Array<ArrayBuffer> {
       break
     case 'checkpoint':
       writer.raw(payload.state)
+      break
+    case 'tag':
+      writer.varint(payload.tags.length)
+      for (const { snapshot, sealed } of payload.tags) writer.raw(fromHex(snapshot)).bytes(sealed)
       break
     default:
       unreachable(payload)
@@ -123,6 +139,8 @@ function readPayload(kind: LogKind, reader: ByteReader, bytes: Uint8Array): LogP
       return readCommit(reader, bytes)
     case 'forget':
     case 'unforget':
+    case 'hold':
+    case 'unhold':
       return { kind, snapshots: readIds(reader, snapshotId) }
     case 'gc':
       return {
@@ -130,6 +148,7 @@ function readPayload(kind: LogKind, reader: ByteReader, bytes: Uint8Array): LogP
         packs: readIds(reader, packId),
         indexes: readIds(reader, indexId),
         newIndexes: readReferences(reader),
+        snapshots: readIds(reader, snapshotId),
       }
     case 'quarantine':
     case 'attest':
@@ -140,6 +159,8 @@ function readPayload(kind: LogKind, reader: ByteReader, bytes: Uint8Array): LogP
       return { kind, sealed: copy(reader.bytes(LOG_LIST_BYTES_MAX)) }
     case 'checkpoint':
       return { kind, state: copy(reader.raw(reader.left)) }
+    case 'tag':
+      return { kind, tags: readTags(reader) }
     default:
       return unreachable(kind)
   }
@@ -194,6 +215,14 @@ export function readReferences(reader: ByteReader): IndexReference[] {
   return Array.from({ length: count }, () => ({
     id: indexId(toHex(reader.raw(ID_BYTES))),
     hash: copy(reader.raw(HASH_BYTES)),
+  }))
+}
+
+function readTags(reader: ByteReader): TagPayload['tags'] {
+  const count = reader.count(LOG_LIST_BYTES_MAX, ID_BYTES + 1)
+  return Array.from({ length: count }, () => ({
+    snapshot: snapshotId(toHex(reader.raw(ID_BYTES))),
+    sealed: copy(reader.bytes(LOG_LIST_BYTES_MAX)),
   }))
 }
 

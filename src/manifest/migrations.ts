@@ -49,8 +49,10 @@ const MIGRATIONS: readonly string[] = [
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, started_ms INTEGER NOT NULL, ended_ms INTEGER, outcome TEXT,
     snapshot BLOB, details TEXT NOT NULL);
   `,
-  // All are taken in again, with their sizes.
-  'DELETE FROM indexes; ALTER TABLE indexes ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0',
+  // Index objects are all taken in again, with their sizes.
+  `DELETE FROM indexes; ALTER TABLE indexes ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE snapshots ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE snapshots ADD COLUMN committed_ms INTEGER NOT NULL DEFAULT 0;`,
 ]
 
 /** What the first migration makes. Older ones are refused: everything in them can be had again. */

@@ -15,6 +15,8 @@ export type SnapshotRow = {
   readonly number: number
   readonly series: SeriesId
   readonly timeMs: number
+  /** Of the log entry, by the writer's clock. */
+  readonly committedMs: number
   readonly host: string | null
   readonly user: string | null
   readonly paths: readonly string[]
@@ -27,6 +29,8 @@ export type SnapshotRow = {
   readonly summary: unknown
   readonly details: unknown
   readonly forgottenMs: number | null
+  /** It cannot be forgotten. */
+  readonly held: boolean
 }
 
 /** Everything that is given must hold. */
@@ -47,6 +51,7 @@ type Stored = {
   number: number
   series: Uint8Array
   timeMs: number
+  committedMs: number
   host: string | null
   user: string | null
   paths: string
@@ -57,10 +62,11 @@ type Stored = {
   summary: string
   details: string
   forgottenMs: number | null
+  held: number
 }
 
-const COLUMNS = `id, number, series, time_ms AS timeMs, host, user, paths, tags, label, root, root_tree AS rootTree,
-  summary, details, forgotten_ms AS forgottenMs`
+const COLUMNS = `id, number, series, time_ms AS timeMs, committed_ms AS committedMs, host, user, paths, tags, label, root, root_tree AS rootTree,
+  summary, details, forgotten_ms AS forgottenMs, held`
 
 export class SnapshotsTable {
   readonly #connection: Connection
@@ -70,12 +76,15 @@ export class SnapshotsTable {
   readonly #latest: Statement<Stored>
   readonly #forget: Statement
   readonly #setRoot: Statement
+  readonly #hold: Statement
+  readonly #tag: Statement
+  readonly #remove: Statement
 
   constructor(connection: Connection) {
     this.#connection = connection
     this.#add = connection.prepare(
-      `INSERT OR IGNORE INTO snapshots (id, number, series, time_ms, host, user, paths, tags, label, root, root_tree,
-         summary, details, forgotten_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR IGNORE INTO snapshots (id, number, series, time_ms, committed_ms, host, user, paths, tags, label,
+         root, root_tree, summary, details, forgotten_ms, held) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     this.#select = connection.prepare(
       `WITH wanted (of_series, of_host, after_ms, before_ms, forgotten) AS (VALUES (?, ?, ?, ?, ?))
@@ -94,6 +103,9 @@ export class SnapshotsTable {
     )
     this.#forget = connection.prepare('UPDATE snapshots SET forgotten_ms = ? WHERE id = ?')
     this.#setRoot = connection.prepare('UPDATE snapshots SET root_tree = ? WHERE id = ?')
+    this.#hold = connection.prepare('UPDATE snapshots SET held = ? WHERE id = ?')
+    this.#tag = connection.prepare('UPDATE snapshots SET tags = ? WHERE id = ?')
+    this.#remove = connection.prepare('DELETE FROM snapshots WHERE id = ?')
   }
 
   /** Returns false, changing nothing, where the id is known. */
@@ -103,6 +115,7 @@ export class SnapshotsTable {
       row.number,
       fromHex(row.series),
       row.timeMs,
+      row.committedMs,
       row.host,
       row.user,
       JSON.stringify(row.paths),
@@ -113,6 +126,7 @@ export class SnapshotsTable {
       JSON.stringify(row.summary ?? null),
       JSON.stringify(row.details ?? null),
       row.forgottenMs,
+      row.held ? 1 : 0,
     )
     return count === 1
   }
@@ -153,6 +167,21 @@ export class SnapshotsTable {
     return this.#forget.run(timeMs, fromHex(id)) === 1
   }
 
+  /** Returns false for an unknown id. */
+  setHeld(id: SnapshotId, held: boolean): boolean {
+    return this.#hold.run(held ? 1 : 0, fromHex(id)) === 1
+  }
+
+  /** Returns false for an unknown id. */
+  setTags(id: SnapshotId, tags: readonly string[]): boolean {
+    return this.#tag.run(JSON.stringify(tags), fromHex(id)) === 1
+  }
+
+  /** Returns false for an unknown id. */
+  remove(id: SnapshotId): boolean {
+    return this.#remove.run(fromHex(id)) === 1
+  }
+
   /** Once the root tree was read or made. Returns false for an unknown id. */
   setRootTree(id: SnapshotId, tree: Uint8Array): boolean {
     return this.#setRoot.run(tree, fromHex(id)) === 1
@@ -167,6 +196,7 @@ export class SnapshotsTable {
       tags: this.#texts(row.tags),
       summary: this.#connection.json(row.summary),
       details: this.#connection.json(row.details),
+      held: row.held === 1,
     }
   }
 

@@ -10,7 +10,7 @@ import { signaturePublicKey } from '../crypto/signature.ts'
 import type { RepositoryConfig } from '../keys/config.ts'
 import type { RepositoryKeys } from '../keys/hierarchy.ts'
 import { decodeState, encodeState } from '../log/checkpoint.ts'
-import { openDetails, type SnapshotDetails } from '../log/details.ts'
+import { openDetails, openTags, type SnapshotDetails } from '../log/details.ts'
 import { LOG_KINDS } from '../log/entry.ts'
 import { type AppliedEntry, applyEntry } from '../log/fold.ts'
 import { appendEntry, catchUp, checkExtends, type Log, preparePayload } from '../log/log.ts'
@@ -19,7 +19,7 @@ import type { LogPayload } from '../log/payloads.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import type { Clock, Random } from '../model/clock.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
-import type { IndexId, PackId, RepositoryId } from '../model/ids.ts'
+import type { IndexId, PackId, RepositoryId, SnapshotId } from '../model/ids.ts'
 import type { Storage } from '../model/storage.ts'
 import { readIndex } from './read-index.ts'
 
@@ -39,6 +39,12 @@ export type FollowerParts = {
 
 /** An index object that could not be taken in: its packs are not known here. */
 export type IndexProblem = { readonly id: IndexId; readonly error: SnapError }
+
+/** By entry number, and by the very bytes that were sealed. */
+type Opened = {
+  readonly details: Map<number, SnapshotDetails>
+  readonly tags: Map<Uint8Array, string[]>
+}
 
 export class LogFollower {
   readonly #parts: FollowerParts
@@ -119,39 +125,45 @@ export class LogFollower {
     throw new SnapError('STORAGE_FAILED', `gave up adding to the log after ${APPEND_TRIES_MAX} tries`)
   }
 
-  /** The details of snapshots, for those who can read them. */
   async #record(entries: readonly AppliedEntry[]): Promise<void> {
     if (entries.length === 0) return
     const { manifest } = this.#parts
-    const details = await this.#detailsOf(entries)
+    const opened = await this.#open(entries)
     manifest.transaction(() => {
-      for (const entry of entries) this.#recordEntry(entry, details)
-      this.#reconcile(entries)
+      for (const entry of entries) {
+        this.#recordEntry(entry, opened)
+        this.#reconcile(entry, opened)
+      }
       manifest.meta.setLogState(encodeState(this.#state))
       manifest.meta.setHead(this.#state.next - 1, this.#state.lastHash)
     })
   }
 
-  async #detailsOf(entries: readonly AppliedEntry[]): Promise<ReadonlyMap<number, SnapshotDetails>> {
-    const found = new Map<number, SnapshotDetails>()
+  /** What is sealed to readers, for those who can read it. */
+  async #open(entries: readonly AppliedEntry[]): Promise<Opened> {
+    const opened: Opened = { details: new Map(), tags: new Map() }
     const { keys, box } = this.#parts
     const { contentSecret, contentPublic } = keys
-    const commits = entries.filter(({ applied }) => applied?.payload.kind === 'commit')
-    if (contentSecret === undefined || commits.length === 0) return found
+    const sealed = entries.filter(({ applied }) => /^(commit|tag)$/.test(applied?.payload.kind ?? ''))
+    if (contentSecret === undefined || sealed.length === 0) return opened
     const opener = await box()
-    for (const { number, applied } of commits) {
-      if (applied?.payload.kind !== 'commit') continue
-      try {
-        found.set(number, openDetails(opener, { contentPublic, contentSecret }, applied.payload.details))
-      } catch (error) {
-        // A writer may have sealed nonsense: the snapshot stays restorable by its id.
-        if (!hasCode(error, 'OBJECT_DAMAGED', 'LIMIT_EXCEEDED')) throw error
+    const pair = { contentPublic, contentSecret }
+    for (const { number, applied } of sealed) {
+      const payload = applied?.payload
+      if (payload?.kind === 'commit') {
+        const details = unlessNonsense(() => openDetails(opener, pair, payload.details))
+        if (details !== undefined) opened.details.set(number, details)
+      } else if (payload?.kind === 'tag') {
+        for (const { sealed: bytes } of payload.tags) {
+          const tags = unlessNonsense(() => openTags(opener, pair, bytes))
+          if (tags !== undefined) opened.tags.set(bytes, tags)
+        }
       }
     }
-    return found
+    return opened
   }
 
-  #recordEntry(entry: AppliedEntry, details: ReadonlyMap<number, SnapshotDetails>): void {
+  #recordEntry(entry: AppliedEntry, opened: Opened): void {
     const { manifest } = this.#parts
     const { number, hash: entryHash, applied, problems } = entry
     manifest.log.add({
@@ -164,7 +176,7 @@ export class LogFollower {
     })
     if (applied?.payload.kind !== 'commit') return
     const snapshot = this.#state.snapshots.get(applied.payload.snapshot)
-    if (snapshot !== undefined) this.#recordSnapshot(snapshot, details.get(number))
+    if (snapshot !== undefined) this.#recordSnapshot(snapshot, opened.details.get(number))
   }
 
   #recordSnapshot(snapshot: LoggedSnapshot, details: SnapshotDetails | undefined): void {
@@ -173,6 +185,7 @@ export class LogFollower {
       number: snapshot.number,
       series: snapshot.series,
       timeMs: snapshot.timeMs,
+      committedMs: snapshot.committedMs,
       host: details?.hostname ?? null,
       user: details?.username ?? null,
       paths: details?.paths ?? [],
@@ -183,30 +196,53 @@ export class LogFollower {
       summary: details?.summary ?? null,
       details: details ?? null,
       forgottenMs: snapshot.forgotten?.timeMs ?? null,
+      held: snapshot.held,
     })
   }
 
   /** What entries other than commits change in tables that are there already. */
-  #reconcile(entries: readonly AppliedEntry[]): void {
+  #reconcile({ applied }: AppliedEntry, { tags }: Opened): void {
     const { manifest } = this.#parts
-    for (const { applied } of entries) {
-      const payload = applied?.payload
-      if (payload === undefined) continue
-      if (payload.kind === 'forget' || payload.kind === 'unforget') {
-        for (const id of payload.snapshots) {
-          manifest.snapshots.setForgotten(id, this.#state.snapshots.get(id)?.forgotten?.timeMs ?? null)
-        }
-      } else if (payload.kind === 'gc') {
+    const payload = applied?.payload
+    switch (payload?.kind) {
+      case 'forget':
+      case 'unforget':
+      case 'hold':
+      case 'unhold':
+        for (const id of payload.snapshots) this.#reconcileSnapshot(id)
+        return
+      case 'gc':
         for (const id of payload.packs) this.#setPackState(id, 'condemned')
         for (const id of payload.indexes) manifest.indexes.setState(id, 'condemned')
-      } else if (payload.kind === 'quarantine') {
+        for (const id of payload.snapshots) this.#reconcileSnapshot(id)
+        return
+      case 'quarantine':
         for (const id of payload.packs) this.#setPackState(id, 'quarantined')
-      } else if (payload.kind === 'attest') {
+        return
+      case 'attest':
         for (const id of payload.packs) {
           const pack = manifest.packs.byId(id)
           if (pack !== undefined) manifest.packs.trust(pack.no)
         }
-      }
+        return
+      case 'tag':
+        for (const { snapshot, sealed } of payload.tags) {
+          const said = tags.get(sealed)
+          if (said !== undefined) manifest.snapshots.setTags(snapshot, said)
+        }
+        return
+      default:
+    }
+  }
+
+  /** Its row as the fold has it by now, which may be further on: rows are about what is, entries about how it came. */
+  #reconcileSnapshot(id: SnapshotId): void {
+    const { snapshots } = this.#parts.manifest
+    const snapshot = this.#state.snapshots.get(id)
+    if (snapshot === undefined) snapshots.remove(id)
+    else {
+      snapshots.setForgotten(id, snapshot.forgotten?.timeMs ?? null)
+      snapshots.setHeld(id, snapshot.held)
     }
   }
 
@@ -247,5 +283,15 @@ export class LogFollower {
   #stateOfPack(id: PackId): 'live' | 'condemned' | 'quarantined' {
     if (this.#state.condemnedPacks.has(id)) return 'condemned'
     return this.#state.quarantined.has(id) ? 'quarantined' : 'live'
+  }
+}
+
+/** A writer may have sealed nonsense: the snapshot stays restorable by its id. */
+function unlessNonsense<T>(open: () => T): T | undefined {
+  try {
+    return open()
+  } catch (error) {
+    if (hasCode(error, 'OBJECT_DAMAGED', 'LIMIT_EXCEEDED')) return undefined
+    throw error
   }
 }

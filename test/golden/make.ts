@@ -56,7 +56,10 @@ export type GoldenSnapshot = {
   readonly seriesId: string
   readonly timeMs: number
   readonly forgotten: boolean
+  readonly held: boolean
   readonly details: SnapshotDetails
+  /** What a TAG entry says. */
+  readonly tags?: unknown
   /** `listingLines` of everything below `/`, with the SHA-256 of files. */
   readonly entries: readonly string[]
   /** Paths of what changed while it was read, and of what could not be read. */
@@ -155,12 +158,18 @@ class Maker {
     await this.#append('reader', reader, { kind: 'note', sealed })
     await this.#append('admin', repository.keys, { kind: 'forget', snapshots: [second.id] })
     await this.#append('admin', repository.keys, { kind: 'unforget', snapshots: [second.id] })
-    const third = await this.#thirdSnapshot()
+    await this.#append('admin', repository.keys, { kind: 'hold', snapshots: [first.id, second.id] })
+    await this.#append('admin', repository.keys, { kind: 'unhold', snapshots: [first.id] })
+    const tags = sealNote(await repository.box(), repository.keys.contentPublic, { tags: TAGS })
+    await this.#append('admin', repository.keys, { kind: 'tag', tags: [{ snapshot: second.id, sealed: tags }] })
+    const third = await this.#smallSnapshot('gone')
     const condemned = third.packs.map(({ id }) => id)
     await this.#append('admin', repository.keys, { kind: 'quarantine', packs: condemned.slice(0, 1) })
     const unknown = Array.from({ length: FORGOTTEN_UNKNOWN }, () => snapshotId(toHex(chance.bytes(ID_BYTES))))
     await this.#append('admin', repository.keys, { kind: 'forget', snapshots: [third.id, ...unknown] })
-    await this.#collect(third.packs, [first.index, third.index], first.packs)
+    await this.#collect(third.packs, [first.index, third.index], first.packs, third.id)
+    const fourth = await this.#smallSnapshot('forgotten')
+    await this.#append('admin', repository.keys, { kind: 'forget', snapshots: [fourth.id] })
     const state = encodeState(repository.log.state)
     await this.#append('admin', repository.keys, { kind: 'checkpoint', state })
 
@@ -182,7 +191,11 @@ class Maker {
           writer: toHex(publicKey(writer)),
         },
         note,
-        snapshots: [first.facts, second.facts, { ...third.facts, forgotten: true }],
+        snapshots: [
+          first.facts,
+          { ...second.facts, held: true, tags: { tags: TAGS } },
+          { ...fourth.facts, forgotten: true },
+        ],
         condemnedPacks: condemned,
       },
     }
@@ -339,7 +352,7 @@ class Maker {
       id,
       index,
       packs,
-      facts: { id, number, seriesId: series, timeMs, forgotten: false, details, ...facts },
+      facts: { id, number, seriesId: series, timeMs, forgotten: false, held: false, details, ...facts },
     }
   }
 
@@ -446,19 +459,20 @@ class Maker {
     return await this.#commit('writer', writer, [{ name: 'golden', type: 'dir', children: files }], packs)
   }
 
-  /** To be forgotten and collected. */
-  async #thirdSnapshot() {
+  /** One file, to be forgotten. */
+  async #smallSnapshot(name: string) {
     const bytes = this.#chance.text(400)
     const packs = [await this.#pack('data', [{ chunks: [bytes], level: 3 }])]
-    const gone: Node = { name: 'gone', type: 'file', bytes, content: this.#content(bytes) }
+    const gone: Node = { name, type: 'file', bytes, content: this.#content(bytes) }
     return await this.#commit('admin', this.#repository.keys, [gone], packs)
   }
 
-  /** The packs `gone` go, with `indexes`, in whose place comes one over the packs `kept`. */
+  /** The packs `gone` go, with `indexes`, in whose place comes one over the packs `kept`, and the snapshot `pruned`. */
   async #collect(
     gone: readonly PackTable[],
     indexes: readonly IndexReference[],
     kept: readonly PackTable[],
+    pruned: SnapshotId,
   ): Promise<void> {
     const fresh = await this.#index(kept)
     const packs = gone.map(({ id }) => id)
@@ -468,6 +482,7 @@ class Maker {
       packs,
       indexes: ids,
       newIndexes: [fresh],
+      snapshots: [pruned],
     })
     for (const id of packs) await this.#storage.remove(packKey(id))
     for (const id of ids) await this.#storage.remove(indexKey(id))
@@ -492,7 +507,8 @@ const DEFAULTS = {
   inode: 4_711,
 } as const
 
-const PATHS = ['/golden', '/gone']
+const PATHS = ['/golden', '/gone', '/forgotten']
+const TAGS = ['golden', 'tagged later', 't\u00e4g']
 
 const DETAILS = {
   hostname: 'golden.example',

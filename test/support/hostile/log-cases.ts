@@ -89,7 +89,7 @@ const FORGED: readonly LogCase[] = [
       },
     }),
   ),
-  ...(['forget', 'unforget'] as const).map(
+  ...(['forget', 'unforget', 'hold', 'unhold'] as const).map(
     (kind): LogCase => ({
       name: `${kind} of a writer`,
       reason: 'unauthorized',
@@ -118,7 +118,7 @@ const FORGED: readonly LogCase[] = [
       const { manifest } = a.repo.repository
       const packs = manifest.packs.list().map(({ id }) => id)
       const indexes = manifest.indexes.list('live').map(({ id }) => id)
-      await a.entry({ kind: 'gc', packs, indexes, newIndexes: [] }, { seed })
+      await a.entry({ kind: 'gc', packs, indexes, newIndexes: [], snapshots: [] }, { seed })
     },
   },
   {
@@ -404,7 +404,13 @@ const COMMITS: readonly LogCase[] = [
   {
     name: 'GC with a new index object that does not exist and packs that never were',
     attack: (a) =>
-      a.entry({ kind: 'gc', packs: [packId('01'.repeat(16))], indexes: [], newIndexes: [ABSENT] }),
+      a.entry({
+        kind: 'gc',
+        packs: [packId('01'.repeat(16))],
+        indexes: [],
+        newIndexes: [ABSENT],
+        snapshots: [],
+      }),
   },
   ...[LARGEST, -LARGEST].flatMap((timeMs): LogCase[] => [
     {

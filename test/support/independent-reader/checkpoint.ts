@@ -8,7 +8,7 @@ export function encodeCheckpoint(fold: Fold, number: number, before: Buffer | un
     parts.push(hex(key), u8(role), varBytes(Buffer.from(name)))
   parts.push(varint(fold.snapshots.size))
   for (const snapshot of fold.snapshots.values()) {
-    const { id, seriesId, entry, timeMs, forgottenBy, finalSince } = snapshot
+    const { id, seriesId, entry, timeMs, forgottenBy, held, sealedTags } = snapshot
     parts.push(
       hex(id),
       hex(seriesId),
@@ -17,9 +17,10 @@ export function encodeCheckpoint(fold: Fold, number: number, before: Buffer | un
       i64(timeMs),
       i64(entry.timeMs),
     )
-    parts.push(u8(forgottenBy === undefined ? 0 : finalSince === undefined ? 1 : 2))
+    const flags = [forgottenBy !== undefined, held, sealedTags !== undefined]
+    parts.push(u8(flags.reduce((sum, flag, bit) => sum + (flag ? 2 ** bit : 0), 0)))
     if (forgottenBy !== undefined) parts.push(varint(forgottenBy.number), i64(forgottenBy.timeMs))
-    if (finalSince !== undefined) parts.push(varint(finalSince))
+    if (sealedTags !== undefined) parts.push(varBytes(sealedTags))
     parts.push(snapshot.root, references(snapshot.indexes), varBytes(snapshot.sealedDetails))
   }
   parts.push(varint(fold.indexes.size))

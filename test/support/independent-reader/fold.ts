@@ -34,6 +34,9 @@ const KINDS = [
   'KEYS',
   'NOTE',
   'CHECKPOINT',
+  'HOLD',
+  'UNHOLD',
+  'TAG',
 ] as const
 export type Kind = (typeof KINDS)[number]
 
@@ -72,8 +75,8 @@ export type FoldedSnapshot = {
   readonly indexes: readonly IndexReference[]
   readonly sealedDetails: Buffer
   readonly forgottenBy: Entry | undefined
-  /** Number of the GC entry. */
-  readonly finalSince: number | undefined
+  readonly held: boolean
+  readonly sealedTags: Buffer | undefined
 }
 
 export type Key = { readonly role: number; readonly name: string }
@@ -106,7 +109,7 @@ export class Fold {
       case 'FORGET':
         for (const id of payload.ids) {
           const snapshot = this.snapshots.get(id)
-          if (snapshot !== undefined && snapshot.forgottenBy === undefined)
+          if (snapshot !== undefined && snapshot.forgottenBy === undefined && !snapshot.held)
             this.snapshots.set(id, { ...snapshot, forgottenBy: entry })
         }
         return
@@ -130,6 +133,13 @@ export class Fold {
       case 'KEYS':
         for (const { key, ...grant } of payload.keys) this.keys.set(key, grant)
         return
+      case 'HOLD':
+      case 'UNHOLD':
+        for (const id of payload.ids) this.#change(id, { held: payload.kind === 'HOLD' })
+        return
+      case 'TAG':
+        for (const { id, sealedTags } of payload.tags) this.#change(id, { sealedTags })
+        return
       case 'NOTE':
         return
       case 'CHECKPOINT':
@@ -143,20 +153,21 @@ export class Fold {
     for (const index of indexes) this.#fit(index)
     this.#name(entry, indexes)
     const { id, seriesId, timeMs, root, sealedDetails } = snapshot
-    const fresh = { forgottenBy: undefined, finalSince: undefined }
+    const fresh = { forgottenBy: undefined, held: false, sealedTags: undefined }
     this.snapshots.set(id, { id, seriesId, headRead, timeMs, entry, root, indexes, sealedDetails, ...fresh })
   }
 
   #unforget(ids: readonly string[]): void {
-    const chosen = ids.map((id) => this.snapshots.get(id) ?? contradiction(`unknown snapshot ${id}`))
-    if (chosen.some(({ finalSince }) => finalSince !== undefined)) contradiction('a snapshot is final')
-    for (const { id } of chosen) {
-      const snapshot = this.snapshots.get(id)!
-      this.snapshots.set(id, { ...snapshot, forgottenBy: undefined })
-    }
+    for (const id of ids) if (!this.snapshots.has(id)) contradiction(`unknown snapshot ${id}`)
+    for (const id of ids) this.#change(id, { forgottenBy: undefined })
   }
 
-  #collect(entry: Entry, { packs, gone, indexes }: Payload & { kind: 'GC' }): void {
+  #change(id: string, to: Partial<FoldedSnapshot>): void {
+    const snapshot = this.snapshots.get(id)
+    if (snapshot !== undefined) this.snapshots.set(id, { ...snapshot, ...to })
+  }
+
+  #collect(entry: Entry, { packs, gone, indexes, snapshots }: Payload & { kind: 'GC' }): void {
     for (const index of indexes) {
       this.#fit(index)
       if (gone.includes(index.id)) contradiction(`index ${index.id} is new and condemned`)
@@ -171,10 +182,10 @@ export class Fold {
       this.quarantinedPacks.delete(id)
       this.attestedPacks.delete(id)
     }
-    if (packs.length === 0) return
-    for (const [id, snapshot] of this.snapshots)
-      if (snapshot.forgottenBy !== undefined && snapshot.finalSince === undefined)
-        this.snapshots.set(id, { ...snapshot, finalSince: entry.number })
+    for (const id of snapshots) {
+      const snapshot = this.snapshots.get(id)
+      if (snapshot?.forgottenBy !== undefined && !snapshot.held) this.snapshots.delete(id)
+    }
   }
 
   #fit({ id, digest }: IndexReference): void {
@@ -205,12 +216,17 @@ export type Payload =
       readonly indexes: readonly IndexReference[]
       readonly sealedDetails: Buffer
     }
-  | { readonly kind: 'FORGET' | 'UNFORGET' | 'QUARANTINE' | 'ATTEST'; readonly ids: readonly string[] }
+  | {
+      readonly kind: 'FORGET' | 'UNFORGET' | 'HOLD' | 'UNHOLD' | 'QUARANTINE' | 'ATTEST'
+      readonly ids: readonly string[]
+    }
+  | { readonly kind: 'TAG'; readonly tags: readonly { readonly id: string; readonly sealedTags: Buffer }[] }
   | {
       readonly kind: 'GC'
       readonly packs: readonly string[]
       readonly gone: readonly string[]
       readonly indexes: readonly IndexReference[]
+      readonly snapshots: readonly string[]
     }
   | { readonly kind: 'KEYS'; readonly keys: readonly (Key & { readonly key: string })[] }
   | { readonly kind: 'NOTE'; readonly sealed: Buffer }
@@ -235,7 +251,9 @@ export function readPayload(kind: Kind, bytes: Buffer): Payload {
         }
       }
       case 'GC':
-        return { kind, packs: ids(), gone: ids(), indexes: references() }
+        return { kind, packs: ids(), gone: ids(), indexes: references(), snapshots: ids() }
+      case 'TAG':
+        return { kind, tags: cursor.list(17, () => ({ id: id(), sealedTags: cursor.varBytes() })) }
       case 'KEYS':
         return {
           kind,

@@ -30,7 +30,10 @@ export type IndependentSnapshot = {
   readonly root: Buffer
   /** The details as JSON; `undefined` where this slot cannot open them. */
   readonly details: unknown
+  /** What a TAG entry put in place of the tags in the details, where this slot can open it. */
+  readonly tags: unknown
   readonly forgotten: boolean
+  readonly held: boolean
 }
 
 /** What an entry says, for those who look at the log itself. */
@@ -98,11 +101,13 @@ function describe(
   keys: Keys,
   report: (problem: string) => void,
 ): IndependentSnapshot {
-  const { id, seriesId, headRead, timeMs, entry, root, sealedDetails, forgottenBy } = snapshot
+  const { id, seriesId, headRead, timeMs, entry, root, sealedDetails, sealedTags, held, forgottenBy } =
+    snapshot
   const details = openJson(sealedDetails, keys, entry.number, report)
   const forgotten = forgottenBy !== undefined
   const { number, author } = entry
-  return { id, seriesId, headRead, timeMs, number, author, root, details, forgotten }
+  const tags = sealedTags === undefined ? undefined : openJson(sealedTags, keys, entry.number, report)
+  return { id, seriesId, headRead, timeMs, number, author, root, details, tags, held, forgotten }
 }
 
 /** Whether it opens decides nothing: a writer cannot, and must fold the same state. */

@@ -19,7 +19,7 @@ import { SECRET, TestRepository } from '../../support/repository.ts'
 const ENTRIES = 120
 const KINDS: readonly LogKind[] = [
   ...(['commit', 'commit', 'commit', 'forget', 'forget', 'unforget', 'gc'] as const),
-  ...(['quarantine', 'attest', 'keys', 'note', 'checkpoint'] as const),
+  ...(['quarantine', 'attest', 'keys', 'note', 'checkpoint', 'hold', 'unhold', 'tag'] as const),
 ]
 
 /** From a pool so small that ids meet again. */
@@ -49,6 +49,8 @@ function anyPayload(
       }
     case 'forget':
       return { kind, snapshots: several(4, () => snapshotId(id(60))) }
+    case 'hold':
+    case 'unhold':
     case 'unforget':
       return { kind, snapshots: several(3, () => snapshotId(id(20))) }
     case 'gc':
@@ -57,7 +59,10 @@ function anyPayload(
         packs: several(3, () => packId(id(20))),
         indexes: several(2, () => indexId(id(40))),
         newIndexes: several(2, reference),
+        snapshots: several(2, () => snapshotId(id(60))),
       }
+    case 'tag':
+      return { kind, tags: several(3, () => ({ snapshot: snapshotId(id(60)), sealed: chance.bytes(9) })) }
     case 'quarantine':
     case 'attest':
       return { kind, packs: several(4, () => packId(id(20))) }
@@ -100,7 +105,7 @@ it.each([1, 2, 3, 4, 5, 6])('gives equal folds and equal problems, seed %i', asy
       const fields = { kind, number, previous, timeMs: chance.between(-99, 99), payload: { inline: payload } }
       const body = signEntry(fields, repositoryId, signingSeed)
       if (chance.int(25) === 0) body[body.length - 1]! ^= 1
-      if (chance.int(40) === 0) body[0] = 10
+      if (chance.int(40) === 0) body[0] = 13
       const sealed = sealEntry(body, number, secrets, chance)
       if (chance.int(25) === 0) sealed[chance.between(32, sealed.length - 1)]! ^= 1
       const isGone = number < ENTRIES && chance.int(25) === 0

@@ -36,7 +36,18 @@ const HISTORY: readonly (readonly [Author, LogPayload])[] = [
   [admin, forget(9)],
   [reader, { kind: 'attest', packs: [pack(8), pack(7), pack(6)] }],
   [admin, { kind: 'quarantine', packs: [pack(7)] }],
-  [admin, { kind: 'gc', packs: [pack(6)], indexes: [index(9).id], newIndexes: [index(1)] }],
+  [
+    admin,
+    {
+      kind: 'gc',
+      packs: [pack(6)],
+      indexes: [index(9).id],
+      newIndexes: [index(1)],
+      snapshots: [snapshot(9)],
+    },
+  ],
+  [admin, { kind: 'hold', snapshots: [snapshot(2)] }],
+  [admin, { kind: 'tag', tags: [{ snapshot: snapshot(3), sealed: Uint8Array.of(1, 2) }] }],
   [admin, forget(3)],
   [admin, { kind: 'keys', keys: [grant(writer, 'revoked', 'stolen')] }],
   [writer, commit(5)],
@@ -65,11 +76,12 @@ describe('a checkpoint', () => {
   it('comes back with all that a state holds', () => {
     const bytes = encodeState(END)
     expect(END.problems.length).toBe(2)
-    expect([...END.snapshots.values()].map(({ forgotten, pruned }) => [forgotten?.number, pruned])).toEqual([
-      [5, 8],
-      [undefined, undefined],
-      [9, undefined],
-      [undefined, undefined],
+    expect(
+      [...END.snapshots.values()].map(({ forgotten, held, tags }) => [forgotten?.number, held, tags]),
+    ).toEqual([
+      [undefined, true, undefined],
+      [11, false, Uint8Array.of(1, 2)],
+      [undefined, false, undefined],
     ])
     expect(decodeState(bytes, 'x')).toEqual(END)
   })

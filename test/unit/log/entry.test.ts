@@ -55,7 +55,7 @@ describe('a log entry', () => {
   it('is refused with an unknown kind, reserved bytes, another number, or any other length', () => {
     for (const [at, value] of [
       [0, 0],
-      [0, 10],
+      [0, 13],
       [1, 2],
       [1, 1],
       [2, 1],

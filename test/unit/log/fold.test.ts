@@ -46,11 +46,16 @@ const gc = (change: Partial<LogPayload & { kind: 'gc' }> = {}): LogPayload => ({
   packs: [pack(50)],
   indexes: [],
   newIndexes: [],
+  snapshots: [],
   ...change,
 })
 const forget = (...numbers: number[]): LogPayload => ({ kind: 'forget', snapshots: numbers.map(snapshot) })
 const unforget = (...numbers: number[]): LogPayload => ({
   kind: 'unforget',
+  snapshots: numbers.map(snapshot),
+})
+const hold = (kind: 'hold' | 'unhold', ...numbers: number[]): LogPayload => ({
+  kind,
   snapshots: numbers.map(snapshot),
 })
 const checkpoint = (state: LogState): LogPayload => ({ kind: 'checkpoint', state: encodeState(state) })
@@ -83,8 +88,9 @@ describe('the fold of a log', () => {
       number: 1,
       author: writer.hex,
       committedMs: 1_800_000_000_001,
+      tags: undefined,
+      held: false,
       forgotten: undefined,
-      pruned: undefined,
     })
   })
 
@@ -111,6 +117,9 @@ describe('the fold of a log', () => {
     ['keys', [admin], { kind: 'keys', keys: [grant(stranger, 'admin')] }],
     ['note', [admin, reader, writer], NOTE],
     ['checkpoint', [admin], checkpoint(foldRaw([]))],
+    ['hold', [admin], hold('hold', 1)],
+    ['unhold', [admin], hold('unhold', 1)],
+    ['tag', [admin], { kind: 'tag', tags: [] }],
   ] as [string, Author[], LogPayload][])('lets only some write %s', (kind, allowed, payload) => {
     for (const author of AUTHORS) {
       const before = foldRaw(chain(START))
@@ -141,18 +150,50 @@ describe('the fold of a log', () => {
     expect(state.problems).toEqual([])
   })
 
-  it('undoes a forget until packs are condemned', () => {
-    const undone = fold(
-      [writer, commit(1)],
-      [admin, forget(1)],
-      [admin, gc({ packs: [] })],
-      [admin, unforget(1)],
-    )
+  it('undoes a forget until the snapshot is pruned', () => {
+    const undone = fold([writer, commit(1)], [admin, forget(1)], [admin, gc()], [admin, unforget(1)])
     expect(live(undone)).toEqual([snapshot(1)])
-    const late = fold([writer, commit(1)], [admin, forget(1)], [admin, gc()], [admin, unforget(1)])
-    expect(live(late)).toEqual([])
-    expect(late.snapshots.get(snapshot(1))?.pruned).toBe(3)
+    const collect = gc({ snapshots: [snapshot(1)] })
+    const late = fold([writer, commit(1)], [admin, forget(1)], [admin, collect], [admin, unforget(1)])
+    expect([...late.snapshots]).toEqual([])
     expect(reasons(late)).toEqual(['4 contradiction'])
+  })
+
+  it('lets no collection take what is live, held or unknown, and lets the rest of it count', () => {
+    const state = fold(
+      [writer, commit(1)],
+      [writer, commit(2)],
+      [admin, forget(2)],
+      [admin, hold('hold', 2)],
+      [admin, gc({ packs: [pack(1)], snapshots: [snapshot(1), snapshot(2), snapshot(3)] })],
+    )
+    expect([...state.snapshots.keys()]).toEqual([snapshot(1), snapshot(2)])
+    expect([...state.condemnedPacks]).toEqual([pack(1)])
+    expect(reasons(state)).toEqual([])
+  })
+
+  it('forgets nothing that is held, until it is no longer', () => {
+    const held = [
+      [writer, commit(1)],
+      [writer, commit(2)],
+      [admin, hold('hold', 1, 9)],
+      [admin, forget(1, 2)],
+    ] as const
+    expect(live(fold(...held))).toEqual([snapshot(1)])
+    const state = fold(...held, [admin, hold('unhold', 1, 9)], [admin, forget(1)])
+    expect(live(state)).toEqual([])
+    expect(state.snapshots.get(snapshot(1))?.held).toBe(false)
+    expect(reasons(state)).toEqual([])
+  })
+
+  it('has the tags that were given last', () => {
+    const tag = (value: number): LogPayload => ({
+      kind: 'tag',
+      tags: [snapshot(1), snapshot(9)].map((id) => ({ snapshot: id, sealed: Uint8Array.of(value) })),
+    })
+    const state = fold([writer, commit(1)], [writer, commit(2)], [admin, tag(1)], [admin, tag(2)])
+    expect([...state.snapshots.values()].map(({ tags }) => tags)).toEqual([Uint8Array.of(2), undefined])
+    expect(reasons(state)).toEqual([])
   })
 
   it('undoes all or nothing', () => {
@@ -263,10 +304,21 @@ const step: fc.Arbitrary<Written> = fc.tuple(
     fc.tuple(numbers, numbers).map(([a, b]) => commit(a, { indexes: [index(b)] })),
     fc.array(numbers, { maxLength: 2 }).map((ids) => forget(...ids)),
     fc.array(numbers, { maxLength: 2 }).map((ids) => unforget(...ids)),
+    fc.tuple(fc.array(numbers, { maxLength: 2 }), numbers, numbers).map(([packs, old, fresh]) =>
+      gc({
+        packs: packs.map(pack),
+        indexes: [index(old).id],
+        newIndexes: [index(fresh + 1, fresh)],
+        snapshots: packs.map(snapshot),
+      }),
+    ),
     fc
-      .tuple(fc.array(numbers, { maxLength: 2 }), numbers, numbers)
-      .map(([packs, old, fresh]) =>
-        gc({ packs: packs.map(pack), indexes: [index(old).id], newIndexes: [index(fresh + 1, fresh)] }),
+      .tuple(fc.constantFrom('hold' as const, 'unhold' as const), numbers)
+      .map(([kind, number]) => hold(kind, number)),
+    fc
+      .tuple(numbers, fc.uint8Array({ maxLength: 3 }))
+      .map(
+        ([number, sealed]): LogPayload => ({ kind: 'tag', tags: [{ snapshot: snapshot(number), sealed }] }),
       ),
     fc
       .tuple(fc.constantFrom('attest' as const, 'quarantine' as const), fc.array(numbers, { maxLength: 2 }))

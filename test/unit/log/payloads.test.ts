@@ -36,12 +36,17 @@ const PAYLOADS: fc.Arbitrary<LogPayload> = fc.oneof(
     indexes: references,
     details: fc.uint8Array(),
   }),
-  fc.record({ kind: fc.constantFrom('forget' as const, 'unforget' as const), snapshots }),
+  fc.record({ kind: fc.constantFrom(...(['forget', 'unforget', 'hold', 'unhold'] as const)), snapshots }),
   fc.record({
     kind: fc.constant('gc' as const),
     packs,
     indexes: fc.array(id.map(indexId), { maxLength: 3 }),
     newIndexes: references,
+    snapshots,
+  }),
+  fc.record({
+    kind: fc.constant('tag' as const),
+    tags: fc.array(fc.record({ snapshot: id.map(snapshotId), sealed: fc.uint8Array() }), { maxLength: 3 }),
   }),
   fc.record({ kind: fc.constantFrom('quarantine' as const, 'attest' as const), packs }),
   fc.record({
@@ -66,8 +71,18 @@ describe('the payloads', () => {
     )
     expect(hexOf({ kind: 'forget', snapshots: [snapshot(1), snapshot(2)] })).toBe(`02${HEX(1)}${HEX(2)}`)
     expect(hexOf({ kind: 'attest', packs: [pack(3)] })).toBe(`01${HEX(3)}`)
-    const gc: LogPayload = { kind: 'gc', packs: [pack(1)], indexes: [index(2).id], newIndexes: [index(3)] }
-    expect(hexOf(gc)).toBe(`01${HEX(1)}01${HEX(2)}01${HEX(3)}${'03'.repeat(32)}`)
+    const gc: LogPayload = {
+      kind: 'gc',
+      packs: [pack(1)],
+      indexes: [index(2).id],
+      newIndexes: [index(3)],
+      snapshots: [snapshot(4)],
+    }
+    expect(hexOf(gc)).toBe(`01${HEX(1)}01${HEX(2)}01${HEX(3)}${'03'.repeat(32)}01${HEX(4)}`)
+    expect(hexOf({ kind: 'hold', snapshots: [snapshot(1)] })).toBe(`01${HEX(1)}`)
+    expect(hexOf({ kind: 'tag', tags: [{ snapshot: snapshot(1), sealed: Uint8Array.of(8, 9) }] })).toBe(
+      `01${HEX(1)}020809`,
+    )
     const keys = [grant(reader, 'reader', 'é'), grant(stranger, 'revoked', ''), grant(stranger, 'writer', '')]
     expect(hexOf({ kind: 'keys', keys })).toBe(
       `03${reader.hex}0202c3a9${stranger.hex}0000${stranger.hex}0300`,

@@ -51,6 +51,8 @@ export function snapshot(name: string, more: Partial<SnapshotRow> = {}): Snapsho
     summary: { files: 3 },
     details: { program: 'snap' },
     forgottenMs: null,
+    held: false,
+    committedMs: 1_000,
     ...more,
   }
 }
