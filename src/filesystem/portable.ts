@@ -95,7 +95,13 @@ export function createPortableCalls(anchored: boolean = hasDescriptorPaths()): S
     unlinkAt: (dir, name) => fs.unlinkSync(at(dir, name)),
     rmdirAt: (dir, name) => fs.rmdirSync(at(dir, name)),
     renameAt: (dir, from, to) => fs.renameSync(at(dir, from), at(dir, to)),
-    linkAt: (from, existing, to, name) => fs.linkSync(at(from, existing), at(to, name)),
+    linkAt(from, existing, to, name) {
+      const place = at(from, existing)
+      // `link` of other systems than Linux follows a symlink, so there a second name of one is a symlink of its own.
+      const isLink = process.platform !== 'linux' && fs.lstatSync(place).isSymbolicLink()
+      if (isLink) fs.symlinkSync(fs.readlinkSync(place, { encoding: 'buffer' }), at(to, name))
+      else fs.linkSync(place, at(to, name))
+    },
     symlinkAt: (target, dir, name) => fs.symlinkSync(systemPath(target), at(dir, name)),
     readlinkAt: (dir, name) => readlink(at(dir, name)),
     mknodAt: (_dir, name) => {

@@ -33,6 +33,8 @@ export class TestRepository implements AsyncDisposable {
   readonly ports: RepositoryPorts
   /** ms; tests set it. */
   now = Date.UTC(2025, 10, 19, 12)
+  /** What a backup reads through: tests let it change the sources meanwhile. */
+  meddle: (source: SourceFiles) => SourceFiles = (source) => source
   #repository: Repository | undefined
 
   static async create(): Promise<TestRepository> {
@@ -89,7 +91,7 @@ export class TestRepository implements AsyncDisposable {
         write: { compression: 'auto', recheck: true, executor: createInThreadExecutor },
       },
       {
-        source: standingStill(createSourceFiles(), this.directory),
+        source: this.meddle(standingStill(createSourceFiles(), this.directory)),
         clock: this.ports.clock,
         progress: () => undefined,
         signal: new AbortController().signal,

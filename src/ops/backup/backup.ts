@@ -99,6 +99,7 @@ export async function backup(
       ports.progress({ kind: 'done', files: 1, bytes })
     },
     unreadable: (file, reason) => events.unreadable(file.path, reason),
+    isReplaced: (file, reason) => walk.isReplaced(file, reason),
     changed: (file) => {
       counter.changedWhileRead += 1
       ports.progress({ kind: 'warning', path: file.path, reason: 'changed while it was read' })

@@ -3,6 +3,7 @@
  * children are completed; when the last is filled, the directory is encoded.
  */
 import { assert } from '../../base/assert.ts'
+import type { Rules } from '../../filesystem/ignore-rules.ts'
 import type { FileStat } from '../../model/files.ts'
 import type { Content } from '../../snapshot/content.ts'
 import type { EncodedTree } from '../../snapshot/tree.ts'
@@ -11,6 +12,14 @@ import type { EncodedTree } from '../../snapshot/tree.ts'
 export type PreviousDirectory = {
   readonly tree: EncodedTree
   readonly content: Content
+}
+
+/** What holds for the entries of a directory. */
+export type DirectoryScope = {
+  /** Their patterns; `undefined` above the sources, where nothing is left out. */
+  readonly rules: Rules | undefined
+  readonly device: number
+  readonly depth: number
 }
 
 export class DirectoryNode {
@@ -26,6 +35,10 @@ export class DirectoryNode {
   #missing = 1
   /** Why its own list could not be read. */
   unreadable: string | undefined
+  /** Set when its names are walked. */
+  scope: DirectoryScope | undefined
+  /** How often something else was found in its place. */
+  readonly replaced: number
 
   constructor(parts: {
     name: string
@@ -33,12 +46,14 @@ export class DirectoryNode {
     stat: FileStat | undefined
     previous: PreviousDirectory | undefined
     parent: { node: DirectoryNode; slot: number } | undefined
+    replaced?: number
   }) {
     this.name = parts.name
     this.path = parts.path
     this.stat = parts.stat
     this.previous = parts.previous
     this.parent = parts.parent
+    this.replaced = parts.replaced ?? 0
   }
 
   /** A slot for an entry that is not known yet; `fill` or `drop` follows. */

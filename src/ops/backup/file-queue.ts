@@ -25,12 +25,16 @@ export type QueuedFile = {
   readonly path: string
   readonly name: string
   readonly stat: FileStat
+  /** How often something else was found in its place. */
+  readonly replaced?: number
 }
 
 export type FileQueueEvents = {
   /** The entry is in its slot. `bytes`: the file's size. */
   readonly stored: (file: QueuedFile, bytes: number) => void
   readonly unreadable: (file: QueuedFile, reason: string) => void
+  /** Asked when reading failed: whether something else is there by now. If true, the slot is the listener's to fill or drop. */
+  readonly isReplaced: (file: QueuedFile, reason: string) => boolean
   readonly changed: (file: QueuedFile) => void
   /** The slot is filled or dropped: the directory may be complete. */
   readonly settled: (node: DirectoryNode) => void
@@ -179,10 +183,11 @@ export class FileQueue {
     this.#events.settled(file.node)
   }
 
-  /** A file that is gone is no failure: it was deleted in time. */
+  /** A file that is gone is no failure: it was deleted in time. Nor is one that has become something else. */
   #failed(file: QueuedFile, reason: string): void {
     this.#ahead -= 1
     if (reason === 'ENOENT') file.node.drop()
+    else if (this.#events.isReplaced(file, reason)) return
     else {
       file.node.fill(
         file.slot,

@@ -3,6 +3,7 @@
  * encodes each directory when its last entry has come. It reads names and stats only; contents are the pipeline's.
  */
 
+import { assert } from '../../base/assert.ts'
 import { createBreath } from '../../base/breath.ts'
 import { compareNames, nameBytes } from '../../base/names.ts'
 import type { Rules } from '../../filesystem/ignore-rules.ts'
@@ -66,12 +67,39 @@ export type WalkOptions = {
 
 const IGNORE_FILE_BYTES_MAX = 1_048_576
 
+/**
+ * What `lstat` says of an entry that is gone, perhaps with a directory above it: the walk came down through directories, so that
+ * one of them is another thing now.
+ */
+const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
+/** What opening says where something else lies than `lstat` found: a link, a socket, a device, a file where a directory was. */
+const MOVING: ReadonlySet<string> = new Set([
+  ...GONE,
+  'REPLACED',
+  'ENXIO',
+  'ENODEV',
+  'EOPNOTSUPP',
+  'EINVAL',
+  'ESTALE',
+])
+/** A name under which something else lies each time it is looked at, this often, is unreadable. */
+const REPLACED_MAX = 16
+
+/** A place in a directory of which is to be found out again what lies there. */
+type ReplacedEntry = Pick<QueuedFile, 'node' | 'slot' | 'path' | 'name'> & {
+  /** What it was. */
+  readonly type: FileStat['type']
+  readonly replaced: number
+}
+
 export class Walk {
   readonly #ports: WalkPorts
   readonly #options: WalkOptions
   #root: Content | undefined
   /** Lets messages from the threads in. */
   readonly #breath = createBreath()
+  /** Entries that were replaced while they were on their way. */
+  #replaced: ReplacedEntry[] = []
 
   constructor(ports: WalkPorts, options: WalkOptions) {
     this.#ports = ports
@@ -84,6 +112,10 @@ export class Walk {
     if (roots.selected) await this.#directory(node, this.#options.rules, this.#deviceOf('/'), 0)
     else await this.#connecting(node, roots, 0)
     await this.#ports.queue.drain()
+    while (this.#replaced.length > 0) {
+      for (const entry of this.#replaced.splice(0)) await this.#lookAgain(entry)
+      await this.#ports.queue.drain()
+    }
     if (this.#root === undefined) throw new TypeError('the root is complete when the queue has drained')
     return this.#root
   }
@@ -100,6 +132,85 @@ export class Walk {
     this.settled(node.parent.node)
   }
 
+  /**
+   * Whether a file that could not be read has become something else, or was something else for a moment. If so, its place is
+   * looked at again before `run` returns.
+   */
+  isReplaced(file: QueuedFile, reason: string): boolean {
+    const { node, slot, path, name, replaced = 0 } = file
+    return this.#willLookAgain({ node, slot, path, name, type: 'file', replaced }, reason)
+  }
+
+  #willLookAgain(entry: ReplacedEntry, reason: string): boolean {
+    if (entry.replaced >= REPLACED_MAX) return false
+    if (!MOVING.has(reason) && !this.#isElse(entry)) return false
+    this.#replaced.push({ ...entry, replaced: entry.replaced + 1 })
+    return true
+  }
+
+  /** Whether the entry is gone or of another type; false where it cannot be told. */
+  #isElse({ path, type }: ReplacedEntry): boolean {
+    try {
+      return this.#ports.source.lstat(path).type !== type
+    } catch (error) {
+      return GONE.has(sourceReason(error))
+    }
+  }
+
+  /** Puts what lies there now into the slot. */
+  async #lookAgain(entry: ReplacedEntry): Promise<void> {
+    const { node, slot, path, name, replaced } = entry
+    const { events, queue } = this.#ports
+    const { scope } = node
+    assert(scope !== undefined, 'an entry is found when its directory is walked')
+    const { rules, depth } = scope
+    const stat = this.#lstat(path)
+    const isExcluded = (found: FileStat): boolean =>
+      rules !== undefined && this.#isExcluded(name, path, found, rules, scope.device)
+    if (stat === undefined || isExcluded(stat)) {
+      this.#drop(node)
+      return
+    }
+    if (stat.type === 'file') {
+      if (entry.type !== 'file') {
+        events.found(path, stat)
+        events.queued(path, true)
+      }
+      queue.add({ node, slot, path, name, stat, replaced })
+      if (queue.isCrowded) await queue.room()
+      return
+    }
+    if (stat.type === 'dir') {
+      events.found(path, stat)
+      if (depth >= DIRECTORY_DEPTH_MAX) {
+        this.#fill(node, slot, this.#tooDeep(name, path, stat))
+        return
+      }
+      const parent = { node, slot }
+      const child = new DirectoryNode({ name, path, stat, previous: undefined, parent, replaced })
+      const device = rules === undefined ? stat.device : scope.device
+      if (this.#isBeyond(stat, device)) this.#leaveEmpty(child)
+      else await this.#directory(child, rules?.descend(name) ?? this.#options.rules, device, depth + 1)
+      return
+    }
+    const special = this.#special(name, path, stat)
+    if (typeof special === 'string') this.#specialFailed({ ...entry, type: stat.type }, special)
+    else {
+      events.found(path, stat)
+      this.#fill(node, slot, special)
+    }
+  }
+
+  #fill(node: DirectoryNode, slot: number, encoded: Uint8Array): void {
+    node.fill(slot, encoded)
+    this.settled(node)
+  }
+
+  #drop(node: DirectoryNode): void {
+    node.drop()
+    this.settled(node)
+  }
+
   #directoryEntry(node: DirectoryNode, content: Content): Uint8Array {
     const { stat, unreadable } = node
     if (stat === undefined) throw new TypeError('every directory but the root has a stat')
@@ -111,7 +222,8 @@ export class Walk {
     try {
       return this.#ports.source.xattrs(path)
     } catch (error) {
-      this.#ports.events.unreadable(path, sourceReason(error))
+      const reason = sourceReason(error)
+      if (!GONE.has(reason)) this.#ports.events.unreadable(path, reason)
       return undefined
     }
   }
@@ -123,6 +235,7 @@ export class Walk {
   /** A directory above the sources: only what leads to them is in it. */
   async #connecting(node: DirectoryNode, root: RootNode, depth: number): Promise<void> {
     const names = [...root.children.keys()].sort(compareNames)
+    node.scope = { rules: undefined, device: 0, depth }
     const before = new PreviousNames(node.previous)
     const later: (() => Promise<void>)[] = []
     for (const name of names) {
@@ -157,12 +270,15 @@ export class Walk {
     try {
       names = source.list(node.path)
     } catch (error) {
-      node.unreadable = sourceReason(error)
-      events.unreadable(node.path, node.unreadable)
+      const reason = sourceReason(error)
+      if (this.#isReplacedDirectory(node, reason)) return
+      node.unreadable = reason
+      events.unreadable(node.path, reason)
       names = []
     }
     names.sort(compareNames)
     const inner = this.#withIgnoreFile(node.path, names, rules)
+    node.scope = { rules: inner, device, depth }
     const before = new PreviousNames(node.previous)
     const later: (() => Promise<void>)[] = []
     let last: string | undefined
@@ -186,6 +302,13 @@ export class Walk {
     this.settled(node)
   }
 
+  /** The node is given up then: nothing is in it yet. */
+  #isReplacedDirectory({ parent, path, name, replaced }: DirectoryNode, reason: string): boolean {
+    return (
+      parent !== undefined && this.#willLookAgain({ ...parent, path, name, type: 'dir', replaced }, reason)
+    )
+  }
+
   /** What is still to do for the entry, if it is a directory; `rules` are those inside it then. */
   async #entry(
     node: DirectoryNode,
@@ -203,8 +326,7 @@ export class Walk {
     }
     if (stat.type === 'dir') {
       if (depth >= DIRECTORY_DEPTH_MAX) {
-        this.#ports.events.unreadable(path, 'TOO_DEEP')
-        node.push(encodeEntry({ ...entryOf(name, stat, undefined), unreadable: 'TOO_DEEP' }))
+        node.push(this.#tooDeep(name, path, stat))
         return []
       }
       const child = await this.#child(node, name, path, stat, previous)
@@ -214,11 +336,42 @@ export class Walk {
       }
       return [() => this.#directory(child, rules, device, depth + 1)]
     }
-    const target = stat.type === 'symlink' ? this.#readlink(path) : undefined
-    if (stat.type === 'symlink' && target === undefined) return []
+    const special = this.#special(name, path, stat)
+    if (typeof special === 'string') {
+      const slot = node.reserve()
+      this.#specialFailed({ node, slot, path, name, type: stat.type, replaced: 0 }, special)
+      return []
+    }
     this.#ports.events.found(path, stat)
-    node.push(encodeEntry({ ...entryOf(name, stat, this.#xattrs(path)), target }))
+    node.push(special)
     return []
+  }
+
+  /** A link, FIFO, device or socket, encoded; or why it could not be read. */
+  #special(name: string, path: string, stat: FileStat): Uint8Array | string {
+    const entry = entryOf(name, stat, this.#xattrs(path))
+    if (stat.type !== 'symlink') return encodeEntry(entry)
+    try {
+      const target = this.#ports.source.readlink(path)
+      if (nameBytes(target).length > LINK_TARGET_BYTES_MAX) return 'ENAMETOOLONG'
+      return encodeEntry({ ...entry, target })
+    } catch (error) {
+      return sourceReason(error)
+    }
+  }
+
+  /** Its slot is dropped, unless it is looked at again. */
+  #specialFailed(entry: ReplacedEntry, reason: string): void {
+    if (reason !== 'ENOENT') {
+      if (this.#willLookAgain(entry, reason)) return
+      this.#ports.events.unreadable(entry.path, reason)
+    }
+    this.#drop(entry.node)
+  }
+
+  #tooDeep(name: string, path: string, stat: FileStat): Uint8Array {
+    this.#ports.events.unreadable(path, 'TOO_DEEP')
+    return encodeEntry({ ...entryOf(name, stat, undefined), unreadable: 'TOO_DEEP' })
   }
 
   /** On another file system, where those are not entered. */
@@ -269,18 +422,7 @@ export class Walk {
       return this.#ports.source.lstat(path)
     } catch (error) {
       const reason = sourceReason(error)
-      if (reason !== 'ENOENT') this.#ports.events.unreadable(path, reason)
-      return undefined
-    }
-  }
-
-  #readlink(path: string): string | undefined {
-    try {
-      const target = this.#ports.source.readlink(path)
-      return nameBytes(target).length > LINK_TARGET_BYTES_MAX ? undefined : target
-    } catch (error) {
-      const reason = sourceReason(error)
-      if (reason !== 'ENOENT') this.#ports.events.unreadable(path, reason)
+      if (!GONE.has(reason)) this.#ports.events.unreadable(path, reason)
       return undefined
     }
   }
@@ -321,7 +463,8 @@ export class Walk {
         source.close(fd)
       }
     } catch (error) {
-      events.unreadable(path, sourceReason(error))
+      const reason = sourceReason(error)
+      if (reason !== 'ENOENT' && reason !== 'ENOTDIR') events.unreadable(path, reason)
       return undefined
     }
   }

@@ -1,12 +1,13 @@
 /** A directory of a snapshot as a tar archive: which member each entry becomes. Only sockets have none. */
 import type { Entry } from '../../snapshot/entry.ts'
+import { HardLinks } from '../../snapshot/hard-links.ts'
 import { type ArchiveMember, type ArchiveSource, leaveOut, membersOf } from './archive-source.ts'
 import { fileBytes } from './file-bytes.ts'
 import { type TarType, tarEnd, tarHeader, tarPadding } from './tar.ts'
 
 export async function* tarArchive(source: ArchiveSource): AsyncGenerator<Uint8Array> {
   /** The first member of each file with several links. */
-  const linked = new Map<string, string>()
+  const linked = new HardLinks<string>()
   for await (const member of membersOf(source)) {
     const { entry, path } = member
     source.progress({ kind: 'file', path })
@@ -18,7 +19,7 @@ export async function* tarArchive(source: ArchiveSource): AsyncGenerator<Uint8Ar
       leaveOut(member, 'a socket has no place in an archive', source)
       continue
     }
-    const first = firstOf(member, linked)
+    const first = linked.firstOf(entry, member.member)
     yield tarHeader(tarMember(member, entry.type, first))
     if (entry.type === 'file' && first === undefined) {
       yield* fileBytes(source.repository.chunks, entry)
@@ -27,15 +28,6 @@ export async function* tarArchive(source: ArchiveSource): AsyncGenerator<Uint8Ar
     source.progress({ kind: 'done', files: 1, bytes: entry.size })
   }
   yield tarEnd()
-}
-
-/** The member that came before and is the same file. */
-function firstOf({ entry, member }: ArchiveMember, linked: Map<string, string>): string | undefined {
-  if (entry.hardLink === undefined) return undefined
-  const name = `${entry.hardLink.device}:${entry.inode}`
-  const first = linked.get(name)
-  if (first === undefined) linked.set(name, member)
-  return first
 }
 
 function tarMember(member: ArchiveMember, type: Exclude<Entry['type'], 'socket'>, first: string | undefined) {

@@ -1,8 +1,9 @@
 /**
  * What a restore sets when all files are there: hard links, then symlinks, so that nothing is ever written through a link that came
- * from the repository, and then directories, whose times would not stay otherwise.
+ * from the repository, then further names of symlinks, and then directories, whose times would not stay otherwise.
  */
 import type { Entry } from '../../snapshot/entry.ts'
+import { HardLinks } from '../../snapshot/hard-links.ts'
 import type { DirectoryCache } from '../../workers/directory-cache.ts'
 import { metaOf } from './meta.ts'
 import type { RestoreCounter, RestoreFailure } from './report.ts'
@@ -23,7 +24,7 @@ export type LaterParts = {
   readonly fail: (path: string, like: RestoreFailure, reason: string) => void
 }
 
-type HardLink = Place & { readonly first: string; readonly counted: boolean }
+type HardLink = Place & { readonly first: Place; readonly counted: boolean }
 
 export class Later {
   readonly #parts: LaterParts
@@ -31,7 +32,7 @@ export class Later {
   readonly #symlinks: Place[] = []
   readonly #hardLinks: HardLink[] = []
   /** Where the first entry of each hard-linked file was put. */
-  readonly #firsts = new Map<string, Place>()
+  readonly #firsts = new HardLinks<Place>()
 
   constructor(parts: LaterParts) {
     this.#parts = parts
@@ -50,25 +51,22 @@ export class Later {
    * one already.
    */
   isAnotherLink(place: Place, counted: boolean): boolean {
-    const { hardLink, inode } = place.entry
-    if (hardLink === undefined) return false
-    const first = `${hardLink.device}:${inode}`
-    if (this.#firsts.has(first)) {
-      this.#hardLinks.push({ ...place, first, counted })
-      return true
-    }
-    this.#firsts.set(first, place)
-    return false
+    const first = this.#firsts.firstOf(place.entry, place)
+    if (first === undefined) return false
+    this.#hardLinks.push({ ...place, first, counted })
+    return true
   }
 
   finish(directories: DirectoryCache): void {
-    const failed = new Map(this.#parts.counter.failures.map((failure) => [failure.path, failure]))
-    for (const link of this.#hardLinks) {
-      this.#parts.guarded(link.path, () => this.#link(link, failed, directories))
+    const linkAll = (links: readonly HardLink[]): void => {
+      const failed = new Map(this.#parts.counter.failures.map((failure) => [failure.path, failure]))
+      for (const link of links) this.#parts.guarded(link.path, () => this.#link(link, failed, directories))
     }
+    linkAll(this.#hardLinks.filter(({ entry }) => entry.type !== 'symlink'))
     for (const place of this.#symlinks) {
       this.#parts.guarded(place.path, () => this.#symlink(place, directories))
     }
+    linkAll(this.#hardLinks.filter(({ entry }) => entry.type === 'symlink'))
     // Deepest first: a directory's times change while its children are set.
     for (const place of this.#directories.reverse()) {
       this.#parts.guarded(place.path, () => this.#ownMeta(place, directories))
@@ -76,8 +74,7 @@ export class Later {
   }
 
   #link(link: HardLink, failed: ReadonlyMap<string, RestoreFailure>, directories: DirectoryCache): void {
-    const first = this.#firsts.get(link.first)
-    if (first === undefined) return
+    const { first } = link
     // What lies under the first name may be an old file, which this one never was.
     const failure = failed.get(first.path)
     if (failure !== undefined) {

@@ -266,6 +266,10 @@ class RestoreRun {
     action: RestoreAction,
   ): Promise<void> {
     const place = { directory: below.join('/'), path: `/${path.join('/')}`, entry }
+    if (entry.type === 'socket' && action !== 'unchanged') {
+      this.#counter.lost(place.path, ['sockets are not restored: the program that listens makes them'])
+      return
+    }
     // Of those of one file, the first is restored and the others become links to it.
     if (this.#later.isAnotherLink(place, action === 'unchanged' || entry.type !== 'file')) return
     if (action === 'unchanged') {
@@ -279,12 +283,8 @@ class RestoreRun {
     } else this.#special(entry, place.path, directory, existing)
   }
 
-  /** FIFOs, devices; a socket belongs to the program that makes it. */
+  /** FIFOs, devices. */
   #special(entry: Entry, path: string, directory: TargetDirectory, existing: FileStat | undefined): void {
-    if (entry.type === 'socket') {
-      this.#counter.lost(path, ['sockets are not restored: the program that listens makes them'])
-      return
-    }
     if (existing !== undefined) directory.remove(entry.name)
     const { device } = entry
     if (entry.type === 'fifo') directory.makeFifo(entry.name, entry.mode)

@@ -33,6 +33,7 @@ beforeEach(() => {
   queue = new FileQueue(executor, lists.contents, source, {
     stored: (file, bytes) => events.push(`stored ${file.path} ${bytes}`),
     unreadable: (file, reason) => events.push(`unreadable ${file.path} ${reason}`),
+    isReplaced: (file, reason) => reason === 'REPLACED' && events.push(`replaced ${file.path}`) > 0,
     changed: (file) => events.push(`changed ${file.path}`),
     settled: () => undefined,
   })
@@ -112,6 +113,17 @@ describe('the queue of files', () => {
       'stored /d/restless 100',
       'unreadable /d/bad EACCES',
     ])
+  })
+
+  it('leaves the slot of what has become something else to whoever it tells', async () => {
+    const slot = add('other')
+    executor.failing.set('/d/other', 'REPLACED')
+    node.listed()
+    await drained()
+    expect(events).toEqual(['replaced /d/other'])
+    expect(node.isComplete).toBe(false)
+    node.fill(slot, Uint8Array.of(1))
+    expect(node.isComplete).toBe(true)
   })
 
   it('stores a long list of chunks apart from the entry', async () => {
