@@ -21,6 +21,7 @@ import type { Clock, Random } from '../model/clock.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
 import type { IndexId, PackId, RepositoryId, SnapshotId } from '../model/ids.ts'
 import type { Storage } from '../model/storage.ts'
+import { LOG_PREFIX, logKey, logNumberOf } from '../object/object-keys.ts'
 import { readIndex } from './read-index.ts'
 
 /** Slots that may be lost to others before an entry gives up: each loss means that somebody else went on. */
@@ -77,8 +78,19 @@ export class LogFollower {
     await this.follow()
     const isFirstAdmin = this.#author === toHex(config.firstAdmin)
     if (this.#state.next === 0 && isFirstAdmin) {
+      await this.#refuseBeheaded()
       const publicKey = config.firstAdmin
       await this.append(() => ({ kind: 'keys', keys: [{ publicKey, role: 'admin', name: 'first admin' }] }))
+    }
+  }
+
+  /** An entry 0 is written to an empty log only: one whose first entry was removed would look like a new repository. */
+  async #refuseBeheaded(): Promise<void> {
+    for await (const { key } of this.#parts.storage.list(LOG_PREFIX)) {
+      if (logNumberOf(key) === undefined) continue
+      throw new SnapError('OBJECT_MISSING', `${logKey(0)} is missing, though ${key} is there`, {
+        hint: 'Bring the first entry of the log back from a copy of the repository.',
+      })
     }
   }
 
