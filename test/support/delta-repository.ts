@@ -34,7 +34,12 @@ export type DeltaSnapshot = {
   readonly packs: Readonly<Record<'base' | 'delta' | 'deeper', PackTable>>
 }
 
-export async function addDeltaSnapshot(repository: Repository, seed = 1): Promise<DeltaSnapshot> {
+/** `chunkBytes`: how long each of the three files, all of one chunk, is. */
+export async function addDeltaSnapshot(
+  repository: Repository,
+  seed = 1,
+  chunkBytes: number = CHUNK_BYTES,
+): Promise<DeltaSnapshot> {
   const { storage, random, keys, log, id: repositoryId } = repository
   const box = await repository.box()
   const zstd = createZstd()
@@ -69,7 +74,7 @@ export async function addDeltaSnapshot(repository: Repository, seed = 1): Promis
   }
 
   const chance = new Chance(seed)
-  const base = chance.bytes(CHUNK_BYTES)
+  const base = chance.bytes(chunkBytes)
   const delta = edited(base, chance)
   const deeper = edited(delta, chance)
   const files = { base, delta, deeper }
@@ -85,7 +90,7 @@ export async function addDeltaSnapshot(repository: Repository, seed = 1): Promis
   const tree = encodeTree(
     [],
     (['base', 'deeper', 'delta'] as const).map((name) =>
-      encodeEntry({ ...FILE, name, size: CHUNK_BYTES, content: contentOf(files[name]) }),
+      encodeEntry({ ...FILE, name, size: chunkBytes, content: contentOf(files[name]) }),
     ),
   )
   const tables = [...Object.values(packs), await store('tree', tree)]
@@ -112,7 +117,8 @@ export async function addDeltaSnapshot(repository: Repository, seed = 1): Promis
 /** A few bytes differ. */
 function edited(bytes: Uint8Array, chance: Chance): Uint8Array<ArrayBuffer> {
   const copy = new Uint8Array(bytes)
-  for (let edit = 0; edit < 20; edit++) copy[chance.int(copy.length)] = chance.int(256)
+  const edits = Math.min(20, Math.ceil(bytes.length / 128))
+  for (let edit = 0; edit < edits; edit++) copy[chance.int(copy.length)] = chance.int(256)
   return copy
 }
 

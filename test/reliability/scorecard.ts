@@ -1,0 +1,128 @@
+/** What there is to be shown (`SCORECARD`), and `docs/reliability.md` from the published results. It measures nothing. */
+import { type Figure, isMet, type Measure, type SuiteId, type SuiteResult } from '../support/figures.ts'
+
+/** The results of one test file of a suite in its last full run. */
+export type PublishedResult = SuiteResult & {
+  /** The commit that was tested, with `-dirty` where something in it was changed. */
+  readonly commit: string
+  /** What reproduces it. */
+  readonly command: string
+}
+
+/** By the name of the test file. */
+export type Published = { readonly [file: string]: PublishedResult }
+
+type Row = { readonly title: string; readonly target: string }
+
+export const SCORECARD: Readonly<Record<SuiteId, Row>> = {
+  T1: {
+    title: 'a kill at every operation that changes something',
+    target: 'no snapshot lost, no manual step',
+  },
+  T2: {
+    title: 'a power cut in every state that it can leave',
+    target: 'nothing lost in at least 5,000 states',
+  },
+  T3: { title: 'a fault at every operation', target: 'exit status 0 means complete; no silent omission' },
+  T4: {
+    title: 'every single bit of a repository with an object of every kind',
+    target: 'all noticed, never wrong plaintext',
+  },
+  T5: {
+    title: 'real processes, killed and stopped at random',
+    target: 'at least 1,000 commits, none lost, none stuck',
+  },
+  T6: { title: 'faults of a remote storage', target: 'nothing lost in at least 10,000 simulated runs' },
+  T7: { title: 'wrong clocks', target: 'nothing lost' },
+  T8: {
+    title: 'bits that flip in memory between the stages of a backup',
+    target: 'at least 99.9 % caught before anything is reported as saved',
+  },
+  T9: {
+    title: 'hostile repositories, made with valid keys',
+    target: 'nothing written outside the target, at most 300 MB, a clear error within 10 s',
+  },
+  T10: { title: 'properties of log, manifest and collector', target: 'at least 10,000 sequences' },
+  T11: {
+    title: 'golden repositories of every version of the format',
+    target: 'all restored byte for byte',
+  },
+  T12: { title: 'scale', target: 'at most 512 MB of memory' },
+  T13: { title: 'cryptography', target: 'no violation' },
+  T14: {
+    title: 'every decoder, fuzzed',
+    target: 'no crash, hang or blow-up of memory in at least 1,000,000 executions each',
+  },
+  T15: {
+    title: 'a stolen writer key',
+    target: "all good snapshots restorable after the admin's default retention",
+  },
+}
+
+const number = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 3 })
+
+export function renderDocument(published: Published): string {
+  const results = Object.entries(published).map(([file, result]) => ({ file, ...result }))
+  const ids = Object.keys(SCORECARD) as SuiteId[]
+  const suites = ids.map((id) => ({ id, results: results.filter((result) => result.id === id) }))
+  const met = suites.filter((suite) => suite.results.length > 0 && verdict(suite.results) === 'met').length
+  return `${[
+    '# Reliability',
+    '',
+    'What the suites of `test/reliability` tried in their last full run, how often, and what went wrong. This page is generated',
+    'from `reliability.json`, which `npm run test:reliability` writes (`npm test` runs the same suites at a smaller size). A suite',
+    'that was not run in full yet says so, and so does a target that is not met.',
+    '',
+    `${met} of ${ids.length} met.`,
+    '',
+    '| | | target | |',
+    '| --- | --- | --- | --- |',
+    ...suites.map(({ id, results: own }) => {
+      const { title, target } = SCORECARD[id] as Row
+      return `| ${id} | ${title} | ${target} | ${own.length === 0 ? 'not run' : verdict(own)} |`
+    }),
+    ...suites.flatMap(({ id, results: own }) => (own.length === 0 ? [] : renderSuite(id, own))),
+  ].join('\n')}\n`
+}
+
+function renderSuite(id: SuiteId, results: readonly ({ file: string } & PublishedResult)[]): string[] {
+  return [
+    '',
+    `## ${id}: ${(SCORECARD[id] as Row).title}`,
+    '',
+    '| tried | times | went wrong | target | |',
+    '| --- | --- | --- | --- | --- |',
+    ...results.flatMap(({ figures }) => figures.map(renderFigure)),
+    ...results.flatMap(({ measures }) => (measures.length === 0 ? [] : ['', renderMeasures(measures)])),
+    '',
+    ...results.map(
+      ({ file, outcome, date, node, commit, seconds, command }) =>
+        `\`${file}\`: ${outcome === 'passed' ? 'passed' : outcome === 'failed' ? '**failed**' : '**did not end**'} on ${date.slice(0, 10)} at ${commit}, Node ${node.slice(1)}, ${number(seconds)} s; \`${command}\``,
+    ),
+  ]
+}
+
+function renderFigure(figure: Figure): string {
+  const { tried, count, wrongly, wrong, target } = figure
+  const verdictOfFigure = target === undefined ? '' : isMet(figure) ? 'met' : '**NOT met**'
+  return `| ${tried} | ${number(count)} | ${number(wrong)} ${wrongly} | ${target === undefined ? 'none' : renderTarget(target)} | ${verdictOfFigure} |`
+}
+
+function renderTarget({ count, wrong, share }: NonNullable<Figure['target']>): string {
+  return [
+    ...(count === undefined ? [] : [`at least ${number(count)} times`]),
+    ...(wrong === undefined ? [] : [wrong === 0 ? 'none' : `at most ${number(wrong)}`]),
+    ...(share === undefined ? [] : [`at least ${number(share * 100)} % right`]),
+  ].join(', ')
+}
+
+function renderMeasures(measures: readonly Measure[]): string {
+  return `Beside: ${measures.map(({ name, value, unit }) => `${name} ${number(value)} ${unit}`).join('; ')}.`
+}
+
+function verdict(results: readonly SuiteResult[]): string {
+  if (results.some(({ outcome }) => outcome === 'begun')) return '**did not end**'
+  const judged = results.flatMap(({ figures }) => figures.filter(({ target }) => target !== undefined))
+  const isFine = results.every(({ outcome }) => outcome === 'passed') && judged.every(isMet)
+  return isFine && judged.length > 0 ? 'met' : '**NOT met**'
+}
