@@ -95,14 +95,7 @@ export class FilePipeline {
     const { offset, bytes } = task.range
     let got = 0
     try {
-      const fd = source.open(task.path)
-      try {
-        const stat = source.fstat(fd)
-        if (stat.inode !== task.inode) return this.#pieceFailed('REPLACED')
-        got = this.#content(fd, stat, offset, offset + bytes)
-      } finally {
-        source.close(fd)
-      }
+      got = this.#content(task.fd, source.fstat(task.fd), offset, offset + bytes)
     } catch (error) {
       return this.#pieceFailed(this.#reason(error))
     }

@@ -23,9 +23,11 @@ export type FilesTask = {
 /** A part of a file that is too large for one thread. Bytes. */
 export type PieceTask = {
   readonly kind: 'piece'
+  /** What to call it. */
   readonly path: string
+  /** Opened by the main thread, which closes it: all pieces are surely of one file, whatever its name has become. */
+  readonly fd: number
   readonly range: Extent
-  readonly inode: number
 }
 
 export type Task = FilesTask | PieceTask
@@ -63,7 +65,7 @@ export type PieceResult = {
   readonly items: Uint8Array
   /** Bytes that the items stand for; less than asked where the file has shrunk. */
   readonly bytes: number
-  /** The file is another one by now, cannot be read, or shrank: why. */
+  /** It cannot be read: why. */
   readonly failed?: string
   readonly counts: TaskCounts
 }

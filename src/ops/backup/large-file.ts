@@ -12,7 +12,7 @@ import type { Executor } from '../../workers/executor.ts'
 import { entryOf, sameContent, sourceReason } from '../../workers/file-pipeline.ts'
 import { PIECE_BYTES, type TaskCounts } from '../../workers/tasks.ts'
 
-/** A file that changed or was replaced while it was read is read once more. */
+/** A file that changed while it was read is read once more. */
 const READ_TRIES = 2
 /** No file system of ours counts further exactly. */
 const SIZE_MAX = Number.MAX_SAFE_INTEGER
@@ -24,32 +24,62 @@ export type LargeFileParts = {
   readonly count: (counts: TaskCounts) => void
 }
 
-export type LargeFile = { readonly path: string; readonly name: string; readonly stat: FileStat }
+export type LargeFile = { readonly path: string; readonly name: string }
 
-/** The entry, or why it could not be read. */
+type Unread = { readonly reason: string }
+
+/**
+ * The entry, or why it could not be read. The file that is opened is the one that is read to its end, also where another
+ * has taken its name meanwhile.
+ */
 export async function readLargeFile(
   parts: LargeFileParts,
-  file: LargeFile,
-): Promise<Entry | { readonly reason: string }> {
+  { path, name }: LargeFile,
+): Promise<Entry | Unread> {
   const { source } = parts
-  let { stat } = file
+  const opened = ask(() => source.open(path))
+  if ('reason' in opened) return opened
+  try {
+    return await readOpen(parts, path, name, opened.answer)
+  } finally {
+    // Where a piece failed for a reason of ours, others may be read still: nothing comes of them any more.
+    source.close(opened.answer)
+  }
+}
+
+async function readOpen(
+  parts: LargeFileParts,
+  path: string,
+  name: string,
+  fd: number,
+): Promise<Entry | Unread> {
+  const { source } = parts
+  let before = ask(() => source.fstat(fd))
   for (let tries = 1; ; tries++) {
-    const outcome = await readOnce(parts, file.path, stat)
-    try {
-      const after = source.lstat(file.path)
-      if (after.type !== 'file') return { reason: 'REPLACED' }
-      const changed =
-        outcome.failed !== undefined || !sameContent(stat, after) || outcome.bytes !== after.size
-      if (changed && tries < READ_TRIES) {
-        stat = after
-        continue
-      }
-      if (outcome.failed !== undefined) return { reason: outcome.failed }
-      const entry = entryOf(file.name, after, source.xattrs(file.path))
-      return { ...entry, size: outcome.bytes, content: outcome.content, changed }
-    } catch (error) {
-      return { reason: sourceReason(error) }
+    if ('reason' in before) return before
+    const stat = before.answer
+    if (stat.type !== 'file') return { reason: 'REPLACED' }
+    const outcome = await readOnce(parts, path, fd, stat)
+    const after = ask(() => ({ stat: source.fstat(fd), xattrs: source.fxattrs(fd) }))
+    if ('reason' in after) return after
+    const { stat: now, xattrs } = after.answer
+    const changed = outcome.failed !== undefined || !sameContent(stat, now) || outcome.bytes !== now.size
+    if (changed && tries < READ_TRIES) {
+      before = { answer: now }
+      continue
     }
+    if (outcome.failed !== undefined) return { reason: outcome.failed }
+    const entry = entryOf(name, now, xattrs)
+    return { ...entry, size: outcome.bytes, content: outcome.content, changed }
+  }
+}
+
+/** What the source answers, or why it does not. */
+function ask<T>(call: () => T): { readonly answer: T } | Unread {
+  try {
+    return { answer: call() }
+  } catch (error) {
+    return { reason: sourceReason(error) }
   }
 }
 
@@ -61,14 +91,11 @@ type Outcome = {
 
 const failure = (failed: string): Outcome => ({ content: undefined, bytes: 0, failed })
 
-async function readOnce(parts: LargeFileParts, path: string, stat: FileStat): Promise<Outcome> {
+async function readOnce(parts: LargeFileParts, path: string, fd: number, stat: FileStat): Promise<Outcome> {
   if (stat.size > SIZE_MAX) return failure('EFBIG')
-  let pieces: Extent[]
-  try {
-    pieces = piecesOf(extentsOf(parts.source, path, stat))
-  } catch (error) {
-    return failure(sourceReason(error))
-  }
+  const extents = ask(() => extentsOf(parts.source, fd, stat))
+  if ('reason' in extents) return failure(extents.reason)
+  const pieces = piecesOf(extents.answer)
   const { executor, contents, count } = parts
   const builder = contents.builder()
   const pending: { readonly range: Extent; readonly result: ReturnType<Executor['run']> }[] = []
@@ -77,7 +104,7 @@ async function readOnce(parts: LargeFileParts, path: string, stat: FileStat): Pr
   for (let finished = 0; finished < pieces.length; finished++) {
     for (; started < pieces.length && pending.length <= executor.parallel; started++) {
       const range = pieces[started] as Extent
-      const result = executor.run({ kind: 'piece', path, range, inode: stat.inode })
+      const result = executor.run({ kind: 'piece', path, fd, range })
       result.catch(() => undefined) // awaited in order below; a later one may fail first
       pending.push({ range, result })
     }
@@ -110,14 +137,9 @@ function hole(bytes: number): Uint8Array {
   return writer.done()
 }
 
-function extentsOf(source: SourceFiles, path: string, stat: FileStat): Extent[] {
+function extentsOf(source: SourceFiles, fd: number, stat: FileStat): Extent[] {
   if (stat.allocated >= stat.size) return [{ offset: 0, bytes: stat.size }]
-  const fd = source.open(path)
-  try {
-    return source.dataExtents(fd, stat.size)
-  } finally {
-    source.close(fd)
-  }
+  return source.dataExtents(fd, stat.size)
 }
 
 /** Ranges of at most `PIECE_BYTES` that hold all data, each beginning and ending with data. */

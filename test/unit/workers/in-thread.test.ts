@@ -159,7 +159,7 @@ describe('the executor on this thread', () => {
     const { executor } = executorOf(source)
     expect(executor.parallel).toBe(1)
     const range = { offset: 10_000, bytes: 50_000 }
-    const piece = await executor.run({ kind: 'piece', path: '/a', range, inode: source.lstat('/a').inode })
+    const piece = await executor.run({ kind: 'piece', path: '/a', fd: source.open('/a'), range })
     expect(piece).toMatchObject({ kind: 'piece', bytes: 50_000, counts: { read: 50_000 } })
   })
 })

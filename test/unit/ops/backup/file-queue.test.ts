@@ -204,6 +204,26 @@ describe('a large file in the queue', () => {
     expect(executor.tasks).toHaveLength(21 + 22)
   })
 
+  it('is read to its end where another takes its name meanwhile', async () => {
+    const slot = add('image', SIZE)
+    source.file('/d/image', new Uint8Array(0), { stat: { size: SIZE, inode: 4711 } })
+    const inode = source.lstat('/d/image').inode
+    await drained()
+    const { size, changed, unreadable, inode: read } = entryAt(slot)
+    expect({ size, changed, unreadable }).toEqual({ size: SIZE, changed: false, unreadable: undefined })
+    expect(read).not.toBe(inode)
+    expect(source.opened.get('/d/image')).toBe(1)
+    expect(source.openDescriptors).toBe(0)
+  })
+
+  it('that may not be opened is recorded', async () => {
+    source.file('/d/closed', new Uint8Array(0), { stat: { size: SIZE }, fails: { open: 'EACCES' } })
+    const slot = node.reserve()
+    queue.add({ node, slot, path: '/d/closed', name: 'closed', stat: source.lstat('/d/closed') })
+    await drained()
+    expect(entryAt(slot)).toMatchObject({ unreadable: 'EACCES', content: undefined })
+  })
+
   it('is marked where it keeps changing, with the size that its items add up to', async () => {
     const slot = add('log', SIZE)
     executor.shrunk.set('/d/log', SIZE - 1000)
