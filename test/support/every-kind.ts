@@ -7,7 +7,7 @@ import { toHex } from '../../src/base/bytes.ts'
 import { hash } from '../../src/crypto/blake3.ts'
 import type { SlotSecret } from '../../src/keys/slot.ts'
 import { encodeState } from '../../src/log/checkpoint.ts'
-import { sealNote } from '../../src/log/details.ts'
+import { sealNote, sealTags } from '../../src/log/details.ts'
 import { LOG_KINDS, type LogKind } from '../../src/log/entry.ts'
 import { appendEntry } from '../../src/log/log.ts'
 import type { LogState } from '../../src/log/log-state.ts'
@@ -30,7 +30,7 @@ export async function addEveryKind(test: TestRepository): Promise<DeltaSnapshot>
   await repository.log.append((state) => ({ kind: 'checkpoint', state: encodeState(state) }))
   await addKey(repository, { secret: PASSWORD, name: 'p', cost: { passes: 1, memoryBytes: 8_388_608 } })
   const delta = await addDeltaSnapshot(repository, 1, CHUNK_BYTES)
-  const examples = examplesOf(repository, delta, await noteOf(repository))
+  const examples = await examplesOf(repository, delta)
   const written = new Set<LogKind>(['keys', 'checkpoint', 'commit'])
   for (const kind of LOG_KINDS) {
     if (written.has(kind)) continue
@@ -44,11 +44,14 @@ export async function addEveryKind(test: TestRepository): Promise<DeltaSnapshot>
 
 type Example = () => LogPayload
 
-function examplesOf(
-  { random }: Repository,
+async function examplesOf(
+  repository: Repository,
   { snapshot, packs }: DeltaSnapshot,
-  sealed: Uint8Array,
-): Partial<Record<LogKind, Example>> {
+): Promise<Partial<Record<LogKind, Example>>> {
+  const { random, keys } = repository
+  const box = await repository.box()
+  const note = sealNote(box, keys.contentPublic, { operation: 'test' })
+  const tags = sealTags(box, keys.contentPublic, ['tag'])
   const pack = () => packId(toHex(random.bytes(ID_BYTES)))
   return {
     forget: () => ({ kind: 'forget', snapshots: [snapshot] }),
@@ -56,15 +59,11 @@ function examplesOf(
     gc: () => ({ kind: 'gc', packs: [pack()], indexes: [], newIndexes: [], snapshots: [] }),
     quarantine: () => ({ kind: 'quarantine', packs: [pack()] }),
     attest: () => ({ kind: 'attest', packs: Object.values(packs).map(({ id }) => id) }),
-    note: () => ({ kind: 'note', sealed }),
+    note: () => ({ kind: 'note', sealed: note }),
     hold: () => ({ kind: 'hold', snapshots: [snapshot] }),
     unhold: () => ({ kind: 'unhold', snapshots: [snapshot] }),
-    tag: () => ({ kind: 'tag', tags: [{ snapshot, sealed }] }),
+    tag: () => ({ kind: 'tag', tags: [{ snapshot, sealed: tags }] }),
   }
-}
-
-async function noteOf(repository: Repository): Promise<Uint8Array> {
-  return sealNote(await repository.box(), repository.keys.contentPublic, { operation: 'test' })
 }
 
 /** A FORGET whose payload is elsewhere, as that of a long one would be. */
