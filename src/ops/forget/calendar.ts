@@ -24,6 +24,18 @@ const OFFSETS = 2 * 86_400
  * a day has as many as pass in it. `USAGE` for an unknown zone.
  */
 export function calendarOf(timeZone: string): Calendar {
+  let calendar = calendars.get(timeZone)
+  if (calendar === undefined) {
+    calendar = makeCalendar(timeZone)
+    calendars.set(timeZone, calendar)
+  }
+  return calendar
+}
+
+/** What was found out about a zone's days serves every later plan. */
+const calendars = new Map<string, Calendar>()
+
+function makeCalendar(timeZone: string): Calendar {
   const offsetAt = zoneOffsets(timeZone)
   return (period, instant) => {
     const clamped = Math.min(Math.max(instant, -INSTANT_MS_MAX), INSTANT_MS_MAX)

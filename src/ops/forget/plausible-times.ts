@@ -125,7 +125,8 @@ function boundsAbove(
 ): (Bound | undefined)[] {
   const bounds: (Bound | undefined)[] = new Array(snapshots.length)
   let next: Bound | undefined
-  for (const [index, { number }] of [...snapshots.entries()].reverse()) {
+  for (let index = snapshots.length - 1; index >= 0; index -= 1) {
+    const number = snapshots[index]?.number ?? 0
     const ms = right[index]
     if (ms !== undefined) next = { number, ms }
     const anchor = trusted.after(number)

@@ -42,9 +42,12 @@ export function hasKeepRule(policy: RetentionPolicy): boolean {
 
 /** It would say of no snapshot that it may go. A plan under it keeps everything; callers refuse it. */
 export function isEmptyPolicy(policy: RetentionPolicy): boolean {
-  return (
-    !hasKeepRule(policy) && (policy.maxCount === undefined || policy.maxCount === Number.POSITIVE_INFINITY)
-  )
+  return !hasKeepRule(policy) && maxCountOf(policy) === Number.POSITIVE_INFINITY
+}
+
+/** `Infinity` where there is none. */
+export function maxCountOf({ maxCount = 0 }: RetentionPolicy): number {
+  return maxCount > 0 ? maxCount : Number.POSITIVE_INFINITY
 }
 
 /** `7`, or `unlimited` for `Infinity`. `USAGE` otherwise. */

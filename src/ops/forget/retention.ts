@@ -26,7 +26,7 @@
  * - Where this machine's clock is ahead in the same way as the writer's, nothing shows it: spans then reach less far back.
  */
 import { placesOf, type TimedSnapshot } from './plausible-times.ts'
-import { hasKeepRule, isEmptyPolicy, type RetentionPolicy } from './policy.ts'
+import { hasKeepRule, isEmptyPolicy, maxCountOf, type RetentionPolicy } from './policy.ts'
 import type { RisingClock } from './rising-clock.ts'
 import { type Counters, type RuledSnapshot, rulesOf } from './rules.ts'
 
@@ -101,14 +101,13 @@ export function planRetention<S extends RetainedSnapshot>(
 function decide<S extends RetainedSnapshot>(ruled: readonly Ruled<S>[], policy: RetentionPolicy): void {
   const own = ruled.filter(({ backdated }) => !backdated)
   const rest = ruled.filter(({ backdated }) => backdated)
-  const { maxCount = Number.POSITIVE_INFINITY, minCount = 0 } = policy
   if (hasKeepRule(policy)) {
     applyRules(own, own, policy)
     if (rest.length > 0) applyRules(ruled, rest, policy)
   } else for (const { reasons } of ruled) reasons.push('maximum count')
   spare(own, rest)
-  bound([own, rest], maxCount)
-  fill([own, rest], minCount)
+  bound([own, rest], maxCountOf(policy))
+  fill([own, rest], policy.minCount ?? 0)
 }
 
 /** Walks over `walked` and writes the reasons that the rules have for each of `judged`, some or all of them. */

@@ -63,7 +63,11 @@ export function rulesOf(policy: RetentionPolicy, walked: readonly RuledSnapshot[
       ...judges.map((judge) => ({ judge, spares: false })),
       ...(policy.tags ?? []).map((tags) => ({ judge: tagged(tags), spares: true })),
     ],
-    counters: () => Object.fromEntries([...remaining].map(([name, left]) => [name, left()])),
+    counters: () => {
+      const counters: Counters = {}
+      for (const [name, left] of remaining) counters[name] = left()
+      return counters
+    },
   }
 }
 
