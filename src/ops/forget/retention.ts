@@ -136,8 +136,9 @@ function spare<S extends RetainedSnapshot>(own: readonly Ruled<S>[], rest: reado
   const all = [...own, ...rest]
   for (const each of all) if (each.snapshot.held) keep(each, 'held')
   const complete = all.find(({ snapshot }) => !snapshot.incomplete)
-  const last = complete ?? all[0]
-  if (last !== undefined) keep(last, complete === undefined ? 'newest snapshot' : 'newest complete snapshot')
+  if (complete !== undefined) keep(complete, 'newest complete snapshot')
+  const newest = own[0] ?? rest[0]
+  if (newest !== undefined && (complete === undefined || complete.backdated)) keep(newest, 'newest snapshot')
 }
 
 function keep<S>(each: Ruled<S>, reason: string): void {
