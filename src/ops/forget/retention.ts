@@ -22,6 +22,8 @@
  *   clock that was ahead are gone, it looks right. Trusted readings after a snapshot was committed prevent both.
  * - The newest snapshot of an hour, day ... counts, even if it is a forged one that was really made then; and whoever writes
  *   to a series decides what is its newest complete snapshot.
+ * - A clock that is ahead by less than the time for which it is ahead contradicts nothing until a right reading follows. Until
+ *   then its snapshots count at times that are late by that much.
  * - Imports compete with each other by the times that they claim.
  * - Where this machine's clock is ahead in the same way as the writer's, nothing shows it: spans then reach less far back.
  */
