@@ -1,10 +1,12 @@
-/** Which snapshot a command is about: from its arguments, with a note on what was chosen. */
+/** Which snapshots a command is about: from its arguments, with a note on what was chosen. */
 import type { SnapshotRow } from '../manifest/snapshots-table.ts'
-import { SnapError } from '../model/errors.ts'
+import { hasCode, SnapError } from '../model/errors.ts'
 import { parseMoment } from '../ops/parse-moment.ts'
 import {
   describeSnapshot,
+  filterSnapshots,
   parseSelector,
+  type SnapshotFilter,
   type SnapshotSummary,
   selectSnapshot,
 } from '../ops/select-moment.ts'
@@ -12,18 +14,21 @@ import type { Repository } from '../repository/repository.ts'
 import type { CommandContext } from './context.ts'
 import { stderrNote } from './output/notes.ts'
 
-/** Options of every command that looks at one snapshot. */
-export type SnapshotOptions = {
-  readonly at?: string
+/** Options of every command that narrows down which snapshots it is about. */
+export type FilterOptions = {
   readonly host?: string
   readonly path?: string
   readonly tag?: string
 }
 
+/** Options of every command that looks at one snapshot. */
+export type SnapshotOptions = FilterOptions & { readonly at?: string }
+
 export type Choice = SnapshotSummary & { readonly row: SnapshotRow }
 
-export function summaries(repository: Repository): Choice[] {
-  return repository.manifest.snapshots.list().map((row) => ({
+/** Oldest first. */
+export function summaries(repository: Repository, forgotten: 'no' | 'only' | 'both' = 'no'): Choice[] {
+  return repository.manifest.snapshots.list({ forgotten }).map((row) => ({
     id: row.id,
     series: row.series,
     number: row.number,
@@ -36,6 +41,14 @@ export function summaries(repository: Repository): Choice[] {
   }))
 }
 
+export function filterOf(options: FilterOptions): SnapshotFilter {
+  return {
+    host: options.host,
+    ...(options.path === undefined ? {} : { paths: [options.path] }),
+    ...(options.tag === undefined ? {} : { tags: [options.tag] }),
+  }
+}
+
 /** `text`: `latest`, an id or its beginning; `undefined` is `latest`. `covering`: a source path that the snapshot must have. */
 export function chooseSnapshot(
   context: CommandContext,
@@ -44,12 +57,7 @@ export function chooseSnapshot(
   options: SnapshotOptions,
   covering?: string,
 ): Choice {
-  const filter = {
-    host: options.host,
-    ...(options.path === undefined ? {} : { paths: [options.path] }),
-    ...(options.tag === undefined ? {} : { tags: [options.tag] }),
-    covering,
-  }
+  const filter = { ...filterOf(options), covering }
   if (options.at !== undefined && text !== undefined && text !== 'latest') {
     throw new SnapError('USAGE', 'a snapshot and --at were both given', { hint: 'Give one of them.' })
   }
@@ -57,9 +65,47 @@ export function chooseSnapshot(
     options.at === undefined
       ? parseSelector(text ?? 'latest')
       : ({ kind: 'at', time: parseMoment(options.at, { now: context.clock.now() }) } as const)
-  const choice = selectSnapshot(summaries(repository), selector, filter)
-  if (selector.kind !== 'id') stderrNote(context, `snapshot ${describeSnapshot(choice)}`)
-  return choice
+  try {
+    const choice = selectSnapshot(summaries(repository), selector, filter)
+    if (selector.kind !== 'id') stderrNote(context, `snapshot ${describeSnapshot(choice)}`)
+    return choice
+  } catch (error) {
+    if (!hasCode(error, 'SNAPSHOT_UNKNOWN') || selector.kind !== 'id') throw error
+    throw forgottenOne(repository, selector.prefix) ?? error
+  }
+}
+
+/** Why an id that is there is not found. */
+function forgottenOne(repository: Repository, prefix: string): SnapError | undefined {
+  const found = summaries(repository, 'only').find(({ id }) => prefix !== '' && id.startsWith(prefix))
+  if (found === undefined) return undefined
+  return new SnapError('SNAPSHOT_UNKNOWN', `snapshot ${describeSnapshot(found)} is forgotten`, {
+    hint: `Bring it back first with \`snap forget --undo ${found.id.slice(0, 8)}\`.`,
+  })
+}
+
+/**
+ * Those that `texts` name, each once: ids or their beginnings, of forgotten ones too, and `latest` of those that are live
+ * and pass the filters. `SNAPSHOT_UNKNOWN` and `SNAPSHOT_AMBIGUOUS` as for one.
+ */
+export function chooseNamed(
+  repository: Repository,
+  texts: readonly string[],
+  options: FilterOptions,
+): Choice[] {
+  const live = summaries(repository)
+  const all = summaries(repository, 'both')
+  const filter = filterOf(options)
+  const chosen = texts.map((text) => {
+    const selector = parseSelector(text)
+    return selectSnapshot(selector.kind === 'id' ? all : live, selector, filter)
+  })
+  return [...new Map(chosen.map((choice) => [choice.id, choice])).values()]
+}
+
+/** Live ones that pass the filters, oldest first. */
+export function chooseFiltered(repository: Repository, options: FilterOptions): Choice[] {
+  return filterSnapshots(summaries(repository), filterOf(options))
 }
 
 /** `SNAPSHOT[:SUBDIR]` */

@@ -19,6 +19,8 @@ export function listedSnapshot(repository: Repository, row: SnapshotRow): Listed
     tree: toHex(treeId(repository.keys.idKey, decodeContent(row.root))),
     summary: numbersOf(row.summary),
     incomplete: 'incomplete' in details && details.incomplete === true,
+    held: row.held,
+    forgotten: row.forgottenMs ?? undefined,
   }
 }
 

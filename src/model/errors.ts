@@ -21,6 +21,7 @@ export const ERROR_CODES = [
   'KEY_IN_USE', // the last slot, or the one in use, cannot be removed
   'SNAPSHOT_UNKNOWN', // no snapshot matches
   'SNAPSHOT_AMBIGUOUS', // several match
+  'SNAPSHOT_KEPT', // held, or the last complete one of its series: it is not forgotten
   'PATH_UNKNOWN', // the snapshot has no such path
   'SOURCE_UNREADABLE', // a source path is missing or cannot be read
   'SOURCE_CONTAINS_REPOSITORY', // the repository lies inside what is to be backed up and is not excluded

@@ -2,7 +2,7 @@
 
 import { parseMoment } from '../../ops/parse-moment.ts'
 import { filterSnapshots, latestPerSeries } from '../../ops/select-moment.ts'
-import { type SnapshotOptions, summaries } from '../choose-snapshot.ts'
+import { filterOf, type SnapshotOptions, summaries } from '../choose-snapshot.ts'
 import { listedSnapshot } from '../listed-snapshot.ts'
 import type { CommandModule } from '../program.ts'
 import { renderSnapshots, renderSnapshotsJson } from '../render/snapshots.ts'
@@ -17,16 +17,13 @@ export const snapshotsCommand: CommandModule = {
       .option('--host <name>', 'only of this host')
       .option('--path <path>', 'only of this source path')
       .option('--tag <tag>', 'only with this tag')
+      .option('--forgotten', 'those that were forgotten and can still be had back, with when', false)
       .addHelpText('after', '\nExamples:\n  $ snap snapshots\n  $ snap snapshots --host web1 --json')
       .action(
-        run<[SnapshotOptions]>(async (context, options) => {
+        run<[SnapshotOptions & { readonly forgotten: boolean }]>(async (context, options) => {
           await using repository = await openChosen(context)
-          const filter = {
-            host: options.host,
-            ...(options.path === undefined ? {} : { paths: [options.path] }),
-            ...(options.tag === undefined ? {} : { tags: [options.tag] }),
-          }
-          const matching = filterSnapshots(summaries(repository), filter)
+          const all = summaries(repository, options.forgotten ? 'only' : 'no')
+          const matching = filterSnapshots(all, filterOf(options))
           const shown =
             options.at === undefined
               ? matching

@@ -22,6 +22,10 @@ export type ListedSnapshot = {
   readonly summary: Readonly<Record<string, number>>
   /** Something could not be read. */
   readonly incomplete: boolean
+  /** It is not forgotten, by no policy and by no id. */
+  readonly held: boolean
+  /** When it was forgotten, ms since the epoch; `undefined`: it is live. */
+  readonly forgotten: number | undefined
 }
 
 const SHORT_ID_DIGITS = 8
@@ -37,13 +41,17 @@ const COLUMNS = [
   { title: 'size', align: 'right' },
 ] as const
 
-/** Times on the wall clock of `timeZone` (local if absent). `!` behind an id marks an incomplete snapshot. */
+/**
+ * Times on the wall clock of `timeZone` (local if absent). Behind an id, `!` marks an incomplete snapshot and `*` one that
+ * is held. Where some are forgotten, a column says when.
+ */
 export function renderSnapshots(snapshots: readonly ListedSnapshot[], timeZone?: string): string {
   if (snapshots.length === 0) return 'no snapshots\n'
+  const anyForgotten = snapshots.some(({ forgotten }) => forgotten !== undefined)
   const rows = snapshots.map((snapshot) => {
     const { total_files_processed: files, total_bytes_processed: bytes } = snapshot.summary
     return [
-      shortId(snapshot.id) + (snapshot.incomplete ? '!' : ''),
+      shortId(snapshot.id) + marksOf(snapshot),
       formatLocalTime(snapshot.time, timeZone),
       snapshot.hostname,
       snapshot.label ?? '',
@@ -51,11 +59,29 @@ export function renderSnapshots(snapshots: readonly ListedSnapshot[], timeZone?:
       snapshot.paths.join(' '),
       files === undefined ? '' : humanCount(files),
       bytes === undefined ? '' : humanBytes(bytes),
+      ...(anyForgotten ? [forgottenAt(snapshot, timeZone)] : []),
     ]
   })
+  const columns = anyForgotten ? [...COLUMNS, { title: 'forgotten' }] : COLUMNS
+  return `${renderTable(columns, rows)}${plural(snapshots.length, 'snapshot')}\n${marksExplained(snapshots)}`
+}
+
+export function marksOf({ incomplete, held }: ListedSnapshot): string {
+  return (incomplete ? '!' : '') + (held ? '*' : '')
+}
+
+/** A line for each mark that occurs. */
+export function marksExplained(snapshots: readonly ListedSnapshot[]): string {
   const incomplete = snapshots.some((snapshot) => snapshot.incomplete)
-  const note = incomplete ? '! incomplete: something could not be read\n' : ''
-  return `${renderTable(COLUMNS, rows)}${plural(snapshots.length, 'snapshot')}\n${note}`
+  const held = snapshots.some((snapshot) => snapshot.held)
+  return (
+    (incomplete ? '! incomplete: something could not be read\n' : '') +
+    (held ? '* held: it is not forgotten until `snap unhold`\n' : '')
+  )
+}
+
+function forgottenAt({ forgotten }: ListedSnapshot, timeZone: string | undefined): string {
+  return forgotten === undefined ? '' : formatLocalTime(forgotten, timeZone)
 }
 
 export function renderSnapshotsJson(snapshots: readonly ListedSnapshot[]): string {
@@ -78,6 +104,8 @@ export function snapshotJson(snapshot: ListedSnapshot): object {
     tree: snapshot.tree,
     summary: snapshot.summary,
     incomplete: snapshot.incomplete,
+    held: snapshot.held,
+    ...(snapshot.forgotten === undefined ? {} : { forgotten: rfc3339OfMs(snapshot.forgotten) }),
   }
 }
 

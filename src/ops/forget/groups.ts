@@ -36,7 +36,7 @@ export function parseGroupBy(text: string): GroupKey[] {
 export function groupsOf(snapshots: readonly CurrentSnapshot[], keys: readonly GroupKey[]): Group[] {
   const groups = new Map<string, CurrentSnapshot[]>()
   for (const snapshot of snapshots) {
-    const name = JSON.stringify(keys.map((key) => valueOf(snapshot, key)))
+    const name = JSON.stringify(keys.map((key) => commonOf(snapshot, key)))
     const group = groups.get(name)
     if (group === undefined) groups.set(name, [snapshot])
     else group.push(snapshot)
@@ -44,7 +44,7 @@ export function groupsOf(snapshots: readonly CurrentSnapshot[], keys: readonly G
   return [...groups.values()].map((members) => describe(members, new Set(keys)))
 }
 
-function valueOf(snapshot: CurrentSnapshot, key: GroupKey): string | readonly string[] | null {
+function commonOf(snapshot: CurrentSnapshot, key: GroupKey): string | readonly string[] | null {
   const value = snapshot[key]
   return Array.isArray(value) ? value.toSorted() : value
 }
@@ -52,7 +52,8 @@ function valueOf(snapshot: CurrentSnapshot, key: GroupKey): string | readonly st
 /** A series is one of a host and its paths; one that a job names may have changed them: the newest count. */
 function describe(snapshots: readonly CurrentSnapshot[], keys: ReadonlySet<GroupKey>): Group {
   const newest = snapshots.findLast(({ isReadable }) => isReadable) ?? snapshots.at(-1)
-  const has = (key: GroupKey): boolean => keys.has(key) || (keys.has('series') && key !== 'tags' && key !== 'label')
+  const has = (key: GroupKey): boolean =>
+    keys.has(key) || (keys.has('series') && key !== 'tags' && key !== 'label')
   return {
     host: has('host') ? newest?.host : undefined,
     paths: has('paths') ? newest?.paths.toSorted() : undefined,

@@ -78,14 +78,11 @@ function staying(
   return new Map(kept.map((verdict) => [verdict.snapshot.id, verdict]))
 }
 
-function keptBySeries(
-  verdict: Verdict<CurrentSnapshot>,
-  stay: Verdicts,
-): Verdict<CurrentSnapshot> {
+function keptBySeries(verdict: Verdict<CurrentSnapshot>, stay: Verdicts): Verdict<CurrentSnapshot> {
   const floor = verdict.kept ? undefined : stay.get(verdict.snapshot.id)
   if (floor === undefined) return verdict
-  const reasons = floor.reasons.filter((reason) => reason !== 'maximum count')
-  return { ...verdict, kept: true, reasons: reasons.map((reason) => `${reason} of its series`) }
+  // The last is what even the strictest policy could not take away.
+  return { ...verdict, kept: true, reasons: floor.reasons.slice(-1) }
 }
 
 function bySeries(snapshots: readonly CurrentSnapshot[]): Map<SeriesId, CurrentSnapshot[]> {

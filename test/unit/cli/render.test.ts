@@ -40,6 +40,8 @@ const SNAPSHOT: ListedSnapshot = {
   tree: 'ff'.repeat(32),
   summary: { total_files_processed: 1234, total_bytes_processed: 2048 },
   incomplete: false,
+  held: false,
+  forgotten: undefined,
 }
 
 describe('timestamps', () => {
@@ -66,6 +68,26 @@ describe('snapshots', () => {
     expect(renderSnapshots([])).toBe('no snapshots\n')
   })
 
+  it('are marked where they are held, with a column where some are forgotten', () => {
+    const held = { ...SNAPSHOT, held: true, incomplete: true }
+    const forgotten = { ...SNAPSHOT, forgotten: Date.parse('2025-11-20T01:00:05.120Z') }
+    expect(renderSnapshots([held, forgotten], 'UTC')).toBe(
+      [
+        'id          time                 host  label  tags  paths        files     size  forgotten',
+        '01234567!*  2025-11-19 01:00:05  web1         a,b   /srv /h\\xff  1,234  2.0 KiB',
+        '01234567    2025-11-19 01:00:05  web1         a,b   /srv /h\\xff  1,234  2.0 KiB  2025-11-20 01:00:05',
+        '2 snapshots',
+        '! incomplete: something could not be read',
+        '* held: it is not forgotten until `snap unhold`',
+        '',
+      ].join('\n'),
+    )
+    expect(JSON.parse(renderSnapshotsJson([held, forgotten]))).toMatchObject([
+      { held: true },
+      { held: false, forgotten: '2025-11-20T01:00:05.120000000Z' },
+    ])
+  })
+
   it('are an array for programs', () => {
     expect(JSON.parse(renderSnapshotsJson([SNAPSHOT]))).toEqual([
       {
@@ -81,6 +103,7 @@ describe('snapshots', () => {
         tree: 'ff'.repeat(32),
         summary: SNAPSHOT.summary,
         incomplete: false,
+        held: false,
       },
     ])
     expect(JSON.parse(renderSnapshotsJson([]))).toEqual([])

@@ -1,0 +1,219 @@
+/** `snap forget`: drops snapshots by a policy or by id, and brings them back. */
+import { SnapError } from '../../model/errors.ts'
+import type { CurrentSnapshot } from '../../ops/current-snapshots.ts'
+import type { ForgetPlan, ForgetRequest } from '../../ops/forget/plan-forget.ts'
+import { filterSnapshots } from '../../ops/select-moment.ts'
+import type { Repository } from '../../repository/repository.ts'
+import { chooseNamed, type FilterOptions, filterOf, summaries } from '../choose-snapshot.ts'
+import type { CommandContext } from '../context.ts'
+import { listedSnapshot } from '../listed-snapshot.ts'
+import { plural } from '../output/human.ts'
+import { jsonLine } from '../output/json-lines.ts'
+import { stderrNote, stderrWarning } from '../output/notes.ts'
+import { safeText } from '../output/safe-text.ts'
+import type { CommandModule } from '../program.ts'
+import { type ListedGroup, renderForget, renderForgetJson, renderForgotten } from '../render/forget.ts'
+import { openChosen } from '../repository.ts'
+import {
+  addRetentionOptions,
+  hasRetentionOptions,
+  policyOf,
+  type RetentionOptions,
+} from '../retention-options.ts'
+
+type Options = RetentionOptions &
+  FilterOptions & {
+    readonly groupBy?: string
+    readonly evenLast: boolean
+    readonly undo: boolean
+    readonly dryRun: boolean
+  }
+
+/** What is done when snapshots were forgotten and that was printed, with the repository still open. */
+export type Afterwards = (context: CommandContext, repository: Repository) => Promise<void>
+
+export const forgetCommand: CommandModule = {
+  register(program, run) {
+    const command = program
+      .command('forget')
+      .description('forget snapshots that a policy does not keep, or by id; undo that')
+      .argument('[snapshots...]', 'latest, ids or their beginnings; instead of a policy')
+    addRetentionOptions(command)
+      .option('-g, --group-by <keys>', 'apply the policy to each series, host, paths, tags or label (series)')
+      .option('--host <name>', 'only snapshots of this host')
+      .option('--path <path>', 'only snapshots of this source path')
+      .option('--tag <tag>', 'only snapshots with this tag')
+      .option('--even-last', 'with ids: also the last complete snapshot of a series', false)
+      .option('--undo', 'bring the named snapshots back, or those that were last forgotten', false)
+      .option('-n, --dry-run', 'forget nothing; say what would be forgotten', false)
+      .addHelpText(
+        'after',
+        `
+A snapshot stays where any rule keeps it. What is held and the newest complete snapshot of each series stay whatever
+the rules say. Forgotten snapshots can be had back until \`snap prune\` frees their space.
+Exit status 3: a series was left alone, since the details of its newest snapshot cannot be opened.
+
+Examples:
+  $ snap forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run
+  $ snap forget --keep-label incremental=14d --keep-label full=30d
+  $ snap forget 1a2b3c4d
+  $ snap forget --undo`,
+      )
+      .action(run<[string[], Options]>((context, texts, options) => forgetAction(context, texts, options)))
+  },
+}
+
+async function forgetAction(
+  context: CommandContext,
+  texts: readonly string[],
+  options: Options,
+  afterwards?: Afterwards,
+): Promise<void> {
+  const byPolicy = hasRetentionOptions(options)
+  refuseMixture(texts, options, byPolicy)
+  if (options.undo) return undoAction(context, texts)
+  if (byPolicy) return policyAction(context, await requestOf(options), options, afterwards)
+  return idsAction(context, texts, options, afterwards)
+}
+
+function refuseMixture(texts: readonly string[], options: Options, byPolicy: boolean): void {
+  const { undo, evenLast, dryRun, groupBy, host, path, tag, timezone } = options
+  const refuse = (message: string, hint: string): never => {
+    throw new SnapError('USAGE', message, { hint })
+  }
+  if ([host, path, tag].includes('')) refuse('--host, --path or --tag is empty', 'Is a variable not set?')
+  if (undo) {
+    const others = [groupBy, host, path, tag, timezone].some((value) => value !== undefined)
+    if (byPolicy || evenLast || dryRun || others) {
+      refuse(
+        '--undo takes snapshots alone',
+        'Give the ids of snapshots, or nothing for what was last forgotten.',
+      )
+    }
+    return
+  }
+  if (byPolicy && texts.length > 0) {
+    refuse('snapshots and a policy were both given', 'Give ids, or rules as --keep-daily.')
+  }
+  if (!byPolicy && texts.length === 0) {
+    refuse('neither snapshots nor a policy were given', 'Give ids, or rules as --keep-daily 7.')
+  }
+  if (byPolicy && evenLast) refuse('--even-last goes with ids alone', 'A policy always keeps the last one.')
+  if (!byPolicy && (groupBy !== undefined || timezone !== undefined)) {
+    refuse('--group-by and --timezone go with a policy alone', 'Leave them out.')
+  }
+}
+
+async function requestOf(options: Options): Promise<ForgetRequest> {
+  const { parseGroupBy } = await import('../../ops/forget/groups.ts')
+  const filter = filterOf(options)
+  const isFiltered = [options.host, options.path, options.tag].some((value) => value !== undefined)
+  return {
+    policy: policyOf(options),
+    groupBy: options.groupBy === undefined ? ['series'] : parseGroupBy(options.groupBy),
+    concerns: (snapshot) =>
+      !isFiltered || (snapshot.isReadable && filterSnapshots([summaryOf(snapshot)], filter).length > 0),
+  }
+}
+
+function summaryOf({ id, series, number, timeMs, host, paths, label, tags }: CurrentSnapshot) {
+  return { id, series, number, time: timeMs, hostname: host, paths, label: label ?? undefined, tags }
+}
+
+async function policyAction(
+  context: CommandContext,
+  request: ForgetRequest,
+  { dryRun }: Options,
+  afterwards: Afterwards | undefined,
+): Promise<void> {
+  const { forgetByPolicy } = await import('../../ops/forget/forget.ts')
+  const { nameOf } = await import('../../ops/current-snapshots.ts')
+  await using repository = await openChosen(context)
+  const plan = await forgetByPolicy(repository, request, { dryRun })
+  const { globals, stdout } = context
+  const groups = listedGroups(repository, plan)
+  if (groups.length === 0 && plan.leftAlone.length === 0)
+    stderrNote(context, 'no snapshot passes the filters')
+  if (globals.json) stdout.write(renderForgetJson(groups))
+  else if (!globals.quiet) stdout.write(renderForget(groups, dryRun, request.policy.timeZone))
+  for (const newest of plan.leftAlone) {
+    stderrWarning(context, `series ${newest.series} was left alone: its newest snapshot is ${nameOf(newest)}`)
+  }
+  if (!dryRun) await afterwards?.(context, repository)
+  if (plan.leftAlone.length > 0) {
+    throw new SnapError('INCOMPLETE', `${plural(plan.leftAlone.length, 'series', 'series')} left alone`, {
+      hint: 'Find out who made those snapshots; one that is forgotten by its id is no longer in the way.',
+    })
+  }
+}
+
+function listedGroups(repository: Repository, plan: ForgetPlan): ListedGroup[] {
+  const rows = new Map(summaries(repository, 'both').map(({ id, row }) => [id, row]))
+  return plan.groups.map(({ verdicts, ...group }) => ({
+    ...group,
+    verdicts: verdicts.flatMap(({ snapshot, kept, reasons, counters }) => {
+      const row = rows.get(snapshot.id)
+      if (row === undefined) return []
+      return [{ snapshot: listedSnapshot(repository, row), kept, reasons, counters }]
+    }),
+  }))
+}
+
+async function idsAction(
+  context: CommandContext,
+  texts: readonly string[],
+  options: Options,
+  afterwards: Afterwards | undefined,
+): Promise<void> {
+  const { forgetByIds } = await import('../../ops/forget/forget.ts')
+  const { nameOf } = await import('../../ops/current-snapshots.ts')
+  await using repository = await openChosen(context)
+  const ids = chooseNamed(repository, texts, options).map(({ id }) => id)
+  const { evenLast, dryRun } = options
+  const forgotten = await forgetByIds(repository, ids, { evenLast, dryRun })
+  const { globals, stdout } = context
+  if (globals.json) {
+    const done = { message_type: 'forgotten', snapshots: forgotten.map(({ id }) => id) }
+    stdout.write(jsonLine(dryRun ? { ...done, dry_run: true } : done))
+  } else if (!globals.quiet) stdout.write(renderForgotten(forgotten.map(nameOf), dryRun))
+  if (forgotten.length < ids.length) {
+    stderrNote(context, `${plural(ids.length - forgotten.length, 'snapshot')} forgotten already`)
+  }
+  if (!dryRun) await afterwards?.(context, repository)
+}
+
+async function undoAction(context: CommandContext, texts: readonly string[]): Promise<void> {
+  const { undoForget, undoLastForget } = await import('../../ops/forget/undo.ts')
+  const { nameOf } = await import('../../ops/current-snapshots.ts')
+  await using repository = await openChosen(context)
+  const { back, pruned } =
+    texts.length === 0
+      ? await undoLastForget(repository)
+      : { back: await undoForget(repository, idsToBringBack(repository, texts)), pruned: [] }
+  const { globals, stdout } = context
+  if (globals.json) {
+    stdout.write(jsonLine({ message_type: 'unforgotten', snapshots: back.map(({ id }) => id), pruned }))
+  } else if (!globals.quiet) {
+    stdout.write(back.map((snapshot) => `brought back ${safeText(nameOf(snapshot))}\n`).join(''))
+  }
+  if (back.length === 0) stderrNote(context, 'nothing to bring back: none of them is forgotten')
+  if (pruned.length > 0) {
+    throw new SnapError(
+      'INCOMPLETE',
+      `${plural(pruned.length, 'snapshot')} of what was last forgotten pruned`,
+      {
+        hint: 'Everything else is back. What `snap prune` has freed cannot be had back.',
+      },
+    )
+  }
+}
+
+/** `latest` would be one that is live. */
+function idsToBringBack(repository: Repository, texts: readonly string[]): CurrentSnapshot['id'][] {
+  if (texts.includes('latest')) {
+    throw new SnapError('USAGE', 'latest is no forgotten snapshot', {
+      hint: 'Give ids; `snap snapshots --forgotten` lists them.',
+    })
+  }
+  return chooseNamed(repository, texts, {}).map(({ id }) => id)
+}

@@ -1,0 +1,99 @@
+/** What a policy keeps and forgets: a table for each group for people, restic's groups for programs. */
+import type { Counters } from '../../ops/forget/rules.ts'
+import { formatLocalTime } from '../../ops/zoned-time.ts'
+import { plural } from '../output/human.ts'
+import { jsonArray } from '../output/json-lines.ts'
+import { safeText } from '../output/safe-text.ts'
+import { renderTable } from '../output/table.ts'
+import { type ListedSnapshot, marksExplained, marksOf, shortId, snapshotJson } from './snapshots.ts'
+
+export type ListedVerdict = {
+  readonly snapshot: ListedSnapshot
+  readonly kept: boolean
+  /** What keeps it, in words. */
+  readonly reasons: readonly string[]
+  /** What the counting rules have left after it. */
+  readonly counters: Counters
+}
+
+/** `undefined`: not grouped by it. */
+export type ListedGroup = {
+  readonly host: string | undefined
+  readonly paths: readonly string[] | undefined
+  readonly tags: readonly string[] | undefined
+  readonly label: string | null | undefined
+  /** Newest first. */
+  readonly verdicts: readonly ListedVerdict[]
+}
+
+const COLUMNS = ['', 'id', 'time', 'label', 'tags', 'kept by'].map((title) => ({ title }))
+const UNDO =
+  '`snap forget --undo` brings them back; their space is freed by `snap prune`, and then they are gone\n'
+
+/** In each group oldest first, with times on the wall clock of `timeZone`. */
+export function renderForget(groups: readonly ListedGroup[], dryRun: boolean, timeZone: string): string {
+  const tables = groups.map((group) => `${groupName(group)}\n${renderGroup(group, timeZone)}\n`)
+  const verdicts = groups.flatMap((group) => group.verdicts)
+  const marks = marksExplained(verdicts.map(({ snapshot }) => snapshot))
+  return `${tables.join('')}${marks}${renderCounts(verdicts, dryRun)}`
+}
+
+function renderGroup({ verdicts }: ListedGroup, timeZone: string): string {
+  const rows = verdicts
+    .toSorted(({ snapshot: a }, { snapshot: b }) => a.time - b.time)
+    .map(({ snapshot, kept, reasons }) => [
+      kept ? 'keep' : 'remove',
+      shortId(snapshot.id) + marksOf(snapshot),
+      formatLocalTime(snapshot.time, timeZone),
+      snapshot.label ?? '',
+      snapshot.tags.join(','),
+      reasons.join(', '),
+    ])
+  return renderTable(COLUMNS, rows)
+}
+
+/** `web1: /srv /etc, tags nightly`; what all have in common. */
+function groupName({ host, paths, tags, label }: ListedGroup): string {
+  const sources = paths?.join(' ')
+  const parts = [
+    host !== undefined && sources !== undefined ? `${host}: ${sources}` : (host ?? sources),
+    tags === undefined ? undefined : tags.length === 0 ? 'no tags' : `tags ${tags.join(',')}`,
+    label === undefined ? undefined : label === null ? 'no label' : `label ${label}`,
+  ].filter((part) => part !== undefined)
+  return safeText(parts.length === 0 ? 'all snapshots' : parts.join(', '))
+}
+
+function renderCounts(verdicts: readonly ListedVerdict[], dryRun: boolean): string {
+  const kept = verdicts.filter((verdict) => verdict.kept).length
+  const removed = verdicts.length - kept
+  if (dryRun) return `would forget ${plural(removed, 'snapshot')}, and keep ${kept}\n`
+  return `${plural(removed, 'snapshot')} forgotten, ${kept} kept\n${removed > 0 ? UNDO : ''}`
+}
+
+/** By name rather than by a policy. `names`: as messages name them. */
+export function renderForgotten(names: readonly string[], dryRun: boolean): string {
+  const lines = names.map((name) => `${dryRun ? 'would forget' : 'forgot'} ${safeText(name)}\n`)
+  return `${lines.join('')}${dryRun || names.length === 0 ? '' : UNDO}`
+}
+
+export function renderForgetJson(groups: readonly ListedGroup[]): string {
+  return jsonArray(
+    groups.map(({ host, paths, tags, label, verdicts }) => {
+      const kept = verdicts.filter((verdict) => verdict.kept)
+      const removed = verdicts.filter((verdict) => !verdict.kept)
+      return {
+        tags: tags ?? null,
+        host: host ?? '',
+        paths: paths ?? null,
+        ...(label === undefined ? {} : { label }),
+        keep: kept.map(({ snapshot }) => snapshotJson(snapshot)),
+        remove: removed.map(({ snapshot }) => snapshotJson(snapshot)),
+        reasons: kept.map(({ snapshot, reasons, counters }) => ({
+          snapshot: snapshotJson(snapshot),
+          matches: reasons,
+          counters,
+        })),
+      }
+    }),
+  )
+}

@@ -1,0 +1,149 @@
+/**
+ * The snapshots of a log state with what their details and tags say, for whoever decides about them. What may change
+ * comes from the state alone, never from the manifest, which another process may have taken further or not as far.
+ */
+import type { Box } from '../crypto/box.ts'
+import {
+  type ContentKeys,
+  openDetails,
+  openTags,
+  type SnapshotDetails,
+  validateDetails,
+} from '../log/details.ts'
+import type { LoggedSnapshot, LogState } from '../log/log-state.ts'
+import { hasCode, SnapError } from '../model/errors.ts'
+import type { SeriesId, SnapshotId } from '../model/ids.ts'
+import type { Repository } from '../repository/repository.ts'
+
+export type CurrentSnapshot = {
+  readonly id: SnapshotId
+  readonly series: SeriesId
+  /** Of its log entry. */
+  readonly number: number
+  /** When it was taken and when it was committed, ms since the epoch, as its writer says. */
+  readonly timeMs: number
+  readonly committedMs: number
+  /** Its details open. Where they do not, host is empty, and so are paths and tags. */
+  readonly isReadable: boolean
+  readonly host: string
+  readonly paths: readonly string[]
+  readonly tags: readonly string[]
+  readonly label: string | null
+  /** Something was unreadable when it was made, or its details are now. */
+  readonly incomplete: boolean
+  readonly held: boolean
+  readonly forgotten: boolean
+}
+
+/** In the order of the log, forgotten ones among them. */
+export type SnapshotsOf = (state: Readonly<LogState>) => CurrentSnapshot[]
+
+/** `KEY_WRONG` for a role that cannot read content. Nothing is opened twice, however often states are asked about. */
+export async function snapshotsReader(repository: Repository): Promise<SnapshotsOf> {
+  const { contentPublic, contentSecret } = repository.keys
+  if (contentSecret === undefined) {
+    throw new SnapError('KEY_WRONG', 'this key cannot read the names and tags of snapshots', {
+      hint: 'Use the key of an admin or a reader.',
+    })
+  }
+  const opener = new Opener(await repository.box(), { contentPublic, contentSecret })
+  for (const { id, details } of repository.manifest.snapshots.list({ forgotten: 'both' })) {
+    opener.know(id, details)
+  }
+  return (state) => [...state.snapshots.values()].map((snapshot) => opener.current(snapshot))
+}
+
+class Opener {
+  readonly #box: Box
+  readonly #keys: ContentKeys
+  /** Details never change. */
+  readonly #details = new Map<SnapshotId, SnapshotDetails | undefined>()
+  readonly #tags = new WeakMap<Uint8Array, readonly string[]>()
+
+  constructor(box: Box, keys: ContentKeys) {
+    this.#box = box
+    this.#keys = keys
+  }
+
+  /** A manifest that a writer's key has filled holds none. */
+  know(id: SnapshotId, details: unknown): void {
+    const known = unlessNonsense(() => validateDetails(details))
+    if (known !== undefined) this.#details.set(id, known)
+  }
+
+  current(snapshot: LoggedSnapshot): CurrentSnapshot {
+    const { id, series, number, timeMs, committedMs, held, forgotten } = snapshot
+    const details = this.#detailsOf(snapshot)
+    return {
+      id,
+      series,
+      number,
+      timeMs,
+      committedMs,
+      isReadable: details !== undefined,
+      host: details?.hostname ?? '',
+      paths: details?.paths ?? [],
+      tags: this.#tagsOf(snapshot) ?? details?.tags ?? [],
+      label: details?.label ?? null,
+      incomplete: details?.incomplete ?? true,
+      held,
+      forgotten: forgotten !== undefined,
+    }
+  }
+
+  #detailsOf({ id, details }: LoggedSnapshot): SnapshotDetails | undefined {
+    if (!this.#details.has(id)) {
+      const opened = unlessNonsense(() => openDetails(this.#box, this.#keys, details))
+      this.#details.set(id, opened)
+    }
+    return this.#details.get(id)
+  }
+
+  #tagsOf({ tags: sealed }: LoggedSnapshot): readonly string[] | undefined {
+    if (sealed === undefined) return undefined
+    const known = this.#tags.get(sealed)
+    if (known !== undefined) return known
+    const opened = unlessNonsense(() => openTags(this.#box, this.#keys, sealed))
+    if (opened !== undefined) this.#tags.set(sealed, opened)
+    return opened
+  }
+}
+
+/** A writer may have sealed nonsense. */
+function unlessNonsense<T>(open: () => T): T | undefined {
+  try {
+    return open()
+  } catch (error) {
+    if (hasCode(error, 'OBJECT_DAMAGED', 'LIMIT_EXCEEDED')) return undefined
+    throw error
+  }
+}
+
+/** `1a2b3c4d (web1: /srv /etc)`: how messages name one. */
+export function nameOf({ id, isReadable, host, paths }: CurrentSnapshot): string {
+  return `${id.slice(0, 8)} (${isReadable ? `${host}: ${paths.join(' ')}` : 'its details do not open'})`
+}
+
+/** `SNAPSHOT_UNKNOWN` where one of them is not there (any more): it was pruned meanwhile. */
+export function byIds(
+  snapshots: readonly CurrentSnapshot[],
+  ids: readonly SnapshotId[],
+): readonly CurrentSnapshot[] {
+  const known = new Map(snapshots.map((snapshot) => [snapshot.id, snapshot] as const))
+  return [...new Set(ids)].map((id) => {
+    const snapshot = known.get(id)
+    if (snapshot !== undefined) return snapshot
+    throw new SnapError('SNAPSHOT_UNKNOWN', `snapshot ${id} is not there: it was pruned`, {
+      hint: 'What `snap prune` has freed cannot be had back.',
+    })
+  })
+}
+
+/** `USAGE` for a forgotten one. `what`: `held`. */
+export function refuseForgotten(snapshots: readonly CurrentSnapshot[], what: string): void {
+  const forgotten = snapshots.find((snapshot) => snapshot.forgotten)
+  if (forgotten === undefined) return
+  throw new SnapError('USAGE', `snapshot ${nameOf(forgotten)} is forgotten, and cannot be ${what}`, {
+    hint: `Bring it back first with \`snap forget --undo ${forgotten.id.slice(0, 8)}\`.`,
+  })
+}
