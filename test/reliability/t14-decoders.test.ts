@@ -39,8 +39,8 @@ afterAll(async () => {
 })
 
 describe('a decoder of stored bytes', () => {
-  it.each(decoders)('survives anything: $name', (decoder) => {
-    const outcome = fuzz(decoder, EXECUTIONS, SEED, watchdog)
+  it.each(decoders)('survives anything: $name', async (decoder) => {
+    const outcome = await fuzz(decoder, EXECUTIONS, SEED, watchdog)
     outcomes.push(outcome)
     const { executions, failures, residentBytes, bufferBytes, accepted } = outcome
     const isTooLarge = residentBytes > RESIDENT_BYTES_MAX || bufferBytes > BUFFER_BYTES_MAX
@@ -114,7 +114,7 @@ const spin = (ms: number): void => {
 }
 
 describe('the fuzzer', () => {
-  it('sees nothing in a sound decoder', () => {
+  it('sees nothing in a sound decoder', async () => {
     const { failures, executions, accepted } = fuzz(
       planted(() => undefined),
       5_000,
@@ -125,37 +125,37 @@ describe('the fuzzer', () => {
     expect(accepted).toBeGreaterThan(10)
   })
 
-  it('sees a crash', () => {
+  it('sees a crash', async () => {
     const crash = planted((count) => {
       if (count === 128) throw new RangeError('planted')
     })
-    expect(fuzz(crash, 5_000, 1).failures[0]).toMatch(/^RangeError: planted: 80/)
+    expect((await fuzz(crash, 5_000, 1)).failures[0]).toMatch(/^RangeError: planted: 80/)
   })
 
-  it('sees a valid input that is refused, and an error of another code', () => {
+  it('sees a valid input that is refused, and an error of another code', async () => {
     const refusing = { ...planted(() => undefined), seeds: [Uint8Array.of(1)] }
-    expect(fuzz(refusing, 1, 1).failures[0]).toMatch(/^a valid input was refused/)
+    expect((await fuzz(refusing, 1, 1)).failures[0]).toMatch(/^a valid input was refused/)
     const wrongCode: Decoder = {
       name: 'key',
       seeds: [],
       run: () => decoders.find(({ name }) => name === 'key file')?.run(Uint8Array.of(1)),
     }
-    expect(fuzz(wrongCode, 1, 1).failures[0]).toMatch(/not a key file/)
+    expect((await fuzz(wrongCode, 1, 1)).failures[0]).toMatch(/not a key file/)
   })
 
-  it('sees what is slow', () => {
+  it('sees what is slow', async () => {
     const slow = planted((count) => {
       if (count === 127) spin(60)
     })
-    expect(fuzz(slow, 5_000, 1).failures[0]).toMatch(/^\d+ ms: 7f/)
+    expect((await fuzz(slow, 5_000, 1)).failures[0]).toMatch(/^\d+ ms: 7f/)
   })
 
-  it('sees memory that is taken before a count is checked', () => {
+  it('sees memory that is taken before a count is checked', async () => {
     const kept: Uint8Array[] = []
     const greedy = planted((count) => {
       if (count === 255 && kept.length < 4) kept.push(new Uint8Array(100_000_000).fill(kept.length % 2))
     })
-    const { residentBytes, bufferBytes } = fuzz(greedy, 5_000, 1)
+    const { residentBytes, bufferBytes } = await fuzz(greedy, 5_000, 1)
     expect(residentBytes).toBeGreaterThan(RESIDENT_BYTES_MAX)
     expect(bufferBytes).toBeGreaterThan(BUFFER_BYTES_MAX)
   })
@@ -165,7 +165,7 @@ describe('the fuzzer', () => {
     const hanging = planted((count) => {
       if (count === 64) spin(400)
     })
-    fuzz({ ...hanging, seeds: [...hanging.seeds, Uint8Array.of(64)] }, 2, 1, observer)
+    await fuzz({ ...hanging, seeds: [...hanging.seeds, Uint8Array.of(64)] }, 2, 1, observer)
     expect(observer.hung).toBeGreaterThan(0)
   })
 })
