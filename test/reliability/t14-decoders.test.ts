@@ -115,7 +115,7 @@ const spin = (ms: number): void => {
 
 describe('the fuzzer', () => {
   it('sees nothing in a sound decoder', async () => {
-    const { failures, executions, accepted } = fuzz(
+    const { failures, executions, accepted } = await fuzz(
       planted(() => undefined),
       5_000,
       1,
