@@ -3,6 +3,8 @@ import type { CommandModule } from '../program.ts'
 import { backupCommand } from './backup.ts'
 import { dumpCommand } from './dump.ts'
 import { findCommand } from './find.ts'
+import { forgetCommand } from './forget.ts'
+import { holdCommand, unholdCommand } from './hold.ts'
 import { initCommand } from './init.ts'
 import { keyCommand } from './key.ts'
 import { lsCommand } from './ls.ts'
@@ -10,6 +12,7 @@ import { manifestCommand } from './manifest.ts'
 import { restoreCommand } from './restore.ts'
 import { snapshotsCommand } from './snapshots.ts'
 import { statsCommand } from './stats.ts'
+import { tagCommand } from './tag.ts'
 import { verifyCommand } from './verify.ts'
 
 export const COMMANDS: readonly CommandModule[] = [
@@ -20,6 +23,10 @@ export const COMMANDS: readonly CommandModule[] = [
   findCommand,
   restoreCommand,
   dumpCommand,
+  tagCommand,
+  holdCommand,
+  unholdCommand,
+  forgetCommand,
   verifyCommand,
   statsCommand,
   keyCommand,
