@@ -14,6 +14,7 @@ export type LogRow = {
 export class LogTable {
   readonly #add: Statement
   readonly #since: Statement<LogRow>
+  readonly #hashOf: Statement<Uint8Array>
 
   constructor(connection: Connection) {
     this.#add = connection.prepare(
@@ -22,12 +23,18 @@ export class LogTable {
     this.#since = connection.prepare(
       'SELECT number, hash, kind, author, time_ms AS timeMs, problem FROM log WHERE time_ms >= ? ORDER BY number',
     )
+    this.#hashOf = connection.prepareValue('SELECT hash FROM log WHERE number = ?')
   }
 
   /** Returns false, changing nothing, where the number is known (another process was faster). */
   add(entry: LogRow): boolean {
     const { number, hash, kind, author, timeMs, problem } = entry
     return this.#add.run(number, hash, kind, author, timeMs, problem) === 1
+  }
+
+  /** `undefined`: an entry that this client has not folded. */
+  hashOf(number: number): Uint8Array | undefined {
+    return this.#hashOf.one(number)
   }
 
   /** In the order of the log. */

@@ -4,11 +4,14 @@ import { resolve } from 'node:path'
 import { umask } from 'node:process'
 import { AssertionError } from '../../base/assert.ts'
 import { SnapError } from '../../model/errors.ts'
+import type { Outcome } from '../../ops/audit/note.ts'
 import type { OverwritePolicy } from '../../ops/restore/decide.ts'
+import type { RestoreReport } from '../../ops/restore/report.ts'
 import type { RestoreSetup } from '../../workers/restore-main.ts'
 import type { RestoreTask, RestoreTaskResult } from '../../workers/restore-task.ts'
 import { chooseSnapshot, type SnapshotOptions, splitSnapshot } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
+import { noting } from '../noting.ts'
 import { plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { progressOf } from '../output/progress-of.ts'
@@ -98,33 +101,38 @@ async function restoreAction(
     : createThreadPool<RestoreSetup, RestoreTask, RestoreTaskResult>(threads, RESTORE_MODULE, setup)
   using progress = progressOf(context)
   const startedMs = context.clock.now()
-  const report = await restore(
-    repository,
-    {
-      root: choice.row.root,
-      select: paths,
-      strip: subdirectory,
-      target: await realpath(target).catch(() => target),
-      overwrite,
-      deleteExtra: options.delete,
-      sources: choice.row.paths,
-      keep: await ownPaths(context),
-      dryRun: options.dryRun,
-      keepOwner: options.owner,
-    },
-    {
-      target: files,
-      pool,
-      progress: progress.on.bind(progress),
-      signal: context.signal,
-      ...(context.globals.verbosity > 0 && !context.globals.json
-        ? {
-            decided: (path: string, action: string) =>
-              context.stdout.write(`${action.padEnd(10)} ${safeText(path)}\n`),
-          }
-        : {}),
-    },
-  )
+  const operate = async (): Promise<RestoreReport> =>
+    restore(
+      repository,
+      {
+        root: choice.row.root,
+        select: paths,
+        strip: subdirectory,
+        target: await realpath(target).catch(() => target),
+        overwrite,
+        deleteExtra: options.delete,
+        sources: choice.row.paths,
+        keep: await ownPaths(context),
+        dryRun: options.dryRun,
+        keepOwner: options.owner,
+      },
+      {
+        target: files,
+        pool,
+        progress: progress.on.bind(progress),
+        signal: context.signal,
+        ...(context.globals.verbosity > 0 && !context.globals.json
+          ? {
+              decided: (path: string, action: string) =>
+                context.stdout.write(`${action.padEnd(10)} ${safeText(path)}\n`),
+            }
+          : {}),
+      },
+    )
+  const intent = { operation: 'restore', snapshots: [choice.id], target }
+  const report = options.dryRun
+    ? await operate()
+    : await noting(context, repository, intent, operate, outcomeOf)
   progress.close()
   const summary = {
     snapshotId: choice.id,
@@ -158,6 +166,20 @@ async function restoreAction(
         hint: 'They are listed above; everything else is in place. `snap verify --data` says what is damaged.',
       },
     )
+  }
+}
+
+function outcomeOf(report: RestoreReport): Outcome {
+  const { filesRestored, filesUnchanged, filesKept, filesDeleted, failures, bytesWritten } = report
+  return {
+    result: failures.length > 0 ? 'incomplete' : 'ok',
+    counts: {
+      files_restored: filesRestored + report.others,
+      files_skipped: filesUnchanged + filesKept,
+      files_deleted: filesDeleted,
+      files_failed: failures.length,
+    },
+    bytes: bytesWritten,
   }
 }
 

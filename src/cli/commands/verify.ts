@@ -1,7 +1,10 @@
 /** `snap verify`: checks that what is stored can be restored. */
 import { SnapError } from '../../model/errors.ts'
+import type { Outcome } from '../../ops/audit/note.ts'
+import type { VerifyReport as Report } from '../../ops/verify/report.ts'
 import type { PackCheckResult, PackCheckTask } from '../../workers/pack-check.ts'
 import type { CommandContext } from '../context.ts'
+import { noting } from '../noting.ts'
 import { plural } from '../output/human.ts'
 import { progressOf } from '../output/progress-of.ts'
 import type { CommandModule } from '../program.ts'
@@ -21,7 +24,7 @@ export const verifyCommand: CommandModule = {
       .addHelpText(
         'after',
         `
-Changes nothing. Exit status 4: something is damaged; every damaged object and affected file is named.
+Changes nothing but the audit trail, which gets a note of it. Exit status 4: something is damaged; every damaged object and affected file is named.
 
 Examples:
   $ snap verify
@@ -45,10 +48,18 @@ async function verifyAction(context: CommandContext, options: Options): Promise<
       })
     : undefined
   using progress = progressOf(context)
-  const report = await verify(
-    repository,
-    { data: options.data, secret },
-    { ...(pool === undefined ? {} : { pool }), progress: progress.on.bind(progress), signal: context.signal },
+  const operate = (): Promise<Report> =>
+    verify(
+      repository,
+      { data: options.data, secret },
+      {
+        ...(pool === undefined ? {} : { pool }),
+        progress: progress.on.bind(progress),
+        signal: context.signal,
+      },
+    )
+  const report = await noting(context, repository, { operation: 'verify' }, operate, (found) =>
+    verifyOutcome(found, options.data),
   )
   progress.close()
   const rendered = {
@@ -62,7 +73,13 @@ async function verifyAction(context: CommandContext, options: Options): Promise<
       reason,
     })),
     affected: report.affected.map(({ snapshot, path }) => ({ snapshotId: snapshot, path })),
-    notes: report.unreferenced > 0 ? [`${plural(report.unreferenced, 'object')} that nothing refers to`] : [],
+    healed: report.healed.map(({ snapshot, operation, number, timeMs }) => ({
+      snapshotId: snapshot,
+      operation,
+      entry: number,
+      time: timeMs,
+    })),
+    notes: notesOf(report),
     durationMs: context.clock.now() - startedMs,
   }
   const { globals, stdout } = context
@@ -70,7 +87,37 @@ async function verifyAction(context: CommandContext, options: Options): Promise<
   else if (!globals.quiet || report.damages.length > 0) stdout.write(renderVerifyReport(rendered))
   if (report.damages.length > 0) {
     throw new SnapError('OBJECT_DAMAGED', `${plural(report.damages.length, 'object')} damaged`, {
-      hint: 'What is not listed as affected can be restored. Keep the repository as it is until it is repaired or replaced.',
+      hint: 'What is not listed as affected can be restored. `snap repair` mends what can be mended; remove nothing.',
     })
   }
+}
+
+/** What a note says of a verification. */
+export function verifyOutcome(report: Report, data: boolean): Outcome {
+  return {
+    result: report.damages.length > 0 ? 'damaged' : 'ok',
+    counts: {
+      snapshots: report.snapshots,
+      packs: report.packsChecked,
+      damaged_objects: report.damages.length,
+      affected_files: report.affectedTotal,
+    },
+    bytes: report.bytesChecked,
+    data,
+    affected: report.affectedSnapshots,
+  }
+}
+
+/** Findings that are no damage. */
+export function notesOf({ unreferenced, quarantined }: Report): string[] {
+  const whole = quarantined.filter(({ found }) => found === 'whole')
+  return [
+    ...(unreferenced > 0 ? [`${plural(unreferenced, 'object')} that nothing refers to`] : []),
+    ...(quarantined.length > 0
+      ? [`${plural(quarantined.length, 'pack')} found damaged before: no backup relies on them`]
+      : []),
+    ...whole.map(
+      ({ pack }) => `pack ${pack} was found damaged before and is whole now: it can be read again`,
+    ),
+  ]
 }

@@ -11,6 +11,7 @@ import { hasCode } from '../../model/errors.ts'
 import type { ListId } from '../../model/ids.ts'
 import { listKey, logKey } from '../../object/object-keys.ts'
 import type { Repository } from '../../repository/repository.ts'
+import type { SealedNote } from './healed.ts'
 import { type DamageList, isDamage } from './report.ts'
 
 export type CheckedLog = {
@@ -18,7 +19,12 @@ export type CheckedLog = {
   readonly state: LogState
   /** List objects that entries name. */
   readonly lists: ReadonlySet<ListId>
+  /** The last NOTE entries, oldest first. */
+  readonly notes: readonly SealedNote[]
 }
+
+/** NOTE entries that are kept. */
+const NOTES_MAX = 1_000
 
 /** `head`: the highest number that the storage lists. What a gap has made unreachable is found this way. */
 export async function checkLog(
@@ -30,6 +36,7 @@ export async function checkLog(
   const log: Log = { storage, repositoryId, logKey: keys.logKey }
   const state = emptyState(config.firstAdmin)
   const lists = new Set<ListId>()
+  const notes: SealedNote[] = []
   const seen = new Map(manifest.log.entries().map((row) => [row.number, row.hash] as const))
   const last = Math.max(head, repository.log.state.next - 1)
   let next = 0
@@ -45,6 +52,11 @@ export async function checkLog(
     }
     const payload = entry.applied?.entry.payload
     if (payload !== undefined && 'list' in payload) lists.add(payload.list.id)
+    const said = entry.applied
+    if (said?.payload.kind === 'note') {
+      notes.push({ number: raw.number, timeMs: said.entry.timeMs, sealed: said.payload.sealed })
+      if (notes.length > NOTES_MAX) notes.shift()
+    }
     await reportProblems(log, entry, damages)
     const known = seen.get(entry.number)
     if (known !== undefined && Buffer.compare(known, entry.hash) !== 0) {
@@ -54,7 +66,7 @@ export async function checkLog(
   }
   if (next <= last) damages.add(logKey(next), `log entries ${next} to ${last} are missing or do not count`)
   await checkDetails(repository, state, damages)
-  return { state, lists }
+  return { state, lists, notes }
 }
 
 async function reportProblems(

@@ -39,6 +39,12 @@ type DamagedTree = {
   readonly count: number
 }
 
+export type Affected = {
+  readonly affected: AffectedPath[]
+  readonly affectedTotal: number
+  readonly affectedSnapshots: readonly SnapshotId[]
+}
+
 export type TreeCheckParts = {
   readonly repository: Repository
   readonly places: Places
@@ -202,11 +208,16 @@ export class TreeCheck {
 
   /** A chunk in a pack that is damaged has been named with that pack. */
   #blameMissing({ id }: Unreadable, names: readonly string[]): void {
-    if (this.#parts.places.known(id).length > 0) return
-    this.#parts.damages.add(
-      this.#log,
-      `chunk ${toHex(id)} of ${pathOf(names)} is in no pack that the repository has`,
-    )
+    const { places, damages } = this.#parts
+    const known = places.known(id)
+    if (known.length === 0) {
+      damages.add(this.#log, `chunk ${toHex(id)} of ${pathOf(names)} is in no pack that the repository has`)
+    }
+    for (const { pack, packId, segment } of known) {
+      if (!places.isQuarantined(pack)) continue
+      const reason = `pack ${packId} was found damaged before, and nothing else holds what ${pathOf(names)} needs`
+      damages.add(packKey(packId), reason, segment)
+    }
   }
 
   /** Finds the pack behind a failed read of a tree or of a list of chunks. */
@@ -236,7 +247,7 @@ export class TreeCheck {
   }
 
   /** Every path of every snapshot walked that cannot be read, the first ones by name. */
-  affected(): { readonly affected: AffectedPath[]; readonly affectedTotal: number } {
+  affected(): Affected {
     const affected: AffectedPath[] = this.#lost
       .slice(0, AFFECTED_LISTED_MAX)
       .map((snapshot) => ({ snapshot, path: '/' }))
@@ -248,7 +259,8 @@ export class TreeCheck {
         affected.push({ snapshot, path: pathOf(names) })
       }
     }
-    return { affected, affectedTotal }
+    const affectedSnapshots = [...new Set([...this.#lost, ...this.#roots.map(({ snapshot }) => snapshot)])]
+    return { affected, affectedTotal, affectedSnapshots }
   }
 
   *#paths(key: string, names: readonly string[]): Generator<readonly string[]> {

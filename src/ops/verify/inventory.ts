@@ -2,7 +2,7 @@
 
 import type { IndexId, PackId } from '../../model/ids.ts'
 import type { ObjectKey, Storage } from '../../model/storage.ts'
-import { indexIdOf, logNumberOf, packIdOf } from '../../object/object-keys.ts'
+import { indexIdOf, LOG_PREFIX, logNumberOf, packIdOf } from '../../object/object-keys.ts'
 
 export type Inventory = {
   readonly packBytes: ReadonlyMap<PackId, number>
@@ -33,6 +33,16 @@ export async function takeInventory(storage: Storage): Promise<Inventory> {
     }
   }
   return { packBytes, indexes, logHead: headOf(logNumbers), lists }
+}
+
+/** The number of the newest log entry, found by listing, so that a gap hides nothing; -1 where there is none. */
+export async function logHead(storage: Storage): Promise<number> {
+  const numbers: number[] = []
+  for await (const { key } of storage.list(LOG_PREFIX)) {
+    const number = logNumberOf(key)
+    if (number !== undefined) numbers.push(number)
+  }
+  return headOf(numbers)
 }
 
 /** A stray object far beyond the others is not the head: whoever put it there would have us read all numbers up to it. */

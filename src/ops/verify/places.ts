@@ -12,6 +12,7 @@ export class Places {
   readonly #manifest: Manifest
   /** Numbers of the packs that the log names. */
   readonly #live: ReadonlySet<number>
+  readonly #quarantined: ReadonlySet<number>
   readonly #badPacks = new Set<number>()
   readonly #badSegments = new Set<string>()
   /** For the very many chunks that trees name. */
@@ -21,9 +22,11 @@ export class Places {
   /** Of delta segments. */
   readonly #decodable = new Map<string, boolean>()
 
-  constructor(manifest: Manifest, live: Iterable<number>) {
+  /** Numbers of packs; quarantined ones are places too, as far as they are whole. */
+  constructor(manifest: Manifest, live: Iterable<number>, quarantined: Iterable<number> = []) {
     this.#manifest = manifest
-    this.#live = new Set(live)
+    this.#quarantined = new Set(quarantined)
+    this.#live = new Set([...live, ...this.#quarantined])
     this.#finder = manifest.chunkFinder()
   }
 
@@ -47,7 +50,11 @@ export class Places {
     return this.#badPacks.has(pack)
   }
 
-  /** Every place in a live pack, readable or not, best first. */
+  isQuarantined(pack: number): boolean {
+    return this.#quarantined.has(pack)
+  }
+
+  /** Every place in a live or quarantined pack, readable or not, best first. */
   known(id: Uint8Array): ChunkLocation[] {
     return this.#manifest.chunks.locations(id).filter(({ pack }) => this.#live.has(pack))
   }

@@ -2,6 +2,8 @@
 import { hasCode, type SnapError } from '../../model/errors.ts'
 import type { SnapshotId } from '../../model/ids.ts'
 import type { ObjectKey } from '../../model/storage.ts'
+import type { QuarantinedPack } from './check-quarantined.ts'
+import type { Healed } from './healed.ts'
 
 /** Affected paths that are listed; beyond that they are counted. */
 export const AFFECTED_LISTED_MAX = 10_000
@@ -32,6 +34,12 @@ export type VerifyReport = {
   /** At most `AFFECTED_LISTED_MAX`. */
   readonly affected: readonly AffectedPath[]
   readonly affectedTotal: number
+  /** All of them. */
+  readonly affectedSnapshots: readonly SnapshotId[]
+  /** Were affected by the notes in the log, and are not any more. */
+  readonly healed: readonly Healed[]
+  /** Packs that were found damaged before; what is whole in them counts as readable. */
+  readonly quarantined: readonly QuarantinedPack[]
 }
 
 /** What an object can be at fault for. Everything else is the storage's or our own, and ends the verification. */

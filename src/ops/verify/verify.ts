@@ -6,6 +6,7 @@ import { assert } from '../../base/assert.ts'
 import type { SlotSecret } from '../../keys/slot.ts'
 import { isLive } from '../../log/log-state.ts'
 import type { PackRow } from '../../manifest/packs-table.ts'
+import type { PackId } from '../../model/ids.ts'
 import type { ProgressListener } from '../../model/progress.ts'
 import { listKey } from '../../object/object-keys.ts'
 import type { Repository } from '../../repository/repository.ts'
@@ -15,7 +16,9 @@ import { checkIndexes } from './check-indexes.ts'
 import { checkKeys } from './check-keys.ts'
 import { type CheckedLog, checkLog } from './check-log.ts'
 import { checkPackData, checkPackList, type PackCounts } from './check-packs.ts'
+import { checkQuarantined, type QuarantinedPack } from './check-quarantined.ts'
 import { TreeCheck, type TreeCheckParts } from './check-trees.ts'
+import { findHealed } from './healed.ts'
 import { type Inventory, takeInventory } from './inventory.ts'
 import { Places } from './places.ts'
 import { DamageList, type VerifyReport } from './report.ts'
@@ -25,6 +28,8 @@ export type VerifyRequest = {
   readonly data: boolean
   /** What opened the repository: the slot in use is opened anew with it. */
   readonly secret?: SlotSecret | undefined
+  /** Pending packs that count as if an index object named them already. */
+  readonly planned?: readonly PackId[] | undefined
 }
 
 export type VerifyPorts = {
@@ -50,16 +55,24 @@ export async function verify(
   await checkIndexes(repository, inventory, data, damages)
   signal.throwIfAborted()
 
-  const packs = manifest.packs.list('live')
+  const planned = new Set(request.planned)
+  const packs = [
+    ...manifest.packs.list('live'),
+    ...manifest.packs.list('pending').filter(({ id }) => planned.has(id)),
+  ]
+  const setAside = manifest.packs.list('quarantined')
   const places = new Places(
     manifest,
     packs.map(({ no }) => no),
+    setAside.map(({ no }) => no),
   )
   checkPackList(packs, inventory, places, damages)
+  const quarantined = await checkQuarantined(setAside, repository, inventory, places, signal)
   const walk = () => walkTrees({ repository, places, data, signal }, log, progress)
   if (!data) {
     const found = await walk()
-    return reportOf(repository, inventory, log, packs, { bytes: 0, chunks: 0 }, damages, found)
+    const counts = { bytes: 0, chunks: 0 }
+    return reportOf(repository, { data, inventory, log, packs, counts, damages, found, quarantined })
   }
   assert(pool !== undefined, 'checking data takes a pool')
   const lostBefore = places.losses
@@ -69,7 +82,7 @@ export async function verify(
     walk(),
   )
   const found = places.losses === lostBefore ? early : await walk()
-  return reportOf(repository, inventory, log, packs, counts, damages, found)
+  return reportOf(repository, { data, inventory, log, packs, counts, damages, found, quarantined })
 }
 
 type TreesFound = { readonly trees: TreeCheck; readonly damages: DamageList }
@@ -98,25 +111,33 @@ async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]
   return [await first, await second]
 }
 
-function reportOf(
-  repository: Repository,
-  inventory: Inventory,
-  log: CheckedLog,
-  packs: readonly PackRow[],
-  counts: PackCounts,
-  damages: DamageList,
-  found: TreesFound,
-): VerifyReport {
+type Checked = {
+  readonly data: boolean
+  readonly inventory: Inventory
+  readonly log: CheckedLog
+  readonly packs: readonly PackRow[]
+  readonly counts: PackCounts
+  readonly damages: DamageList
+  readonly found: TreesFound
+  readonly quarantined: readonly QuarantinedPack[]
+}
+
+async function reportOf(repository: Repository, checked: Checked): Promise<VerifyReport> {
+  const { data, inventory, log, packs, counts, damages, found, quarantined } = checked
   damages.addAll(found.damages)
+  const snapshots = [...repository.log.state.snapshots.values()].filter(isLive).map(({ id }) => id)
+  const affected = found.trees.affected()
   return {
     packsChecked: packs.length,
     bytesChecked: counts.bytes,
     chunksChecked: counts.chunks,
-    snapshots: [...repository.log.state.snapshots.values()].filter(isLive).length,
+    snapshots: snapshots.length,
     trees: found.trees.trees,
     unreferenced: countUnreferenced(repository, inventory, log),
     damages: damages.all(),
-    ...found.trees.affected(),
+    ...affected,
+    healed: await findHealed(repository, log.notes, data, snapshots, affected.affectedSnapshots),
+    quarantined,
   }
 }
 

@@ -312,6 +312,7 @@ describe('verify', () => {
     durationMs: 10,
     damaged: [{ key: 'packs/3f/3f', reason: 'segment 7 does not open' }],
     affected: [{ snapshotId: ID, path: '/a\n' }],
+    healed: [],
     notes: ['1 pack is not referenced'],
   }
 
