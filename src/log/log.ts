@@ -114,7 +114,10 @@ export async function checkExtends({ storage }: Pick<Log, 'storage'>, seen: Seen
   const bytes = await readEntryBytes(storage, number)
   if (bytes !== undefined && Buffer.compare(hash(bytes), seen.hash) === 0) return
   const what = bytes === undefined ? 'is no longer there' : 'is another now'
-  throw new SnapError('REPOSITORY_ROLLED_BACK', `log entry ${number}, which this machine has seen, ${what}`, {
+  const head = await findHead(storage)
+  const end = head < 0 ? 'the log is empty' : `the log ends with entry ${head}`
+  const message = `log entry ${number}, which this machine has seen, ${what}: ${end}`
+  throw new SnapError('REPOSITORY_ROLLED_BACK', message, {
     hint: 'This is an older copy of the repository, or its newest entries were removed. Find out why; `snap manifest rebuild --accept-rollback` accepts it. To look into a copy, name another --cache-dir.',
   })
 }
