@@ -195,7 +195,8 @@ class LocalDirectory implements Storage {
 
   async *#walk(directory: string, prefix: string): AsyncGenerator<ObjectStat> {
     const entries = await this.#readDirectory(directory)
-    this.#names.observe(directory)
+    // One that is not there yet shows no names, and cannot be synced.
+    if (entries.length > 0) this.#names.observe(directory)
     const keys: string[] = []
     const directories: string[] = []
     for (const { name, kind } of entries) {

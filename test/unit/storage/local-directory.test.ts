@@ -70,6 +70,13 @@ describe('a local directory', () => {
     expect(await keys(storage)).toEqual(['config'])
   })
 
+  it('takes a name in a directory that was listed before it was there', async () => {
+    const storage = await createLocalDirectory(join(scratchDirectory(), 'new'))
+    for await (const { key } of storage.list('log/')) expect(key).toBe('nothing')
+    expect(await storage.create('log/0', text('x'))).toBe(true)
+    expect(await keys(storage)).toEqual(['log/0'])
+  })
+
   it('lists what it reads where a directory is a symlink, and never hangs on a FIFO', async () => {
     const path = scratchDirectory()
     const elsewhere = scratchDirectory()
