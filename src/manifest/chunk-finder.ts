@@ -20,6 +20,8 @@ const FACTORS: Int32Array = getRandomValues(new Int32Array(CHUNK_ID_BYTES / 4)).
 export type ChunkPlace = {
   readonly pack: number
   readonly packId: PackId
+  /** Of the chunk in the pack, from 0. */
+  readonly ordinal: number
   readonly segment: number
   readonly offset: number
   readonly bytes: number
@@ -128,6 +130,7 @@ class Listing {
         return {
           pack: this.#pack,
           packId: this.#packId,
+          ordinal,
           segment: this.#segments[ordinal] ?? 0,
           offset: this.#offsets[ordinal] ?? 0,
           bytes: this.#lengths[ordinal] ?? 0,

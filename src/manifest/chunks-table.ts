@@ -42,11 +42,12 @@ type StoredLocation = {
 }
 
 /** States 0 and 1 are pending and live. */
-const USABLE = 'p.state <= 1'
+const USABLE_MAX = 1
 
 export class ChunksTable {
   readonly #knows: Statement<number>
   readonly #locate: Statement<StoredLocation>
+  readonly #doubled: Statement<Uint8Array>
   readonly #insert: Statement
   readonly #remove: Statement
   /** Bound and copied by SQLite within the call, so one serves all. */
@@ -54,15 +55,16 @@ export class ChunksTable {
 
   constructor(connection: Connection) {
     this.#knows = connection.prepareValue(
-      `SELECT 1 FROM chunks c CROSS JOIN packs p ON p.no = c.pack WHERE c.key = ? AND p.trusted = 1 AND ${USABLE} LIMIT 1`,
+      `SELECT 1 FROM chunks c CROSS JOIN packs p ON p.no = c.pack WHERE c.key = ? AND p.trusted = 1 AND p.state <= ${USABLE_MAX} LIMIT 1`,
     )
     // Few chunks lie in more than one place: ordering them here would cost every look-up a sorter.
     this.#locate = connection.prepare(
       `SELECT c.pack, lower(hex(p.id)) AS id, c.segment, c.offset, c.bytes, s.depth, p.trusted, p.state
        FROM chunks c CROSS JOIN packs p ON p.no = c.pack
          CROSS JOIN segments s ON s.pack = c.pack AND s.number = c.segment
-       WHERE c.key = ? AND ${USABLE}`,
+       WHERE c.key = ?`,
     )
+    this.#doubled = connection.prepareValue('SELECT key FROM chunks GROUP BY key HAVING count(*) > 1 LIMIT ?')
     this.#insert = connection.prepare(
       'INSERT INTO chunks (key, pack, segment, offset, bytes) VALUES (?, ?, ?, ?, ?)',
     )
@@ -78,14 +80,20 @@ export class ChunksTable {
   locate(id: Uint8Array): ChunkLocation | undefined {
     let best: StoredLocation | undefined
     for (const row of this.#locate.all(this.#keyAt(id, 0))) {
-      if (row.trusted === 1 && (best === undefined || byWorth(row, best) < 0)) best = row
+      if (row.trusted === 1 && row.state <= USABLE_MAX && (best === undefined || byWorth(row, best) < 0))
+        best = row
     }
     return best === undefined ? undefined : locationOf(best)
   }
 
-  /** Every place in live and pending packs, best first, untrusted packs last: for reading, where the hash decides. */
+  /** Every place, best first, untrusted packs last, and quarantined ones after them: for reading, where the hash decides. */
   locations(id: Uint8Array): ChunkLocation[] {
     return this.#locate.all(this.#keyAt(id, 0)).sort(byWorth).map(locationOf)
+  }
+
+  /** The places of up to `limit` chunks that have several. Reads the whole table once. */
+  duplicates(limit: number): ChunkLocation[][] {
+    return this.#doubled.all(limit).map((key) => this.#locate.all(key).map(locationOf))
   }
 
   /** In the order of keys, which touches each page of the tree once. */
@@ -109,9 +117,10 @@ export class ChunksTable {
   }
 }
 
-/** Trusted packs first, then live before pending, then what needs the fewest other segments, then the oldest. */
+/** Usable packs first, trusted ones before others, then live before pending, then what needs the fewest other segments, then the oldest. */
 function byWorth(left: StoredLocation, right: StoredLocation): number {
   return (
+    Number(left.state > USABLE_MAX) - Number(right.state > USABLE_MAX) ||
     right.trusted - left.trusted ||
     right.state - left.state ||
     left.depth - right.depth ||

@@ -1,4 +1,4 @@
-/** The index objects that the fold of the log knows, and whether their packs were taken in. */
+/** The index objects that the fold of the log knows, which packs they name, and whether those were taken in. */
 import { fromHex, toHex } from '../base/bytes.ts'
 import { type IndexId, indexId } from '../model/ids.ts'
 import type { Connection, Statement } from './connection.ts'
@@ -22,6 +22,9 @@ export class IndexesTable {
   readonly #setState: Statement
   readonly #remove: Statement
   readonly #all: Statement<StoredIndex>
+  readonly #name: Statement
+  readonly #unname: Statement
+  readonly #named: Statement<number>
 
   constructor(connection: Connection) {
     this.#add = connection.prepare(
@@ -30,12 +33,26 @@ export class IndexesTable {
     this.#setState = connection.prepare('UPDATE indexes SET state = ? WHERE id = ?')
     this.#remove = connection.prepare('DELETE FROM indexes WHERE id = ?')
     this.#all = connection.prepare('SELECT id, hash, state, bytes FROM indexes ORDER BY id')
+    this.#name = connection.prepare('INSERT OR IGNORE INTO index_packs (index_id, pack) VALUES (?, ?)')
+    this.#unname = connection.prepare('DELETE FROM index_packs WHERE index_id = ?')
+    this.#named = connection.prepareValue('SELECT pack FROM index_packs WHERE index_id = ? ORDER BY pack')
   }
 
-  /** Returns false, changing nothing, where the id is known. */
-  add(index: IndexRow): boolean {
-    const { id, hash, state, bytes } = index
-    return this.#add.run(fromHex(id), hash, STATES.indexOf(state), bytes) === 1
+  /**
+   * `packs`: numbers of those that it names. Returns false, changing nothing, where the id is known. To be called within a
+   * transaction.
+   */
+  add(index: IndexRow, packs: Iterable<number>): boolean {
+    const { hash, state, bytes } = index
+    const id = fromHex(index.id)
+    if (this.#add.run(id, hash, STATES.indexOf(state), bytes) === 0) return false
+    for (const pack of packs) this.#name.run(id, pack)
+    return true
+  }
+
+  /** Numbers of the packs that it names; some may be known no more. */
+  packsOf(id: IndexId): number[] {
+    return this.#named.all(fromHex(id))
   }
 
   setState(id: IndexId, state: IndexState): boolean {
@@ -43,6 +60,7 @@ export class IndexesTable {
   }
 
   remove(id: IndexId): boolean {
+    this.#unname.run(fromHex(id))
     return this.#remove.run(fromHex(id)) === 1
   }
 

@@ -9,7 +9,7 @@ import { EntriesTable } from './entries-table.ts'
 import { IndexesTable } from './indexes-table.ts'
 import { LogTable } from './log-table.ts'
 import { MetaTable } from './meta-table.ts'
-import { PacksTable } from './packs-table.ts'
+import { type PackRow, PacksTable } from './packs-table.ts'
 import { RunsTable } from './runs-table.ts'
 import { SnapshotsTable } from './snapshots-table.ts'
 import { type ManifestStatistics, readStatistics } from './statistics.ts'
@@ -53,11 +53,9 @@ export class Manifest implements Disposable {
     return this.#connection.transaction(work)
   }
 
-  /** For reading very many chunks: those in trusted packs that are live or pending now. */
-  chunkFinder(): ChunkFinder {
-    const usable = this.packs
-      .list()
-      .filter(({ state, trusted }) => trusted && (state === 'live' || state === 'pending'))
+  /** For reading very many chunks: those in `packs`, by default in trusted packs that are live or pending now. */
+  chunkFinder(packs?: readonly PackRow[]): ChunkFinder {
+    const usable = packs ?? this.packs.list().filter(isUsable)
     return new ChunkFinder(this.#connection, this.packs, usable)
   }
 
@@ -68,4 +66,8 @@ export class Manifest implements Disposable {
   [Symbol.dispose](): void {
     this.#connection[Symbol.dispose]()
   }
+}
+
+function isUsable({ state, trusted }: PackRow): boolean {
+  return trusted && (state === 'live' || state === 'pending')
 }

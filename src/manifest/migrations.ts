@@ -49,10 +49,14 @@ const MIGRATIONS: readonly string[] = [
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, started_ms INTEGER NOT NULL, ended_ms INTEGER, outcome TEXT,
     snapshot BLOB, details TEXT NOT NULL);
   `,
-  // Index objects are all taken in again, with their sizes.
+  // Index objects are all taken in again, with their sizes and packs.
   `DELETE FROM indexes; ALTER TABLE indexes ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+  UPDATE packs SET state = 2 WHERE state = 3;
   ALTER TABLE snapshots ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE snapshots ADD COLUMN committed_ms INTEGER NOT NULL DEFAULT 0;`,
+  ALTER TABLE snapshots ADD COLUMN committed_ms INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE index_packs (
+    index_id BLOB NOT NULL, pack INTEGER NOT NULL, PRIMARY KEY (pack, index_id)) WITHOUT ROWID;
+  CREATE INDEX index_packs_by_index ON index_packs (index_id);`,
 ]
 
 /** What the first migration makes. Older ones are refused: everything in them can be had again. */

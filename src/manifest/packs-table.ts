@@ -12,7 +12,7 @@ import type { Connection, Statement } from './connection.ts'
 import { manifestDamaged } from './manifest-error.ts'
 
 /** In the order of the stored numbers. `pending`: stored by this client, not yet in the log. */
-const STATES = ['pending', 'live', 'condemned', 'quarantined'] as const
+const STATES = ['pending', 'live', 'quarantined'] as const
 export type PackState = (typeof STATES)[number]
 
 /** As the byte in the object header. */
@@ -118,7 +118,7 @@ export class PacksTable {
   /**
    * Adds a pack with all that is in it, in one transaction (wrap many in one of your own: that is several times
    * faster), and returns its number. A known id keeps its table, and a pending pack becomes live where `pack` is; but
-   * a trusted table replaces an untrusted one, which may be a lie. Condemned and quarantined packs stay so.
+   * a trusted table replaces an untrusted one, which may be a lie. Quarantined packs stay so.
    */
   add(pack: NewPack): number {
     return this.#connection.transaction(() => {

@@ -43,7 +43,7 @@ export function readStatistics(connection: Connection): ManifestStatistics {
   )
   const bytesOf = new Map(sizes.all().map((row) => [row.name, row.bytes]))
   const packs = connection.prepare<PackStatistics>(
-    `SELECT CASE state WHEN 0 THEN 'pending' WHEN 1 THEN 'live' WHEN 2 THEN 'condemned' ELSE 'quarantined' END AS state,
+    `SELECT CASE state WHEN 0 THEN 'pending' WHEN 1 THEN 'live' ELSE 'quarantined' END AS state,
        CASE kind WHEN 2 THEN 'tree' ELSE 'data' END AS kind, count(*) AS count, sum(bytes) AS bytes
      FROM packs GROUP BY packs.state, packs.kind ORDER BY packs.state, packs.kind`,
   )

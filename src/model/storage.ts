@@ -46,4 +46,11 @@ export interface Storage extends AsyncDisposable {
    * cannot be removed now stays for another time. Returns how many there were; 0 where a storage has no such remains.
    */
   sweep(): Promise<number>
+  /**
+   * Keeps some space back, so that a full storage still takes the log entry with which freeing begins. Does nothing where
+   * that is done already, where there is no room, and where a storage has no such limit.
+   */
+  secureReserve(): Promise<void>
+  /** Gives that space free. */
+  releaseReserve(): Promise<void>
 }

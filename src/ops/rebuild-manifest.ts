@@ -260,6 +260,8 @@ function borrow(storage: Storage): Storage {
     list: (prefix) => storage.list(prefix),
     remove: (key) => storage.remove(key),
     sweep: () => storage.sweep(),
+    secureReserve: () => storage.secureReserve(),
+    releaseReserve: () => storage.releaseReserve(),
     [Symbol.asyncDispose]: async () => undefined,
   }
 }

@@ -36,6 +36,8 @@ export type ChunkReaderParts = {
   readonly hasher: ChunkHasher
 }
 
+type Item = { readonly chunk: Uint8Array } | { readonly hole: number }
+
 /** Decoding budget of one read: a hostile repository cannot make one chunk cost more than this. */
 type Budget = { segments: number }
 
@@ -176,28 +178,30 @@ export class ChunkReader {
     }
   }
 
-  /** The chunks and holes of a content in order, whatever its levels. */
-  async *items(content: Content): AsyncGenerator<{ readonly chunk: Uint8Array } | { readonly hole: number }> {
+  /** The chunks and holes of a content in order, whatever its levels. `onList` gets the id of each chunk that holds a list. */
+  async *items(content: Content, onList?: (id: Uint8Array) => void): AsyncGenerator<Item> {
     if (content.levels === 0) {
       yield* readItems(content.items)
       return
     }
-    yield* this.#lower(content.levels, content.items)
+    yield* this.#lower(content.levels, content.items, onList)
   }
 
   async *#lower(
     levels: number,
     items: Uint8Array,
-  ): AsyncGenerator<{ readonly chunk: Uint8Array } | { readonly hole: number }> {
+    onList: ((id: Uint8Array) => void) | undefined,
+  ): AsyncGenerator<Item> {
     let carried: Uint8Array = new Uint8Array(0)
     for (const item of readItems(items)) {
       if ('hole' in item) throw new SnapError('OBJECT_DAMAGED', 'a hole in a list of lists')
+      onList?.(item.chunk)
       const bytes = Buffer.concat([carried, await this.chunk(item.chunk)])
       const whole = wholeItems(bytes)
       carried = bytes.subarray(whole)
       const part = bytes.subarray(0, whole)
       if (levels === 1) yield* readItems(part)
-      else yield* this.#lower(levels - 1, part)
+      else yield* this.#lower(levels - 1, part, onList)
     }
     if (carried.length > 0) throw new SnapError('OBJECT_DAMAGED', 'a list of chunks ends within an item')
   }

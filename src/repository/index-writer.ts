@@ -2,7 +2,7 @@
 import { toHex } from '../base/bytes.ts'
 import { hash } from '../crypto/blake3.ts'
 import type { Random } from '../model/clock.ts'
-import { ID_BYTES, type IndexId, indexId, type RepositoryId } from '../model/ids.ts'
+import { ID_BYTES, type IndexId, indexId, type PackId, type RepositoryId } from '../model/ids.ts'
 import { INDEX_BYTES_TARGET } from '../model/limits.ts'
 import type { PackTable } from '../model/pack-table.ts'
 import type { Storage } from '../model/storage.ts'
@@ -10,8 +10,14 @@ import { indexKey } from '../object/object-keys.ts'
 import { sealNamed } from '../object/sealed-object.ts'
 import { encodeIndex, indexBytes } from '../pack/index-object.ts'
 
-/** An index object as the log names it, and its size: `hash` and `bytes` are of its raw bytes. */
-export type StoredIndex = { readonly id: IndexId; readonly hash: Uint8Array; readonly bytes: number }
+/** An index object as the log names it: `hash` and `bytes` are of its raw bytes. */
+export type StoredIndex = {
+  readonly id: IndexId
+  readonly hash: Uint8Array
+  readonly bytes: number
+  /** Those that it names. */
+  readonly packs: readonly PackId[]
+}
 
 export type IndexWriterParts = {
   readonly storage: Storage
@@ -54,6 +60,16 @@ export class IndexWriter {
     const body = encodeIndex(tables)
     const bytes = sealNamed({ repositoryId: repository, type: 'index', key, secret, body, random })
     await storage.put(key, [bytes])
-    this.#stored.push({ id, hash: hash(bytes), bytes: bytes.length })
+    this.#stored.push({
+      id,
+      hash: hash(bytes),
+      bytes: bytes.length,
+      packs: tables.map((table) => table.id),
+    })
   }
+}
+
+/** Removes index objects that no entry names, and that nobody else can name: their ids are known here alone. */
+export async function discardIndexes(storage: Storage, indexes: readonly StoredIndex[]): Promise<void> {
+  for (const { id } of indexes) await storage.remove(indexKey(id))
 }

@@ -22,6 +22,7 @@ import { hasCode, SnapError } from '../model/errors.ts'
 import type { IndexId, PackId, RepositoryId, SnapshotId } from '../model/ids.ts'
 import type { Storage } from '../model/storage.ts'
 import { LOG_PREFIX, logKey, logNumberOf } from '../object/object-keys.ts'
+import type { StoredIndex } from './index-writer.ts'
 import { readIndex } from './read-index.ts'
 
 /** Slots that may be lost to others before an entry gives up: each loss means that somebody else went on. */
@@ -97,23 +98,31 @@ export class LogFollower {
   /** Takes in what others have added; returns the applied entries. */
   async follow(): Promise<readonly AppliedEntry[]> {
     const entries: AppliedEntry[] = []
-    await catchUp(this.#log, this.#state, (entry) => entries.push(entry))
+    let found: number
+    do {
+      found = entries.length
+      await catchUp(this.#log, this.#state, (entry) => entries.push(entry))
+      await this.#takeIndexes()
+      // What could not be read may have been replaced just now.
+    } while (this.indexProblems.length > 0 && entries.length > found)
+    // First what they bring, then what they take away: whoever reads meanwhile always finds a place of each chunk.
     await this.#record(entries)
-    await this.#takeIndexes()
     return entries
   }
 
   /**
    * Adds an entry, however often others are faster; durable when it returns. `draft` is asked anew after each loss, and
-   * may throw where the entries in between make the entry wrong.
+   * may throw where the entries in between make the entry wrong. `indexes`: what this client stored and the entry names, so
+   * that it need not be read.
    */
   async append(
-    draft: (state: Readonly<LogState>, lost: readonly AppliedEntry[]) => LogPayload,
+    draft: (state: Readonly<LogState>, lost: readonly AppliedEntry[]) => LogPayload | Promise<LogPayload>,
+    indexes: () => readonly StoredIndex[] = () => [],
   ): Promise<AppliedEntry> {
     const { random, clock, keys } = this.#parts
     let lost: readonly AppliedEntry[] = []
     for (let tries = 0; tries < APPEND_TRIES_MAX; tries++) {
-      const prepared = await preparePayload(this.#log, draft(this.#state, lost), random)
+      const prepared = await preparePayload(this.#log, await draft(this.#state, lost), random)
       const raw = await appendEntry(this.#log, this.#state, {
         prepared,
         timeMs: clock.now(),
@@ -122,7 +131,7 @@ export class LogFollower {
       })
       if (raw !== undefined) {
         const entry = applyEntry(this.#state, raw, this.#log)
-        await this.#record([entry])
+        await this.#record([entry], entry.applied === undefined ? [] : indexes())
         if (entry.applied === undefined) {
           const reasons = entry.problems.map(({ reason }) => reason).join(', ')
           throw new SnapError('KEY_WRONG', `the repository does not accept this entry (${reasons})`, {
@@ -137,18 +146,36 @@ export class LogFollower {
     throw new SnapError('STORAGE_FAILED', `gave up adding to the log after ${APPEND_TRIES_MAX} tries`)
   }
 
-  async #record(entries: readonly AppliedEntry[]): Promise<void> {
+  /** What another process on this manifest has recorded meanwhile stays: it may know more than this state. */
+  async #record(entries: readonly AppliedEntry[], indexes: readonly StoredIndex[] = []): Promise<void> {
     if (entries.length === 0) return
     const { manifest } = this.#parts
     const opened = await this.#open(entries)
     manifest.transaction(() => {
+      if (this.#isBehindManifest()) return
+      const known = manifest.meta.head()?.number ?? -1
+      for (const index of indexes) this.#addIndex(index, index.packs)
       for (const entry of entries) {
+        if (entry.number <= known) continue
         this.#recordEntry(entry, opened)
         this.#reconcile(entry, opened)
       }
       manifest.meta.setLogState(encodeState(this.#state))
       manifest.meta.setHead(this.#state.next - 1, this.#state.lastHash)
     })
+  }
+
+  /** Another process on this manifest has recorded all that this one knows, and what it removed must not come back. */
+  #isBehindManifest(): boolean {
+    return (this.#parts.manifest.meta.head()?.number ?? -1) >= this.#state.next
+  }
+
+  /** Pending packs are live by now. */
+  #addIndex({ id, hash, bytes }: Omit<StoredIndex, 'packs'>, packs: readonly PackId[]): void {
+    const { manifest } = this.#parts
+    manifest.packs.promote(packs)
+    const known = packs.map((pack) => manifest.packs.byId(pack)?.no).filter((no) => no !== undefined)
+    manifest.indexes.add({ id, hash, bytes, state: 'live' }, known)
   }
 
   /** What is sealed to readers, for those who can read it. */
@@ -224,12 +251,12 @@ export class LogFollower {
         for (const id of payload.snapshots) this.#reconcileSnapshot(id)
         return
       case 'gc':
-        for (const id of payload.packs) this.#setPackState(id, 'condemned')
-        for (const id of payload.indexes) manifest.indexes.setState(id, 'condemned')
+        for (const id of payload.packs) this.#removePack(id)
+        for (const id of payload.indexes) manifest.indexes.remove(id)
         for (const id of payload.snapshots) this.#reconcileSnapshot(id)
         return
       case 'quarantine':
-        for (const id of payload.packs) this.#setPackState(id, 'quarantined')
+        for (const id of payload.packs) this.#quarantine(id)
         return
       case 'attest':
         for (const id of payload.packs) {
@@ -258,9 +285,14 @@ export class LogFollower {
     }
   }
 
-  #setPackState(id: PackId, state: 'condemned' | 'quarantined'): void {
+  #removePack(id: PackId): void {
     const pack = this.#parts.manifest.packs.byId(id)
-    if (pack !== undefined) this.#parts.manifest.packs.setState(pack.no, state)
+    if (pack !== undefined) this.#parts.manifest.packs.remove(pack.no)
+  }
+
+  #quarantine(id: PackId): void {
+    const pack = this.#parts.manifest.packs.byId(id)
+    if (pack !== undefined) this.#parts.manifest.packs.setState(pack.no, 'quarantined')
   }
 
   /** Index objects that the fold knows and the manifest has not taken in yet. */
@@ -284,17 +316,18 @@ export class LogFollower {
     const { tables, bytes } = await readIndex(this.#parts, id, index.hash)
     const trusted = index.trusted || index.author === this.#author
     manifest.transaction(() => {
-      for (const table of tables) {
+      if (this.#isBehindManifest()) return
+      const inForce = tables.filter((table) => !this.#state.condemnedPacks.has(table.id))
+      for (const table of inForce) {
+        const state = this.#state.quarantined.has(table.id) ? 'quarantined' : 'live'
         const isTrusted = trusted || this.#state.attested.has(table.id)
-        manifest.packs.add({ ...table, state: this.#stateOfPack(table.id), trusted: isTrusted })
+        manifest.packs.add({ ...table, state, trusted: isTrusted })
       }
-      manifest.indexes.add({ id, hash: index.hash, state: 'live', bytes })
+      this.#addIndex(
+        { id, hash: index.hash, bytes },
+        inForce.map((table) => table.id),
+      )
     })
-  }
-
-  #stateOfPack(id: PackId): 'live' | 'condemned' | 'quarantined' {
-    if (this.#state.condemnedPacks.has(id)) return 'condemned'
-    return this.#state.quarantined.has(id) ? 'quarantined' : 'live'
   }
 }
 

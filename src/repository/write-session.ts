@@ -11,14 +11,14 @@ import { createZstd } from '../codec/zstd.ts'
 import { createChunkHasher } from '../crypto/blake3.ts'
 import type { Box } from '../crypto/box.ts'
 import { type SnapshotDetails, sealDetails } from '../log/details.ts'
+import type { AppliedEntry } from '../log/fold.ts'
 import type { PackRow } from '../manifest/packs-table.ts'
-import { SnapError } from '../model/errors.ts'
+import { hasCode, SnapError } from '../model/errors.ts'
 import type { SourceFiles } from '../model/files.ts'
-import { ID_BYTES, type PackId, type SeriesId, type SnapshotId, snapshotId } from '../model/ids.ts'
+import { ID_BYTES, type SeriesId, type SnapshotId, snapshotId } from '../model/ids.ts'
 import { CHUNK_BYTES_MAX } from '../model/limits.ts'
 import type { PackTable } from '../model/pack-table.ts'
-import { packKey } from '../object/object-keys.ts'
-import { makePackTicket, type PackTicket } from '../pack/pack-header.ts'
+import type { PackTicket } from '../pack/pack-header.ts'
 import { type FinishedPack, packBufferBytes } from '../pack/pack-writer.ts'
 import { type Content, encodeContent } from '../snapshot/content.ts'
 import type { Executor, ExecutorFactory } from '../workers/executor.ts'
@@ -27,7 +27,9 @@ import { PackFiller } from '../workers/pack-filler.ts'
 import { createSeenMemory, SeenTable } from '../workers/seen-table.ts'
 import type { CompressionMode, PipelineSetup } from '../workers/tasks.ts'
 import { ContentStore } from './content-store.ts'
-import { IndexWriter, type StoredIndex } from './index-writer.ts'
+import { discardIndexes, IndexWriter, type StoredIndex } from './index-writer.ts'
+import { PackStore } from './pack-store.ts'
+import { Reachable } from './reachable.ts'
 import type { Repository } from './repository.ts'
 import { TreeRecorder } from './tree-recorder.ts'
 import { unnamedPacks } from './unnamed-packs.ts'
@@ -35,7 +37,9 @@ import { unnamedPacks } from './unnamed-packs.ts'
 /** Cuts what the main thread stores: room for more than the largest chunk. */
 const TREE_WINDOW_BYTES = CHUNK_BYTES_MAX + 65_536
 /** Tree packs that wait for the storage before the next flush of them is awaited. */
-const TREE_PACK_BYTES_TARGET = 8 * 1024 * 1024
+export const TREE_PACK_BYTES_TARGET: number = 8 * 1024 * 1024
+
+const NEVER: AbortSignal = new AbortController().signal
 
 export type WriteOptions = {
   readonly compression: CompressionMode
@@ -62,13 +66,10 @@ export class WriteSession implements AsyncDisposable {
   readonly unnamedPacks: readonly PackRow[]
   readonly #repository: Repository
   readonly #box: Box
+  readonly #store: PackStore
   readonly #index: IndexWriter
   readonly #treeFiller: PackFiller
-  readonly #run: number
   #treeStores: Promise<void> = Promise.resolve()
-  #bytesStored = 0
-  /** Packs that this run's index objects name. */
-  readonly #named: PackId[] = []
 
   static async begin(
     repository: Repository,
@@ -76,6 +77,7 @@ export class WriteSession implements AsyncDisposable {
     source: SourceFiles,
   ): Promise<WriteSession> {
     await repository.storage.sweep()
+    await repository.storage.secureReserve()
     const box = await repository.box()
     const lostPacks = await setLostAside(repository)
     const unnamed = await unnamedPacks(repository)
@@ -95,7 +97,7 @@ export class WriteSession implements AsyncDisposable {
     this.#repository = repository
     this.#box = box
     const { keys, config, manifest, storage, random, id } = repository
-    this.#run = manifest.runs.begin('backup', repository.clock.now())
+    this.#store = new PackStore(repository, box, manifest.runs.begin('backup', repository.clock.now()))
     this.recorder = new TreeRecorder(manifest)
     this.#index = new IndexWriter({ storage, repository: id, indexKey: keys.indexKey, random })
     const seen = createSeenMemory()
@@ -112,10 +114,10 @@ export class WriteSession implements AsyncDisposable {
       seen,
       manifestPath: hasEarlierPacks ? repository.manifestPath : undefined,
     }
-    const ticket = (): PackTicket => this.#ticket('data')
+    const ticket = (): PackTicket => this.#store.ticket('data')
     this.executor = options.executor(
       setup,
-      { ticket, store: (bytes, table) => this.#store(bytes, table) },
+      { ticket, store: (bytes, table) => this.#storePack(bytes, table) },
       source,
     )
     const hasher = createChunkHasher(keys.idKey)
@@ -126,7 +128,7 @@ export class WriteSession implements AsyncDisposable {
       segmentBytes: config.segmentBytesTarget,
       packBytes: Math.min(config.packBytesTarget, TREE_PACK_BYTES_TARGET),
       recheck: options.recheck,
-      nextTicket: () => this.#ticket('tree'),
+      nextTicket: () => this.#store.ticket('tree'),
       nextBuffer: () =>
         new Uint8Array(packBufferBytes(Math.min(config.packBytesTarget, TREE_PACK_BYTES_TARGET))),
       onPack: (pack) => this.#storeTree(pack),
@@ -143,26 +145,16 @@ export class WriteSession implements AsyncDisposable {
 
   /** Bytes of all objects stored so far. */
   get bytesStored(): number {
-    return this.#bytesStored
+    return this.#store.bytesStored
   }
 
-  #ticket(kind: 'data' | 'tree'): PackTicket {
-    const { id, keys, random } = this.#repository
-    return makePackTicket(id, kind, keys, this.#box, random)
-  }
-
-  /** Durable first, then known: the manifest never names a pack that may be lost. */
-  async #store(bytes: Uint8Array<ArrayBuffer>, table: PackTable): Promise<void> {
-    const { storage, manifest } = this.#repository
-    await storage.put(packKey(table.id), [bytes])
-    manifest.packs.add({ ...table, kind: table.kind, state: 'pending', trusted: true, run: this.#run })
-    this.#named.push(table.id)
+  async #storePack(bytes: Uint8Array<ArrayBuffer>, table: PackTable): Promise<void> {
+    await this.#store.store(bytes, table)
     await this.#index.add(table)
-    this.#bytesStored += bytes.length
   }
 
   #storeTree(pack: FinishedPack): void {
-    this.#treeStores = this.#treeStores.then(() => this.#store(pack.bytes, pack.table))
+    this.#treeStores = this.#treeStores.then(() => this.#storePack(pack.bytes, pack.table))
     this.#treeStores.catch(() => undefined) // awaited in flush
   }
 
@@ -178,13 +170,19 @@ export class WriteSession implements AsyncDisposable {
   async commit(draft: SnapshotDraft): Promise<SnapshotId> {
     await this.flush()
     const repository = this.#repository
+    if (isCollected(await repository.log.follow())) await this.#refuseTaken(draft.root)
     await this.#adoptPending()
     for (const pack of this.unnamedPacks) await this.#namePack(pack)
     const indexes = await this.#index.finish()
     await refuseLost(repository)
     const id = snapshotId(toHex(repository.random.bytes(ID_BYTES)))
-    await this.#append(id, draft, indexes)
-    repository.manifest.runs.end(this.#run, {
+    try {
+      await this.#append(id, draft, indexes)
+    } catch (error) {
+      if (error instanceof PrunedMeanwhile) await discardIndexes(repository.storage, indexes)
+      throw error
+    }
+    repository.manifest.runs.end(this.#store.run, {
       endedMs: repository.clock.now(),
       outcome: 'saved',
       snapshot: id,
@@ -193,40 +191,57 @@ export class WriteSession implements AsyncDisposable {
   }
 
   async #append(id: SnapshotId, draft: SnapshotDraft, indexes: readonly StoredIndex[]): Promise<void> {
-    const { log, keys, manifest } = this.#repository
+    const { log, keys } = this.#repository
     const details = sealDetails(this.#box, keys.contentPublic, draft.details)
     const { series, time: timeMs } = draft
     const root = encodeContent(draft.root)
-    await log.append((state, lost) => {
-      if (lost.some(({ applied }) => applied?.payload.kind === 'gc')) throw prunedMeanwhile()
-      return {
-        kind: 'commit',
-        snapshot: id,
-        series,
-        headRead: state.next - 1,
-        timeMs,
-        root,
-        indexes,
-        details,
-      }
+    await log.append(
+      async (state, lost) => {
+        if (isCollected(lost)) await this.#refuseTaken(draft.root)
+        if (indexes.some((index) => state.condemnedIndexes.has(index.id))) throw new PrunedMeanwhile()
+        return {
+          kind: 'commit',
+          snapshot: id,
+          series,
+          headRead: state.next - 1,
+          timeMs,
+          root,
+          indexes,
+          details,
+        }
+      },
+      () => indexes,
+    )
+  }
+
+  /** Every chunk of the snapshot still lies in a pack that may be relied upon. */
+  async #refuseTaken(root: Content): Promise<void> {
+    this.recorder.flush()
+    const { chunks } = this.#repository.manifest
+    const reachable = new Reachable({
+      repository: this.#repository,
+      visit: (id) => {
+        if (!chunks.knows(id)) throw new PrunedMeanwhile()
+      },
+      signal: NEVER,
     })
-    // The entry names these index objects: their packs are live, whether or not the next line is reached.
-    manifest.transaction(() => {
-      for (const index of indexes) manifest.indexes.add({ ...index, state: 'live' })
-      manifest.packs.promote(this.#named)
-    })
+    try {
+      await reachable.add(encodeContent(root))
+    } catch (error) {
+      if (hasCode(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED')) throw new PrunedMeanwhile()
+      throw error
+    }
   }
 
   /** Packs that an interrupted run of this client stored are named by this run's index objects. */
   async #adoptPending(): Promise<void> {
     const { manifest } = this.#repository
     for (const pack of manifest.packs.pending()) {
-      if (pack.run !== this.#run) await this.#namePack(pack)
+      if (pack.run !== this.#store.run) await this.#namePack(pack)
     }
   }
 
   async #namePack({ no, id, kind, bytes }: PackRow): Promise<void> {
-    this.#named.push(id)
     await this.#index.add({ id, kind, bytes, segments: this.#repository.manifest.packs.tableOf(no) })
   }
 
@@ -236,10 +251,20 @@ export class WriteSession implements AsyncDisposable {
   }
 }
 
-function prunedMeanwhile(): SnapError {
-  return new SnapError('OBJECT_MISSING', 'packs that this backup relied on were pruned while it ran', {
-    hint: 'Nothing was lost. Run the backup again: what it stored will not be stored twice.',
-  })
+/** Packs may have gone, or may no longer be relied upon. */
+function isCollected(entries: readonly AppliedEntry[]): boolean {
+  return entries.some(
+    ({ applied }) => applied?.payload.kind === 'gc' || applied?.payload.kind === 'quarantine',
+  )
+}
+
+/** Nothing was saved, and nothing is lost: the next attempt stores again what is missing, and nothing else twice. */
+export class PrunedMeanwhile extends SnapError {
+  constructor() {
+    super('OBJECT_MISSING', 'packs that this backup relied on were pruned while it ran', {
+      hint: 'Nothing was lost. Run the backup again: what it stored will not be stored twice.',
+    })
+  }
 }
 
 /**

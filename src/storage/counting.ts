@@ -56,6 +56,8 @@ export function counting(storage: Storage): CountingStorage {
       return storage.remove(key)
     },
     sweep: () => storage.sweep(),
+    secureReserve: () => storage.secureReserve(),
+    releaseReserve: () => storage.releaseReserve(),
     [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
   }
 }

@@ -244,6 +244,14 @@ class LocalDirectory implements Storage {
     return await this.#attempt('look for unfinished objects', () => this.#temporary.sweep())
   }
 
+  async secureReserve(): Promise<void> {
+    await this.#temporary.secureReserve()
+  }
+
+  async releaseReserve(): Promise<void> {
+    await this.#temporary.releaseReserve()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {}
 
   async #attempt<T>(action: string, run: () => Promise<T>): Promise<T> {

@@ -63,6 +63,8 @@ export function createMemoryStorage(clock: Clock = Date): MemoryStorage {
       objects.delete(key)
     },
     sweep: async () => 0,
+    async secureReserve() {},
+    async releaseReserve() {},
     async [Symbol.asyncDispose]() {},
   }
 }

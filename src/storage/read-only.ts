@@ -3,7 +3,7 @@ import { SnapError } from '../model/errors.ts'
 import type { ObjectKey, Storage } from '../model/storage.ts'
 import { checkKey } from './key.ts'
 
-/** `put`, `create` and `remove` fail with `STORAGE_FAILED`, `sweep` leaves everything; all else goes through. Owns `storage`. */
+/** `put`, `create` and `remove` fail with `STORAGE_FAILED`, `sweep` and the reserve leave everything; all else goes through. Owns `storage`. */
 export function readOnly(storage: Storage): Storage {
   const refuse = async (action: string, key: ObjectKey): Promise<never> => {
     checkKey(key)
@@ -24,6 +24,8 @@ export function readOnly(storage: Storage): Storage {
     list: (prefix) => storage.list(prefix),
     remove: (key) => refuse('remove', key),
     sweep: async () => 0,
+    async secureReserve() {},
+    async releaseReserve() {},
     [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
   }
 }

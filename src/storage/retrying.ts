@@ -30,6 +30,8 @@ export function retrying(storage: Storage, policy: RetryPolicy = RETRY_POLICY): 
     list: (prefix) => listAgain(storage, policy, prefix),
     remove: (key) => again(() => storage.remove(key)),
     sweep: () => again(() => storage.sweep()),
+    secureReserve: () => storage.secureReserve(),
+    releaseReserve: () => storage.releaseReserve(),
     [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
   }
 }

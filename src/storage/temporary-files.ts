@@ -14,6 +14,10 @@ const NAME_BYTES = 16
 const NAME = /^(?:(.+)-)?[0-9a-f]{32}$/
 /** No writer takes this long over one object: a file of a process that cannot be seen from here is left by a dead one then. */
 const ABANDONED_MS = 7 * 86_400_000
+/** Not a name that is swept. */
+const RESERVE_NAME = 'reserve'
+/** A few log entries, the directories' blocks that they need, and room for others who write meanwhile. */
+const RESERVE_BYTES = 524_288
 /** Below IOV_MAX of every system. */
 const WRITEV_PARTS_MAX = 1_024
 
@@ -98,6 +102,34 @@ export class TemporaryFiles {
       if (age >= ABANDONED_MS && (await this.#remove(name))) removed += 1
     }
     return removed
+  }
+
+  /** Random bytes, since some file systems keep no space for zeros. Where there is no room, or no permission, there is no reserve. */
+  async secureReserve(): Promise<void> {
+    const path = this.#reservePath
+    await ifPossible(async () => {
+      const found = await ifPossible(() => this.#fs.stat(path))
+      if (found !== undefined && found.bytes >= RESERVE_BYTES) return
+      if (found !== undefined) await this.#fs.unlink(path)
+      const fd = await this.#create(path)
+      let whole = false
+      try {
+        await writeAll(this.#fs, fd, [this.#random.bytes(RESERVE_BYTES)])
+        await this.#fs.fsync(fd)
+        whole = true
+      } finally {
+        await this.#fs.close(fd)
+        if (!whole) await this.discard(path)
+      }
+    })
+  }
+
+  async releaseReserve(): Promise<void> {
+    await this.discard(this.#reservePath)
+  }
+
+  get #reservePath(): string {
+    return `${this.#directory}/${RESERVE_NAME}`
   }
 
   async #names(): Promise<string[]> {

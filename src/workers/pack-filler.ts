@@ -7,6 +7,7 @@ import type { Zstd } from '../codec/zstd.ts'
 import type { ChunkHasher } from '../crypto/blake3.ts'
 import { CHUNK_ID_BYTES } from '../model/ids.ts'
 import { SEGMENT_BASES_MAX, SEGMENT_BYTES_MAX } from '../model/limits.ts'
+import type { SegmentRow } from '../model/pack-table.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
 import { type FinishedPack, PackWriter } from '../pack/pack-writer.ts'
 import { encodeSegment, SEGMENT_HEADER_BYTES } from '../pack/segment.ts'
@@ -94,6 +95,11 @@ export class PackFiller {
     open.add(chunk, ids, idAt)
   }
 
+  /** Takes a whole encoded segment as it is; the bytes are copied. The rows of `row` are kept. */
+  addSegment(encoded: Uint8Array, row: Omit<SegmentRow, 'sealed'>): void {
+    this.#write(encoded, row)
+  }
+
   /** Closes what is open: all chunks added so far are in packs that have been handed over. */
   flush(): void {
     this.#seal(this.#compressed)
@@ -105,8 +111,7 @@ export class PackFiller {
     if (open.filled === 0) return
     const plain = open.bytes.subarray(0, open.filled)
     const length = encodeSegment(this.#parts.zstd, plain, open.level, this.#encoded)
-    this.#pack ??= new PackWriter(this.#parts.nextTicket(), this.#parts.nextBuffer(), this.#parts.packBytes)
-    this.#pack.add(this.#encoded.subarray(0, length), {
+    this.#write(this.#encoded.subarray(0, length), {
       plain: open.filled,
       depth: 0,
       bases: NO_BASES,
@@ -114,6 +119,11 @@ export class PackFiller {
       chunkIds: open.takeIds(),
     })
     open.clear()
+  }
+
+  #write(encoded: Uint8Array, row: Omit<SegmentRow, 'sealed'>): void {
+    this.#pack ??= new PackWriter(this.#parts.nextTicket(), this.#parts.nextBuffer(), this.#parts.packBytes)
+    this.#pack.add(encoded, row)
     if (this.#pack.isFull) this.#finishPack()
   }
 

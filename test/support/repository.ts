@@ -36,6 +36,7 @@ export class TestRepository implements AsyncDisposable {
   /** What a backup reads through: tests let it change the sources meanwhile. */
   meddle: (source: SourceFiles) => SourceFiles = (source) => source
   #repository: Repository | undefined
+  readonly #isGuest: boolean
 
   static async create(): Promise<TestRepository> {
     const test = new TestRepository()
@@ -44,13 +45,16 @@ export class TestRepository implements AsyncDisposable {
     return test
   }
 
-  private constructor() {
-    this.directory = mkdtempSync(join(tmpdir(), 'snap-ops-'))
+  private constructor(of?: TestRepository) {
+    this.directory = of?.directory ?? mkdtempSync(join(tmpdir(), 'snap-ops-'))
+    if (of !== undefined) this.now = of.now
     const clock = { now: () => this.now }
-    this.storage = createMemoryStorage(clock)
+    this.storage = of?.storage ?? createMemoryStorage(clock)
+    this.#isGuest = of !== undefined
     this.ports = {
       storage: this.storage,
-      cacheDirectory: join(this.directory, 'cache'),
+      cacheDirectory:
+        of === undefined ? join(this.directory, 'cache') : mkdtempSync(join(this.directory, 'cache-')),
       clock,
       random: systemRandom,
     }
@@ -59,6 +63,13 @@ export class TestRepository implements AsyncDisposable {
   get repository(): Repository {
     if (this.#repository === undefined) throw new Error('the repository is closed')
     return this.#repository
+  }
+
+  /** Another client of the same storage and sources, with a manifest of its own. */
+  async another(): Promise<TestRepository> {
+    const other = new TestRepository(this)
+    other.#repository = await openRepository(other.ports, SECRET)
+    return other
   }
 
   /** A path in a directory for sources. */
@@ -146,7 +157,7 @@ export class TestRepository implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
-    rmSync(this.directory, { recursive: true, force: true })
+    if (!this.#isGuest) rmSync(this.directory, { recursive: true, force: true })
   }
 }
 

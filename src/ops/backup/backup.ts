@@ -9,7 +9,7 @@ import type { SourceFiles } from '../../model/files.ts'
 import type { SeriesId, SnapshotId } from '../../model/ids.ts'
 import type { ProgressListener } from '../../model/progress.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { type WriteOptions, WriteSession } from '../../repository/write-session.ts'
+import { PrunedMeanwhile, type WriteOptions, WriteSession } from '../../repository/write-session.ts'
 import type { Content } from '../../snapshot/content.ts'
 import { ENTRY_AT } from '../../snapshot/entry.ts'
 import { seriesOf } from '../../snapshot/series.ts'
@@ -58,8 +58,12 @@ export type BackupResult = {
   readonly unreadable: readonly UnreadablePath[]
 }
 
+/** Prunes that may take away what a backup relies on before it gives up. */
+const TRIES_MAX = 5
+
 /**
- * Saves a snapshot; it is durable when this returns. Throws `SOURCE_UNREADABLE` where none of the paths can be read;
+ * Saves a snapshot; it is durable when this returns. Where another client pruned meanwhile what it relied on, it goes over the
+ * sources again. Throws `SOURCE_UNREADABLE` where none of the paths can be read;
  * paths below that cannot be read are in `unreadable`, and the snapshot records them.
  */
 export async function backup(
@@ -68,6 +72,26 @@ export async function backup(
   ports: BackupPorts,
 ): Promise<BackupResult> {
   const startedMs = ports.clock.now()
+  for (let tries = 1; ; tries++) {
+    try {
+      return await backupOnce(repository, request, ports, startedMs)
+    } catch (error) {
+      if (!(error instanceof PrunedMeanwhile) || tries === TRIES_MAX) throw error
+      ports.progress({
+        kind: 'warning',
+        path: repository.storage.description,
+        reason: `${error.message}: going over the sources again`,
+      })
+    }
+  }
+}
+
+async function backupOnce(
+  repository: Repository,
+  request: BackupRequest,
+  ports: BackupPorts,
+  startedMs: number,
+): Promise<BackupResult> {
   const paths = readablePaths(request.paths, ports)
   const counter = new BackupCounter()
   for (const { path, reason } of paths.missing) counter.addUnreadable(path, reason)

@@ -44,6 +44,8 @@ export function faulty(
     list: (prefix) => storage.list(prefix),
     remove: (key) => guard(() => storage.remove(key)),
     sweep: () => storage.sweep(),
+    secureReserve: () => storage.secureReserve(),
+    releaseReserve: () => storage.releaseReserve(),
     [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
   }
 }

@@ -1,0 +1,107 @@
+/**
+ * The one log entry of a collection. What it condemns is decided anew each time that another writer was faster: whatever
+ * a snapshot committed, held or had back meanwhile needs is spared.
+ */
+import type { AppliedEntry } from '../../log/fold.ts'
+import type { GcPayload } from '../../log/payloads.ts'
+import type { PackRow } from '../../manifest/packs-table.ts'
+import type { IndexId, PackId, SnapshotId } from '../../model/ids.ts'
+import { discardIndexes, type StoredIndex } from '../../repository/index-writer.ts'
+import type { Repository } from '../../repository/repository.ts'
+import type { Holdings } from './inventory.ts'
+import { divideSnapshots } from './kept-snapshots.ts'
+import type { Needed } from './mark.ts'
+import { changeIndexes, writeIndexes } from './new-indexes.ts'
+import type { Strays } from './strays.ts'
+
+/** Ids in an entry that must fit into its object, since a full disk has no room for a list. */
+const SMALL_ENTRY_IDS = 1_000
+
+export type CollectParts = {
+  readonly holdings: Holdings
+  readonly needed: Needed
+  /** Nothing in them is needed, or it was copied. */
+  readonly packs: readonly PackRow[]
+  /** Pending packs that are kept: copies, also those of an interrupted collection. */
+  readonly fresh: readonly PackRow[]
+  readonly strays: Strays
+  /** Writes nothing but the entry itself, and keeps that small. */
+  readonly small: boolean
+  readonly undoMs: number
+}
+
+export type Collected = {
+  readonly packs: readonly PackId[]
+  readonly indexes: readonly IndexId[]
+  readonly newIndexes: readonly StoredIndex[]
+  readonly snapshots: readonly SnapshotId[]
+}
+
+/** Ends a try whose basis is gone: another collected or quarantined packs meanwhile. */
+class Overtaken extends Error {}
+
+/** `undefined` where another collected meanwhile: then all is to be looked at anew. The entry is durable on return, if there was anything to say. */
+export async function collect(repository: Repository, parts: CollectParts): Promise<Collected | undefined> {
+  let stored: readonly StoredIndex[] = []
+  let collected: Collected | undefined
+  const draft = async (lost: readonly AppliedEntry[]): Promise<Collected> => {
+    await discardIndexes(repository.storage, stored)
+    stored = []
+    if (lost.some(({ applied }) => applied?.payload.kind === 'gc' || applied?.payload.kind === 'quarantine'))
+      throw new Overtaken()
+    const choice = await choose(repository, parts)
+    stored = await writeIndexes(repository, choice.renamed)
+    collected = { ...choice, newIndexes: stored }
+    return collected
+  }
+  try {
+    const first = await draft([])
+    if (isEmpty(first)) return first
+    await repository.log.append(
+      async (_state, lost) =>
+        payloadOf(lost.length === 0 && collected !== undefined ? collected : await draft(lost)),
+      () => stored,
+    )
+  } catch (error) {
+    // Not after any other error: the entry that names them may be there although its writing reported a failure.
+    if (!(error instanceof Overtaken)) throw error
+    await discardIndexes(repository.storage, stored)
+    return undefined
+  }
+  return collected
+}
+
+const isEmpty = ({ packs, indexes, newIndexes, snapshots }: Collected): boolean =>
+  packs.length + indexes.length + newIndexes.length + snapshots.length === 0
+
+function payloadOf({ packs, indexes, newIndexes, snapshots }: Collected): GcPayload {
+  return { kind: 'gc', packs, indexes, newIndexes, snapshots }
+}
+
+type Choice = Omit<Collected, 'newIndexes'> & { readonly renamed: readonly PackRow[] }
+
+async function choose(repository: Repository, parts: CollectParts): Promise<Choice> {
+  const { needed, small, strays } = parts
+  const { kept, pruned } = divideSnapshots(repository.log.state, repository.clock.now(), parts.undoMs)
+  needed.learn()
+  await needed.add(kept)
+  const named = new Set(repository.manifest.packs.list('live').map(({ id }) => id))
+  const snapshots = pruned.map(({ id }) => id)
+  const packs = [
+    ...parts.packs.filter(({ no }) => !needed.touched.has(no)).map(({ id }) => id),
+    // Somebody's backup may have committed them by now.
+    ...strays.packs.filter((id) => !named.has(id)),
+  ]
+  if (small) return chooseFew(snapshots, packs)
+  const indexes = strays.indexes.filter((id) => !repository.log.state.indexes.has(id))
+  const fresh = parts.fresh.filter(({ id }) => !packs.includes(id))
+  const change = changeIndexes(repository, parts.holdings, new Set(packs), fresh)
+  return { packs, snapshots, indexes: [...indexes, ...change.condemned], renamed: change.renamed }
+}
+
+/** Snapshots first: what they need must not go while they could still be had back. */
+function chooseFew(snapshots: readonly SnapshotId[], packs: readonly PackId[]): Choice {
+  const first = snapshots.slice(0, SMALL_ENTRY_IDS)
+  const all = first.length === snapshots.length
+  return { snapshots: first, packs: all ? packs.slice(0, SMALL_ENTRY_IDS) : [], indexes: [], renamed: [] }
+}

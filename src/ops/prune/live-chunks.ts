@@ -1,0 +1,221 @@
+/**
+ * Which chunks of which packs are needed: one bit for each chunk, found through the manifest. A chunk in a delta segment
+ * brings the segment's bases with it. It does not know what needs them.
+ */
+
+import { assert } from '../../base/assert.ts'
+import type { ChunkFinder, ChunkPlace } from '../../manifest/chunk-finder.ts'
+import type { ChunkLocation } from '../../manifest/chunks-table.ts'
+import type { Manifest } from '../../manifest/manifest.ts'
+import type { PackRow } from '../../manifest/packs-table.ts'
+import { CHUNK_ID_BYTES } from '../../model/ids.ts'
+import { PACK_SEGMENTS_MAX } from '../../model/limits.ts'
+import type { SegmentRow } from '../../model/pack-table.ts'
+
+/** Chunks that lie in several packs and are looked at to keep one copy of each; those beyond stay where they are. */
+const DUPLICATES_MAX = 1_000_000
+
+export class LiveChunks {
+  readonly #manifest: Manifest
+  /** What a chunk may be read from. */
+  readonly #packs = new Map<number, PackRow>()
+  /** Those of them whose tables are no lie. */
+  #trusted: ReadonlySet<number> = new Set()
+  #finder: ChunkFinder
+  readonly #bits = new Map<number, ChunkBits>()
+  /** Depth of segments, as a number of pack and segment, so far as it was asked. */
+  readonly #depths = new Map<number, number>()
+  /** Needed, and in none of the packs. */
+  readonly #lost = new Set<string>()
+  readonly #onNew: (pack: number) => void
+
+  /** `onNew` is told the pack of each chunk that becomes needed. */
+  constructor(manifest: Manifest, packs: readonly PackRow[], onNew: (pack: number) => void = () => {}) {
+    this.#manifest = manifest
+    this.#onNew = onNew
+    this.#finder = this.learn(packs)
+  }
+
+  /** Takes more packs in. */
+  learn(packs: readonly PackRow[]): ChunkFinder {
+    for (const pack of packs) this.#packs.set(pack.no, pack)
+    const trusted = [...this.#packs.values()].filter((pack) => pack.trusted && pack.state !== 'quarantined')
+    this.#trusted = new Set(trusted.map(({ no }) => no))
+    this.#finder = this.#manifest.chunkFinder(trusted)
+    return this.#finder
+  }
+
+  /** Ids of chunks that are needed and lie nowhere, as latin-1 text. */
+  get lost(): ReadonlySet<string> {
+    return this.#lost
+  }
+
+  /** `undefined` where no chunk of the pack is needed. */
+  of(pack: number): ChunkBits | undefined {
+    return this.#bits.get(pack)
+  }
+
+  /** One trusted place; where there is none all others, of which any may be a lie or damaged. */
+  need(id: Uint8Array): void {
+    const place = this.#finder.find(id)
+    if (place !== undefined) this.#take(place)
+    else this.#needAll(id, Number.POSITIVE_INFINITY)
+  }
+
+  #needAll(id: Uint8Array, depthBelow: number): void {
+    const places = this.#manifest.chunks
+      .locations(id)
+      .filter(({ pack, depth }) => this.#packs.has(pack) && depth < depthBelow)
+    if (places.length === 0) this.#lost.add(Buffer.from(id).toString('latin1'))
+    for (const place of this.#withOrdinals(places)) this.#take(place)
+  }
+
+  #take(place: Pick<ChunkPlace, 'pack' | 'ordinal' | 'segment'>): void {
+    let bits = this.#bits.get(place.pack)
+    if (bits === undefined) {
+      bits = new ChunkBits()
+      this.#bits.set(place.pack, bits)
+    }
+    if (!bits.set(place.ordinal)) return
+    this.#onNew(place.pack)
+    if (this.#depthOf(place.pack, place.segment) > 0) this.#needBases(place.pack, place.segment)
+  }
+
+  /** The depth falls with each step, so this ends. */
+  #needBases(pack: number, segment: number): void {
+    const row = this.#manifest.packs.segmentOf(pack, segment)
+    if (row === undefined) return
+    for (let at = 0; at < row.bases.length; at += CHUNK_ID_BYTES) {
+      const id = row.bases.slice(at, at + CHUNK_ID_BYTES)
+      const place = this.#finder.find(id)
+      if (place !== undefined && this.#depthOf(place.pack, place.segment) < row.depth) this.#take(place)
+      else this.#needAll(id, row.depth)
+    }
+  }
+
+  #depthOf(pack: number, segment: number): number {
+    const key = pack * (PACK_SEGMENTS_MAX + 1) + segment
+    let depth = this.#depths.get(key)
+    if (depth === undefined) {
+      depth = this.#manifest.packs.segmentOf(pack, segment)?.depth ?? 0
+      this.#depths.set(key, depth)
+    }
+    return depth
+  }
+
+  /**
+   * Keeps one place of each needed chunk that has several: the one of least depth, then the one in the pack of which most is
+   * needed, so that packs full of copies become free. To be called when everything needed is known.
+   */
+  keepOneOfEach(): void {
+    const chunks = this.#manifest.chunks
+      .duplicates(DUPLICATES_MAX)
+      .map((places) => places.filter(({ pack }) => this.#trusted.has(pack)))
+      .filter((places) => places.length > 1)
+    const places = this.#withOrdinals(chunks.flat())
+    const ends = chunks.map(() => 0)
+    chunks.forEach(({ length }, index) => {
+      ends[index] = (ends[index - 1] ?? 0) + length
+    })
+    const needed = ends
+      .map((end, index) => places.slice(ends[index - 1] ?? 0, end))
+      .filter((copies) => copies.some(({ pack, ordinal }) => this.#bits.get(pack)?.has(ordinal) === true))
+    const shares = this.#shares(needed.flat())
+    const share = (pack: number): number => shares.get(pack) ?? 0
+    for (const copies of needed) {
+      const [kept, ...others] = copies.sort(
+        (a, b) => a.depth - b.depth || share(b.pack) - share(a.pack) || a.pack - b.pack,
+      )
+      for (const { pack, ordinal } of others) this.#bits.get(pack)?.clear(ordinal)
+      if (kept !== undefined) this.#take(kept)
+    }
+  }
+
+  /** In their order. */
+  #withOrdinals(places: readonly ChunkLocation[]): (ChunkLocation & { readonly ordinal: number })[] {
+    const wanted = new Map<number, Set<string>>()
+    for (const place of places) {
+      const names = wanted.get(place.pack)
+      if (names === undefined) wanted.set(place.pack, new Set([nameOf(place)]))
+      else names.add(nameOf(place))
+    }
+    const { packs } = this.#manifest
+    const ordinals = new Map(
+      [...wanted].map(([pack, names]) => [pack, ordinalsIn(packs.tableOf(pack), names)]),
+    )
+    return places.map((place) => {
+      const ordinal = ordinals.get(place.pack)?.get(nameOf(place))
+      assert(ordinal !== undefined, 'the manifest lists a chunk where it says it lies')
+      return { ...place, ordinal }
+    })
+  }
+
+  /** The needed share of each pack, if all these chunks were kept there. */
+  #shares(places: readonly { readonly pack: number; readonly ordinal: number }[]): Map<number, number> {
+    const extra = new Map<number, number>()
+    for (const { pack, ordinal } of places) {
+      if (this.#bits.get(pack)?.has(ordinal) !== true) extra.set(pack, (extra.get(pack) ?? 0) + 1)
+    }
+    const packs = new Set(places.map(({ pack }) => pack))
+    return new Map(
+      [...packs].map((pack) => {
+        const chunks = this.#manifest.packs
+          .tableOf(pack)
+          .reduce((sum, row) => sum + row.chunkLengths.length, 0)
+        return [pack, ((this.#bits.get(pack)?.count ?? 0) + (extra.get(pack) ?? 0)) / Math.max(1, chunks)]
+      }),
+    )
+  }
+}
+
+const nameOf = ({ segment, offset }: Pick<ChunkLocation, 'segment' | 'offset'>): string =>
+  `${segment}/${offset}`
+
+function ordinalsIn(table: readonly SegmentRow[], names: ReadonlySet<string>): Map<string, number> {
+  const ordinals = new Map<string, number>()
+  let ordinal = 0
+  for (const [segment, { chunkLengths }] of table.entries()) {
+    let offset = 0
+    for (const length of chunkLengths) {
+      const name = nameOf({ segment, offset })
+      if (names.has(name)) ordinals.set(name, ordinal)
+      offset += length
+      ordinal += 1
+    }
+  }
+  return ordinals
+}
+
+/** One bit for each chunk of a pack, by its ordinal. */
+export class ChunkBits {
+  #bytes = new Uint8Array(64)
+  #count = 0
+
+  get count(): number {
+    return this.#count
+  }
+
+  has(ordinal: number): boolean {
+    return ((this.#bytes[ordinal >> 3] ?? 0) & (1 << (ordinal & 7))) !== 0
+  }
+
+  /** False where it was set. */
+  set(ordinal: number): boolean {
+    if (this.has(ordinal)) return false
+    const at = ordinal >> 3
+    if (at >= this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(this.#bytes.length * 2, at + 1))
+      larger.set(this.#bytes)
+      this.#bytes = larger
+    }
+    this.#bytes[at] = (this.#bytes[at] ?? 0) | (1 << (ordinal & 7))
+    this.#count += 1
+    return true
+  }
+
+  clear(ordinal: number): void {
+    if (!this.has(ordinal)) return
+    this.#bytes[ordinal >> 3] = (this.#bytes[ordinal >> 3] ?? 0) & ~(1 << (ordinal & 7))
+    this.#count -= 1
+  }
+}

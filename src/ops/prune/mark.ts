@@ -1,0 +1,95 @@
+/**
+ * What the kept snapshots need, chunk by chunk. It fails closed: where it cannot be told what is needed, nothing may be
+ * removed, so everything unreadable is thrown.
+ */
+import type { LoggedSnapshot } from '../../log/log-state.ts'
+import type { PackRow } from '../../manifest/packs-table.ts'
+import { SnapError } from '../../model/errors.ts'
+import type { SnapshotId } from '../../model/ids.ts'
+import { Reachable } from '../../repository/reachable.ts'
+import type { Repository } from '../../repository/repository.ts'
+import { isDamage } from '../verify/report.ts'
+import type { Holdings } from './inventory.ts'
+import { LiveChunks } from './live-chunks.ts'
+
+export class Needed {
+  readonly chunks: LiveChunks
+  /** Packs that the storage holds whole. */
+  readonly packs: PackRow[]
+  /** Those that it does not. */
+  readonly absent: readonly PackRow[]
+  readonly #repository: Repository
+  readonly #reachable: Reachable
+  readonly #marked = new Set<SnapshotId>()
+  readonly #known: Set<number>
+  readonly #touched = new Set<number>()
+  readonly #mourned = new Set<number>()
+
+  constructor(repository: Repository, holdings: Holdings, signal: AbortSignal) {
+    const rows = repository.manifest.packs.list()
+    this.#repository = repository
+    this.#known = new Set(rows.map(({ no }) => no))
+    this.packs = rows.filter(({ id, bytes }) => holdings.packs.get(id)?.bytes === bytes)
+    this.absent = rows.filter(({ id, bytes }) => holdings.packs.get(id)?.bytes !== bytes)
+    this.chunks = new LiveChunks(repository.manifest, this.packs, (pack) => this.#touched.add(pack))
+    this.#reachable = new Reachable({ repository, visit: (id) => this.chunks.need(id), signal })
+  }
+
+  /** Numbers of packs of which a chunk became needed since `decide`. */
+  get touched(): ReadonlySet<number> {
+    return this.#touched
+  }
+
+  /** Numbers of quarantined packs that hold what is needed and is nowhere else. */
+  get mourned(): ReadonlySet<number> {
+    return this.#mourned
+  }
+
+  /** What is needed by now is what packs are chosen by: one place of each chunk is kept. */
+  decide(): void {
+    this.chunks.keepOneOfEach()
+    this.#touched.clear()
+  }
+
+  /** `OBJECT_MISSING` or `OBJECT_DAMAGED` where it cannot be told what they need. Snapshots that were marked cost nothing. */
+  async add(snapshots: readonly LoggedSnapshot[]): Promise<void> {
+    for (const { id, root } of snapshots) {
+      if (this.#marked.has(id)) continue
+      try {
+        await this.#reachable.add(root)
+      } catch (error) {
+        if (!isDamage(error)) throw error
+        throw new SnapError(error.code, `it cannot be told what snapshot ${id} needs: ${error.message}`, {
+          hint: 'Nothing was removed. Run `snap repair`; a snapshot that cannot be mended can be forgotten.',
+          cause: error,
+        })
+      }
+      this.#marked.add(id)
+    }
+    this.#refuseLost()
+  }
+
+  /** Takes packs in that others have named meanwhile. */
+  learn(): void {
+    const added = this.#repository.manifest.packs.list().filter(({ no }) => !this.#known.has(no))
+    for (const { no } of added) this.#known.add(no)
+    this.packs.push(...added)
+    if (added.length > 0) this.chunks.learn(added)
+  }
+
+  /** What is lost with a pack that was quarantined is no reason to keep the rest for ever. */
+  #refuseLost(): void {
+    const { chunks, packs } = this.#repository.manifest
+    let unexplained = 0
+    for (const id of this.chunks.lost) {
+      const places = chunks.locations(Buffer.from(id, 'latin1'))
+      const quarantined = places.filter(({ pack }) => packs.byNo(pack)?.state === 'quarantined')
+      for (const { pack } of quarantined) this.#mourned.add(pack)
+      if (quarantined.length === 0) unexplained += 1
+    }
+    if (unexplained === 0) return
+    throw new SnapError('OBJECT_MISSING', `${unexplained} chunks that snapshots need are in no pack`, {
+      hint: 'Nothing was removed. `snap verify` names the files, `snap repair` sets lost packs aside; then run it again.',
+    })
+  }
+}

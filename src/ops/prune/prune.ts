@@ -1,0 +1,243 @@
+/**
+ * `prune`: frees what no snapshot needs. The order of steps is the whole safety (format, section 9): what is needed is copied
+ * and durable, then one GC entry says what goes, and only when that is durable is anything removed. It can be killed
+ * anywhere and run again; other clients back up, forget and prune meanwhile.
+ */
+import type { PackRow } from '../../manifest/packs-table.ts'
+import { hasCode, SnapError } from '../../model/errors.ts'
+import type { ProgressListener } from '../../model/progress.ts'
+import { indexKey, packKey } from '../../object/object-keys.ts'
+import { PackStore } from '../../repository/pack-store.ts'
+import type { Repository } from '../../repository/repository.ts'
+import { TREE_PACK_BYTES_TARGET } from '../../repository/write-session.ts'
+import { type Collected, collect } from './collect.ts'
+import { type Holdings, listHoldings } from './inventory.ts'
+import { divideSnapshots } from './kept-snapshots.ts'
+import { Needed } from './mark.ts'
+import { type PackUse, type PrunePlan, planPrune, usePack } from './plan.ts'
+import { type RepackedPacks, repack } from './repack.ts'
+import { type PruneReport, PruneTally } from './report.ts'
+import { type Strays, straysOf } from './strays.ts'
+
+/** Others may collect at the same time; each time, all is looked at anew. */
+const TRIES_MAX = 20
+const REMOVALS_AT_ONCE = 8
+
+export type PruneRequest = {
+  /** A pack is written anew where a larger share of it is not needed; 0 to 1. */
+  readonly unusedShareMax: number
+  /** Stored bytes of packs that are written anew, at most. */
+  readonly repackBytesMax: number
+  /** How long a forgotten snapshot is spared, in ms. */
+  readonly undoMs: number
+  /** How long what no entry names is spared, in ms by the storage's clock: a backup may be under way. */
+  readonly strayMs: number
+  readonly dryRun: boolean
+}
+
+export type PrunePorts = {
+  readonly progress: ProgressListener
+  readonly signal: AbortSignal
+}
+
+/**
+ * `KEY_WRONG` for who may not collect; `OBJECT_DAMAGED` or `OBJECT_MISSING` where it cannot be told what is needed: then
+ * nothing is removed.
+ */
+export async function prune(
+  repository: Repository,
+  request: PruneRequest,
+  ports: PrunePorts,
+): Promise<PruneReport> {
+  refuseOthers(repository)
+  const { storage } = repository
+  if (!request.dryRun) await storage.sweep()
+  const tally = new PruneTally()
+  for (let tries = 0; tries < TRIES_MAX; tries++) {
+    const outcome = await new Prune(repository, request, ports, tally).run(tries > 0 && tally.wasFull)
+    if (outcome === 'again') continue
+    if (!request.dryRun) await storage.secureReserve()
+    return tally.report()
+  }
+  throw new SnapError('STORAGE_FAILED', `others pruned ${TRIES_MAX} times meanwhile`, {
+    hint: 'Nothing was lost. Run it again later; one client that prunes is enough.',
+  })
+}
+
+class Prune {
+  readonly #repository: Repository
+  readonly #request: PruneRequest
+  readonly #ports: PrunePorts
+  readonly #tally: PruneTally
+
+  constructor(repository: Repository, request: PruneRequest, ports: PrunePorts, tally: PruneTally) {
+    this.#repository = repository
+    this.#request = request
+    this.#ports = ports
+    this.#tally = tally
+  }
+
+  /** `again`: another collected meanwhile, or the disk was full and now has room. */
+  async run(hadRoomMade: boolean): Promise<'done' | 'again'> {
+    const { log, storage, clock } = this.#repository
+    const { dryRun, undoMs, strayMs } = this.#request
+    await log.follow()
+    refuseUnknown(this.#repository)
+    const holdings = await listHoldings(storage, log.state.next)
+    await this.#removeCondemned(holdings)
+    const { kept, pruned } = divideSnapshots(log.state, clock.now(), undoMs)
+    const needed = new Needed(this.#repository, holdings, this.#ports.signal)
+    await needed.add(kept)
+    needed.decide()
+    const plan = this.#plan(needed, holdings)
+    const strays = straysOf(this.#repository, holdings, strayMs)
+    this.#tally.planned(holdings, plan, strays, pruned)
+    if (dryRun) return 'done'
+    try {
+      return await this.#carryOut(holdings, needed, plan, strays)
+    } catch (error) {
+      if (!hasCode(error, 'REPOSITORY_FULL') || hadRoomMade) throw error
+      return await this.#makeRoom(holdings, needed, plan, strays)
+    }
+  }
+
+  #plan(needed: Needed, holdings: Holdings): PrunePlan {
+    const { manifest, config, clock } = this.#repository
+    const { unusedShareMax, repackBytesMax, strayMs } = this.#request
+    const before = clock.now() - strayMs
+    // A backup of this machine may be about to name them.
+    const isYoung = ({ id, state }: PackRow): boolean =>
+      state === 'pending' && (holdings.packs.get(id)?.storedAt ?? 0) > before
+    // What is lost with them may come back; what nobody needs will not be missed.
+    const absent = needed.absent.filter((row) => !needed.mourned.has(row.no))
+    const uses = [...needed.packs, ...absent]
+      .filter((row) => needed.chunks.of(row.no) !== undefined || !isYoung(row))
+      .map((row) => usePack(row, manifest.packs.tableOf(row.no), needed.chunks.of(row.no)))
+    const tree = Math.min(config.packBytesTarget, TREE_PACK_BYTES_TARGET)
+    const fullBytes = { data: config.packBytesTarget, tree }
+    return planPrune(uses, { unusedShareMax, repackBytesMax, fullBytes })
+  }
+
+  async #carryOut(
+    holdings: Holdings,
+    needed: Needed,
+    plan: PrunePlan,
+    strays: Strays,
+  ): Promise<'done' | 'again'> {
+    const { manifest } = this.#repository
+    const repacked = await this.#repack(needed, plan.repacked)
+    const fresh = repacked.stored.map(({ id }) => manifest.packs.byId(id)).filter((row) => row !== undefined)
+    const pending = plan.kept.map(({ row }) => row).filter(({ state }) => state === 'pending')
+    const collected = await collect(this.#repository, {
+      holdings,
+      needed,
+      packs: [...plan.dead, ...repacked.copied].map(({ row }) => row),
+      fresh: [...fresh, ...pending],
+      strays,
+      small: false,
+      undoMs: this.#request.undoMs,
+    })
+    if (collected === undefined) return 'again'
+    this.#tally.collected(collected, repacked)
+    await this.#removeCondemned(holdings, collected)
+    return 'done'
+  }
+
+  async #repack(needed: Needed, packs: readonly PackUse[]): Promise<RepackedPacks> {
+    if (packs.length === 0) return { copied: [], stored: [], damaged: [] }
+    const { manifest, clock, config } = this.#repository
+    const { progress, signal } = this.#ports
+    const bytes = packs.reduce((sum, { row }) => sum + row.bytes, 0)
+    progress({ kind: 'total', files: packs.length, bytes, final: true })
+    const run = manifest.runs.begin('prune', clock.now())
+    const store = new PackStore(this.#repository, await this.#repository.box(), run)
+    const repacked = await repack(packs, {
+      repository: this.#repository,
+      store,
+      needed: (pack) => needed.chunks.of(pack),
+      treePackBytes: Math.min(config.packBytesTarget, TREE_PACK_BYTES_TARGET),
+      onPack: ({ row }) => {
+        progress({ kind: 'file', path: packKey(row.id) })
+        progress({ kind: 'done', files: 1, bytes: row.bytes })
+      },
+      signal,
+    })
+    manifest.runs.end(run, { endedMs: clock.now(), outcome: 'copied' })
+    return repacked
+  }
+
+  /** On a full disk: an entry as small as can be, from the reserve, for what needs no copying. */
+  async #makeRoom(
+    holdings: Holdings,
+    needed: Needed,
+    plan: PrunePlan,
+    strays: Strays,
+  ): Promise<'done' | 'again'> {
+    const { storage, manifest } = this.#repository
+    await storage.releaseReserve()
+    this.#tally.wasFull = true
+    // Copies made so far are in nobody's way but the disk's; another backup on this manifest may have named them by now.
+    const known = new Set(needed.packs.map(({ no }) => no))
+    const copies = manifest.packs.pending().filter(({ no }) => !known.has(no))
+    const collected = await collect(this.#repository, {
+      holdings,
+      needed,
+      packs: [...plan.dead.map(({ row }) => row), ...copies],
+      fresh: [],
+      strays: { packs: strays.packs, indexes: [] },
+      small: true,
+      undoMs: this.#request.undoMs,
+    })
+    if (collected === undefined) return 'again'
+    if (collected.packs.length + collected.snapshots.length === 0) throw stillFull(this.#repository)
+    this.#tally.collected(collected, { copied: [], stored: [], damaged: [] })
+    await this.#removeCondemned(holdings, collected)
+    await storage.secureReserve()
+    return 'again'
+  }
+
+  /** What any GC entry so far condemned and the storage still has. Any client may do it, at any time, any number of times. */
+  async #removeCondemned(holdings: Holdings, collected?: Collected): Promise<void> {
+    if (this.#request.dryRun) return
+    const { storage, log } = this.#repository
+    const packs = [...holdings.packs.keys()].filter((id) => log.state.condemnedPacks.has(id))
+    const indexes = [...holdings.indexes.keys()].filter((id) => log.state.condemnedIndexes.has(id))
+    const keys = [
+      ...new Set([
+        ...[...packs, ...(collected?.packs ?? [])].map(packKey),
+        ...[...indexes, ...(collected?.indexes ?? [])].map(indexKey),
+      ]),
+    ]
+    for (let at = 0; at < keys.length; at += REMOVALS_AT_ONCE) {
+      this.#ports.signal.throwIfAborted()
+      await Promise.all(keys.slice(at, at + REMOVALS_AT_ONCE).map((key) => storage.remove(key)))
+    }
+  }
+}
+
+function refuseOthers({ keys }: Repository): void {
+  if (keys.role === 'admin') return
+  throw new SnapError('KEY_WRONG', `this key is a ${keys.role}'s: only an admin's may remove anything`, {
+    hint: 'Use the key of an admin.',
+  })
+}
+
+/** Packs that only an unreadable index object names would look as if nobody needed them. */
+function refuseUnknown({ log }: Repository): void {
+  const [problem] = log.indexProblems
+  if (problem === undefined) return
+  throw new SnapError(problem.error.code, `it cannot be told what is needed: ${problem.error.message}`, {
+    hint: 'Nothing was removed. Run `snap repair`, then this again.',
+    cause: problem.error,
+  })
+}
+
+function stillFull({ storage }: Repository): SnapError {
+  return new SnapError(
+    'REPOSITORY_FULL',
+    `${storage.description} is full, and nothing can go without copying`,
+    {
+      hint: 'Forget more snapshots, or free some space by other means; then run it again.',
+    },
+  )
+}

@@ -1,0 +1,220 @@
+/**
+ * Copies what is needed of packs into fresh ones. Every chunk is decoded and compared with its id before it is copied, so
+ * that damage is never carried on under a new name; a pack with damage in what is needed is left as it is.
+ */
+import type { Zstd } from '../../codec/zstd.ts'
+import { type ChunkHasher, createChunkHasher } from '../../crypto/blake3.ts'
+import { SnapError } from '../../model/errors.ts'
+import { CHUNK_ID_BYTES, type PackId } from '../../model/ids.ts'
+import { SEGMENT_BYTES_MAX } from '../../model/limits.ts'
+import type { PackTable, SegmentRow } from '../../model/pack-table.ts'
+import { packKey } from '../../object/object-keys.ts'
+import { openPackSegment } from '../../pack/pack-reader.ts'
+import { type FinishedPack, packBufferBytes } from '../../pack/pack-writer.ts'
+import { decodeSegment, readSegmentHeader, type SegmentHeader } from '../../pack/segment.ts'
+import type { PackStore } from '../../repository/pack-store.ts'
+import type { Repository } from '../../repository/repository.ts'
+import { COMPRESSION_LEVELS } from '../../workers/make-pipeline.ts'
+import { PackFiller } from '../../workers/pack-filler.ts'
+import { isDamage } from '../verify/report.ts'
+import type { ChunkBits } from './live-chunks.ts'
+import type { PackUse } from './plan.ts'
+
+/** Full packs that wait for the storage before more is read. */
+const STORES_IN_FLIGHT_MAX = 2
+
+export type RepackedPacks = {
+  /** Their needed chunks lie in the new packs as well. */
+  readonly copied: readonly PackUse[]
+  readonly stored: readonly PackTable[]
+  readonly damaged: readonly { readonly pack: PackId; readonly error: SnapError }[]
+}
+
+export type RepackParts = {
+  readonly repository: Repository
+  readonly store: PackStore
+  readonly needed: (pack: number) => ChunkBits | undefined
+  /** Bytes of a full tree pack. */
+  readonly treePackBytes: number
+  readonly onPack: (pack: PackUse) => void
+  readonly signal: AbortSignal
+}
+
+export async function repack(packs: readonly PackUse[], parts: RepackParts): Promise<RepackedPacks> {
+  const stored: PackTable[] = []
+  const copied: PackUse[] = []
+  const damaged: { pack: PackId; error: SnapError }[] = []
+  for (const kind of ['data', 'tree'] as const) {
+    const ofKind = packs.filter(({ row }) => row.kind === kind)
+    if (ofKind.length === 0) continue
+    const repacker = new Repacker(parts, kind)
+    for (const pack of ofKind) {
+      parts.signal.throwIfAborted()
+      try {
+        await repacker.copy(pack)
+        copied.push(pack)
+      } catch (error) {
+        if (!isDamage(error)) throw error
+        damaged.push({ pack: pack.row.id, error })
+      }
+      parts.onPack(pack)
+    }
+    stored.push(...(await repacker.finish()))
+  }
+  return { copied, stored, damaged }
+}
+
+class Repacker {
+  readonly #parts: RepackParts
+  readonly #filler: PackFiller
+  readonly #zstd: Zstd
+  readonly #hasher: ChunkHasher
+  readonly #plain = new Uint8Array(SEGMENT_BYTES_MAX)
+  readonly #computed = new Uint8Array(CHUNK_ID_BYTES)
+  readonly #segmentBytes: number
+  readonly #stores: Promise<PackTable>[] = []
+  readonly #buffers: Uint8Array<ArrayBuffer>[] = []
+
+  constructor(parts: RepackParts, kind: 'data' | 'tree') {
+    const { config, keys } = parts.repository
+    this.#parts = parts
+    this.#zstd = parts.repository.zstd()
+    this.#hasher = createChunkHasher(keys.idKey)
+    this.#segmentBytes = config.segmentBytesTarget
+    const packBytes = kind === 'data' ? config.packBytesTarget : parts.treePackBytes
+    this.#filler = new PackFiller({
+      zstd: this.#zstd,
+      hasher: this.#hasher,
+      level: COMPRESSION_LEVELS.auto,
+      segmentBytes: this.#segmentBytes,
+      packBytes,
+      recheck: true,
+      nextTicket: () => parts.store.ticket(kind),
+      nextBuffer: () => this.#buffers.pop() ?? new Uint8Array(packBufferBytes(packBytes)),
+      onPack: (pack) => this.#store(pack),
+    })
+  }
+
+  /** Reads the whole pack first: a damaged one leaves nothing behind but chunks that are intact. */
+  async copy({ row, neededChunks, chunks }: PackUse): Promise<void> {
+    const { repository, needed } = this.#parts
+    const bits = needed(row.no)
+    const table = repository.manifest.packs.tableOf(row.no)
+    const opened = await (await repository.keyring()).of(row.id)
+    let ordinal = 0
+    let at = opened.header.length
+    for (const [number, segment] of table.entries()) {
+      const from = ordinal
+      const offset = at
+      ordinal += segment.chunkLengths.length
+      at += segment.sealed
+      const wanted = segment.chunkLengths.reduce(
+        (sum, _length, index) => sum + (neededChunks === chunks || bits?.has(from + index) === true ? 1 : 0),
+        0,
+      )
+      if (wanted === 0) continue
+      const range = { offset, bytes: segment.sealed }
+      const sealed = await repository.storage.read(packKey(row.id), range)
+      const encoded = openPackSegment(row.id, opened.header, opened, number, sealed)
+      const plain = await this.#decode(row.no, row.id, number, segment, encoded)
+      const isWanted = (index: number): boolean =>
+        wanted === segment.chunkLengths.length || bits?.has(from + index) === true
+      this.#check(row.id, number, segment, plain, isWanted)
+      if (wanted === segment.chunkLengths.length && this.#isWorthCopying(segment)) {
+        this.#filler.addSegment(encoded, segment)
+      } else {
+        this.#addChunks(segment, plain, readSegmentHeader(encoded), isWanted)
+      }
+      await this.#settle(STORES_IN_FLIGHT_MAX)
+    }
+  }
+
+  /** Everything copied is durable. */
+  async finish(): Promise<PackTable[]> {
+    this.#filler.flush()
+    return await Promise.all(this.#stores)
+  }
+
+  /** Small segments are compressed anew, together. Delta segments stay: written out in full they would be larger. */
+  #isWorthCopying({ plain, depth }: SegmentRow): boolean {
+    return depth > 0 || plain > this.#segmentBytes / 2
+  }
+
+  async #decode(
+    pack: number,
+    id: PackId,
+    number: number,
+    row: SegmentRow,
+    encoded: Uint8Array,
+  ): Promise<Uint8Array> {
+    const header = readSegmentHeader(encoded)
+    if (
+      header.depth !== row.depth ||
+      header.plain !== row.plain ||
+      Buffer.compare(header.bases, row.bases) !== 0
+    ) {
+      throw new SnapError('OBJECT_DAMAGED', `pack ${id}: segment ${number} differs from the index`)
+    }
+    const { chunks } = this.#parts.repository
+    const dictionary = header.depth === 0 ? undefined : await chunks.dictionaryOf(pack, number)
+    return decodeSegment(this.#zstd, encoded, header, this.#plain, dictionary)
+  }
+
+  #check(
+    pack: PackId,
+    number: number,
+    { chunkLengths, chunkIds }: SegmentRow,
+    plain: Uint8Array,
+    isWanted: (index: number) => boolean,
+  ): void {
+    let at = 0
+    for (const [index, length] of chunkLengths.entries()) {
+      if (isWanted(index)) {
+        this.#hasher.hashInto(plain.subarray(at, at + length), this.#computed, 0)
+        const id = chunkIds.subarray(index * CHUNK_ID_BYTES, (index + 1) * CHUNK_ID_BYTES)
+        if (Buffer.compare(this.#computed, id) !== 0) {
+          throw new SnapError(
+            'OBJECT_DAMAGED',
+            `pack ${pack}: segment ${number}: chunk ${index} does not match its id`,
+          )
+        }
+      }
+      at += length
+    }
+  }
+
+  #addChunks(
+    { chunkLengths, chunkIds }: SegmentRow,
+    plain: Uint8Array,
+    { codec }: SegmentHeader,
+    isWanted: (index: number) => boolean,
+  ): void {
+    let at = 0
+    for (const [index, length] of chunkLengths.entries()) {
+      if (isWanted(index)) {
+        this.#filler.add(
+          plain.subarray(at, at + length),
+          chunkIds,
+          index * CHUNK_ID_BYTES,
+          codec !== 'stored',
+        )
+      }
+      at += length
+    }
+  }
+
+  #store(pack: FinishedPack): void {
+    const stored = this.#parts.store.store(pack.bytes, pack.table).then(() => {
+      this.#buffers.push(new Uint8Array(pack.bytes.buffer))
+      return pack.table
+    })
+    stored.catch(() => undefined) // awaited in `#settle` and `finish`
+    this.#stores.push(stored)
+  }
+
+  /** Waits until at most `most` packs are on their way. */
+  async #settle(most: number): Promise<void> {
+    const oldest = this.#stores[this.#stores.length - 1 - most]
+    if (oldest !== undefined) await oldest
+  }
+}

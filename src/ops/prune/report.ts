@@ -1,0 +1,135 @@
+/** What a collection did, or would do, in numbers. */
+import type { LoggedSnapshot } from '../../log/log-state.ts'
+import type { PackId, SnapshotId } from '../../model/ids.ts'
+import type { Collected } from './collect.ts'
+import type { Holdings } from './inventory.ts'
+import type { PrunePlan } from './plan.ts'
+import type { RepackedPacks } from './repack.ts'
+import type { Strays } from './strays.ts'
+
+export type PruneReport = {
+  /** Snapshots that cannot be had back after this. */
+  readonly snapshots: readonly SnapshotId[]
+  readonly packs: {
+    /** As they are. */
+    readonly kept: number
+    /** Removed, for nothing in them is needed. */
+    readonly dead: number
+    /** Removed, what is needed of them being copied. */
+    readonly repacked: number
+    /** Removed, for no entry ever named them. */
+    readonly stray: number
+    readonly added: number
+  }
+  readonly indexes: { readonly removed: number; readonly added: number }
+  readonly bytes: {
+    /** Of packs and index objects at the beginning. */
+    readonly before: number
+    readonly removed: number
+    /** Of what was written; in a dry run what of the removed packs is needed. */
+    readonly added: number
+    /** In packs that were kept, and needed by no snapshot. */
+    readonly unused: number
+  }
+  /** Packs that could not be copied because they are damaged: they stay. */
+  readonly damaged: RepackedPacks['damaged']
+  /** The disk was full: what needed no copying went first. */
+  readonly wasFull: boolean
+}
+
+type Done = Record<
+  'dead' | 'repacked' | 'stray' | 'added' | 'indexes' | 'newIndexes' | 'removed' | 'addedBytes',
+  number
+>
+
+const NOTHING_DONE: Done = {
+  dead: 0,
+  repacked: 0,
+  stray: 0,
+  added: 0,
+  indexes: 0,
+  newIndexes: 0,
+  removed: 0,
+  addedBytes: 0,
+}
+
+/** Gathers over the rounds of one prune. */
+export class PruneTally {
+  wasFull = false
+  #before: number | undefined
+  #holdings: Holdings = { logNext: 0, packs: new Map(), indexes: new Map() }
+  #plan: PrunePlan = { kept: [], dead: [], repacked: [] }
+  #strays: Strays = { packs: [], indexes: [] }
+  #snapshots: SnapshotId[] = []
+  #damaged: RepackedPacks['damaged'] = []
+  /** Of earlier rounds and this one; `undefined` until something was carried out. */
+  #done: Done | undefined
+
+  planned(holdings: Holdings, plan: PrunePlan, strays: Strays, pruned: readonly LoggedSnapshot[]): void {
+    this.#before ??= bytesOf(holdings)
+    this.#holdings = holdings
+    this.#plan = plan
+    this.#strays = strays
+    if (this.#done === undefined) this.#snapshots = pruned.map(({ id }) => id)
+  }
+
+  collected(collected: Collected, repacked: RepackedPacks): void {
+    if (this.#done === undefined) this.#snapshots = []
+    this.#snapshots.push(...collected.snapshots)
+    this.#damaged = repacked.damaged
+    const copied = new Set(repacked.copied.map(({ row }) => row.id))
+    const strays = new Set(this.#strays.packs)
+    const of = (which: (id: PackId) => boolean): number => collected.packs.filter(which).length
+    this.#done ??= { ...NOTHING_DONE }
+    const done = this.#done
+    done.repacked += of((id) => copied.has(id))
+    done.stray += of((id) => strays.has(id))
+    done.dead += of((id) => !copied.has(id) && !strays.has(id))
+    done.added += repacked.stored.length
+    done.indexes += collected.indexes.length
+    done.newIndexes += collected.newIndexes.length
+    const { packs, indexes } = this.#holdings
+    for (const id of collected.packs) done.removed += packs.get(id)?.bytes ?? 0
+    for (const id of collected.indexes) done.removed += indexes.get(id)?.bytes ?? 0
+    for (const { bytes } of [...repacked.stored, ...collected.newIndexes]) done.addedBytes += bytes
+  }
+
+  report(): PruneReport {
+    const { kept, dead, repacked } = this.#plan
+    const done = this.#done
+    const strayBytes = this.#strays.packs.reduce(
+      (sum, id) => sum + (this.#holdings.packs.get(id)?.bytes ?? 0),
+      0,
+    )
+    const planned = [...dead, ...repacked].reduce((sum, { row }) => sum + row.bytes, strayBytes)
+    return {
+      snapshots: this.#snapshots,
+      packs: {
+        kept: kept.length,
+        dead: done?.dead ?? dead.length,
+        repacked: done?.repacked ?? repacked.length,
+        stray: done?.stray ?? this.#strays.packs.length,
+        added: done?.added ?? 0,
+      },
+      indexes: { removed: done?.indexes ?? 0, added: done?.newIndexes ?? 0 },
+      bytes: {
+        before: this.#before ?? 0,
+        removed: done?.removed ?? planned,
+        added: done?.addedBytes ?? repacked.reduce((sum, { neededBytes }) => sum + neededBytes, 0),
+        unused: kept.reduce(
+          (sum, { row, neededBytes, chunks, neededChunks }) =>
+            sum + (chunks === neededChunks ? 0 : row.bytes - neededBytes),
+          0,
+        ),
+      },
+      damaged: this.#damaged,
+      wasFull: this.wasFull,
+    }
+  }
+}
+
+function bytesOf({ packs, indexes }: Holdings): number {
+  let bytes = 0
+  for (const stored of [...packs.values(), ...indexes.values()]) bytes += stored.bytes
+  return bytes
+}

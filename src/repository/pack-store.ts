@@ -1,0 +1,41 @@
+/**
+ * Where finished packs go: to the storage, and only when they are durable to the manifest, as pending packs of one run. It
+ * makes the tickets that packs are begun with. Naming packs in index objects is the caller's.
+ */
+import type { Box } from '../crypto/box.ts'
+import type { PackKind, PackTable } from '../model/pack-table.ts'
+import { packKey } from '../object/object-keys.ts'
+import { makePackTicket, type PackTicket } from '../pack/pack-header.ts'
+import type { Repository } from './repository.ts'
+
+export class PackStore {
+  readonly #repository: Repository
+  readonly #box: Box
+  /** Number of the run in the manifest. */
+  readonly run: number
+  #bytesStored = 0
+
+  constructor(repository: Repository, box: Box, run: number) {
+    this.#repository = repository
+    this.#box = box
+    this.run = run
+  }
+
+  /** Bytes of all packs stored so far. */
+  get bytesStored(): number {
+    return this.#bytesStored
+  }
+
+  ticket(kind: PackKind): PackTicket {
+    const { id, keys, random } = this.#repository
+    return makePackTicket(id, kind, keys, this.#box, random)
+  }
+
+  /** Durable first, then known: the manifest never names a pack that may be lost. Returns the pack's number there. */
+  async store(bytes: Uint8Array<ArrayBuffer>, table: PackTable): Promise<number> {
+    const { storage, manifest } = this.#repository
+    await storage.put(packKey(table.id), [bytes])
+    this.#bytesStored += bytes.length
+    return manifest.packs.add({ ...table, state: 'pending', trusted: true, run: this.run })
+  }
+}

@@ -1,0 +1,294 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { SnapshotId } from '../../../../src/model/ids.ts'
+import { prune } from '../../../../src/ops/prune/prune.ts'
+import type { PruneReport } from '../../../../src/ops/prune/report.ts'
+import { verify } from '../../../../src/ops/verify/verify.ts'
+import { TestRepository } from '../../../support/repository.ts'
+
+const DAY_MS = 86_400_000
+let repo: TestRepository
+
+beforeEach(async () => {
+  repo = await TestRepository.create()
+  mkdirSync(repo.source('directory'), { recursive: true })
+})
+afterEach(() => repo[Symbol.asyncDispose]())
+
+const noise = (bytes: number, seed: number): Buffer => {
+  const out = Buffer.alloc(bytes)
+  let state = seed * 2_654_435_761
+  for (let at = 0; at < bytes; at++) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) | 0
+    out[at] = state >>> 16
+  }
+  return out
+}
+
+async function pruneNow(change: Partial<Parameters<typeof prune>[1]> = {}): Promise<PruneReport> {
+  return prune(
+    repo.repository,
+    {
+      unusedShareMax: 0.05,
+      repackBytesMax: Number.POSITIVE_INFINITY,
+      undoMs: 0,
+      strayMs: DAY_MS,
+      dryRun: false,
+      ...change,
+    },
+    { progress: () => undefined, signal: new AbortController().signal },
+  )
+}
+
+async function forget(...snapshots: SnapshotId[]): Promise<void> {
+  await repo.repository.log.append(() => ({ kind: 'forget', snapshots }))
+}
+
+/** Nothing is damaged, for this client and for one that has never seen the repository; nothing is left over. */
+async function expectWhole(): Promise<void> {
+  for (const forgetting of [false, true]) {
+    await repo.reopen({ forgetting })
+    const ports = { pool: repo.pool(), progress: () => undefined, signal: new AbortController().signal }
+    const report = await verify(repo.repository, { data: true }, ports)
+    expect(report).toMatchObject({ damages: [], affectedTotal: 0, unreferenced: 0 })
+  }
+}
+
+describe('prune', () => {
+  it('changes nothing, not even the log, where everything is needed', async () => {
+    writeFileSync(repo.source('directory', 'file'), noise(300_000, 1))
+    await repo.backup()
+    const before = repo.keys()
+    const report = await pruneNow()
+    expect(report).toMatchObject({ snapshots: [], packs: { dead: 0, repacked: 0, stray: 0, added: 0 } })
+    expect(report.bytes).toMatchObject({ removed: 0, added: 0 })
+    expect(repo.keys()).toEqual(before)
+  })
+
+  it('removes what only forgotten snapshots need, and says so', async () => {
+    writeFileSync(repo.source('directory', 'first'), noise(300_000, 1))
+    const { snapshot } = await repo.backup()
+    rmSync(repo.source('directory', 'first'))
+    writeFileSync(repo.source('directory', 'second'), noise(200_000, 2))
+    await repo.backup()
+    await forget(snapshot)
+    const before = repo.keys('packs/')
+    const report = await pruneNow()
+    expect(report.snapshots).toEqual([snapshot])
+    expect(report.packs).toMatchObject({ dead: 2, repacked: 0 })
+    expect(report.bytes.removed).toBeGreaterThan(300_000)
+    expect(repo.keys('packs/')).toHaveLength(before.length - 2)
+    expect(repo.repository.log.state.snapshots.has(snapshot)).toBe(false)
+    await expectWhole()
+    expect(await pruneNow()).toMatchObject({ snapshots: [], bytes: { removed: 0, added: 0 } })
+  })
+
+  it('spares what was forgotten a short while ago, and lets it be had back', async () => {
+    writeFileSync(repo.source('directory', 'first'), noise(300_000, 1))
+    const { snapshot } = await repo.backup()
+    writeFileSync(repo.source('directory', 'first'), noise(300_000, 2))
+    await repo.backup()
+    await forget(snapshot)
+    repo.now += 13 * DAY_MS
+    expect((await pruneNow({ undoMs: 14 * DAY_MS })).snapshots).toEqual([])
+    await repo.repository.log.append(() => ({ kind: 'unforget', snapshots: [snapshot] }))
+    await expectWhole()
+    await forget(snapshot)
+    repo.now += 14 * DAY_MS
+    expect((await pruneNow({ undoMs: 14 * DAY_MS })).snapshots).toEqual([snapshot])
+    await expectWhole()
+  })
+
+  it('spares what is held', async () => {
+    writeFileSync(repo.source('directory', 'first'), noise(300_000, 1))
+    const { snapshot } = await repo.backup()
+    await forget(snapshot)
+    await repo.repository.log.append(() => ({ kind: 'hold', snapshots: [snapshot] }))
+    expect((await pruneNow()).snapshots).toEqual([])
+    expect(repo.repository.log.state.snapshots.has(snapshot)).toBe(true)
+    await expectWhole()
+  })
+
+  it('writes packs anew of which much is not needed, and the rest restores', async () => {
+    const names = Array.from({ length: 12 }, (_, index) => `file ${index}`)
+    for (const [index, name] of names.entries())
+      writeFileSync(repo.source('directory', name), noise(60_000, index + 1))
+    const { snapshot } = await repo.backup()
+    for (const name of names.slice(0, 6)) rmSync(repo.source('directory', name))
+    await repo.backup()
+    await forget(snapshot)
+    const dry = await pruneNow({ dryRun: true })
+    const before = repo.keys()
+    expect(repo.keys()).toEqual(before)
+    const report = await pruneNow()
+    expect(report.packs).toMatchObject({ repacked: 1, added: 1 })
+    expect(report.packs).toMatchObject({ repacked: dry.packs.repacked, dead: dry.packs.dead })
+    expect(dry.bytes.removed).toBeLessThanOrEqual(report.bytes.removed)
+    expect(report.bytes.removed - report.bytes.added).toBeGreaterThan(300_000)
+    await expectWhole()
+    expect(await pruneNow()).toMatchObject({ packs: { repacked: 0, dead: 0 } })
+  })
+
+  it('writes no more anew than it may', async () => {
+    for (let round = 0; round < 3; round++) {
+      for (let file = 0; file < 4; file++)
+        writeFileSync(repo.source('directory', `${round} ${file}`), noise(60_000, round * 10 + file + 1))
+      const { snapshot } = await repo.backup()
+      if (round > 0) await forget(snapshot)
+    }
+    for (let round = 0; round < 3; round++) rmSync(repo.source('directory', `${round} 0`))
+    await repo.backup()
+    for (const { id } of [...repo.repository.log.state.snapshots.values()].slice(0, 3)) await forget(id)
+    const report = await pruneNow({ repackBytesMax: 300_000 })
+    expect(report.packs.repacked).toBe(1)
+    await expectWhole()
+    expect((await pruneNow()).packs.repacked).toBe(2)
+    await expectWhole()
+  })
+
+  it('makes one pack of many small ones, and one index object', async () => {
+    for (let round = 0; round < 9; round++) {
+      writeFileSync(repo.source('directory', `${round}`), noise(5_000, round + 1))
+      await repo.backup()
+    }
+    expect(repo.keys('packs/').length).toBe(18)
+    const report = await pruneNow()
+    expect(report.packs).toMatchObject({ repacked: 18, added: 2 })
+    expect(repo.keys('packs/')).toHaveLength(2)
+    expect(repo.keys('index/')).toHaveLength(1)
+    await expectWhole()
+    writeFileSync(repo.source('directory', 'later'), noise(5_000, 99))
+    const { summary } = await repo.backup()
+    expect(summary).toMatchObject({ filesUnmodified: 9, filesNew: 1 })
+    await expectWhole()
+  })
+
+  it('removes what an interrupted writer left, when it has lain there long enough', async () => {
+    writeFileSync(repo.source('directory', 'file'), noise(50_000, 1))
+    await repo.backup()
+    const copy = repo.keys()
+    writeFileSync(repo.source('directory', 'lost'), noise(50_000, 2))
+    await repo.backup()
+    // As if the second backup had been killed before its log entry, on another machine.
+    const [entry = ''] = repo.keys('log/').slice(-1)
+    repo.storage.objects.delete(entry)
+    await repo.reopen({ forgetting: true })
+    expect((await pruneNow()).packs.stray).toBe(0)
+    repo.now += 2 * DAY_MS
+    expect((await pruneNow()).packs.stray).toBe(2)
+    expect(repo.keys('packs/')).toEqual(copy.filter((key) => key.startsWith('packs/')))
+    await expectWhole()
+  })
+
+  it('refuses to remove anything where it cannot be told what is needed', async () => {
+    writeFileSync(repo.source('directory', 'first'), noise(50_000, 1))
+    const { snapshot } = await repo.backup()
+    writeFileSync(repo.source('directory', 'first'), noise(50_000, 2))
+    await repo.backup()
+    await forget(snapshot)
+    const [tree = ''] = repo.repository.manifest.packs
+      .list()
+      .filter(({ kind }) => kind === 'tree')
+      .slice(-1)
+      .map(({ id }) => id)
+    repo.storage.objects.delete(`packs/${tree.slice(0, 2)}/${tree}`)
+    await repo.reopen({ forgetting: true })
+    const before = repo.keys()
+    await expect(pruneNow()).rejects.toMatchObject({ code: 'OBJECT_MISSING' })
+    expect(repo.keys()).toEqual(before)
+  })
+
+  it('leaves a damaged pack as it is, and names it', async () => {
+    for (let file = 0; file < 6; file++)
+      writeFileSync(repo.source('directory', `${file}`), noise(60_000, file + 1))
+    const { snapshot } = await repo.backup()
+    rmSync(repo.source('directory', '0'))
+    await repo.backup()
+    await forget(snapshot)
+    const [data] = repo.repository.manifest.packs.list().filter(({ kind }) => kind === 'data')
+    const key = `packs/${data?.id.slice(0, 2)}/${data?.id}`
+    const mend = repo.damage(key, 200_000)
+    const report = await pruneNow()
+    expect(report.damaged.map(({ pack }) => pack)).toEqual([data?.id])
+    mend()
+    await expectWhole()
+  })
+})
+
+describe('prune, with others at work', () => {
+  it('spares what a snapshot committed meanwhile needs', async () => {
+    writeFileSync(repo.source('directory', 'shared'), noise(300_000, 1))
+    const { snapshot } = await repo.backup()
+    const shared = readFileSync(repo.source('directory', 'shared'))
+    writeFileSync(repo.source('directory', 'shared'), noise(300_000, 2))
+    await repo.backup()
+    await forget(snapshot)
+    const { create } = repo.storage
+    let overtaken = false
+    repo.storage.create = async (key, bytes) => {
+      if (key.startsWith('log/') && !overtaken) {
+        overtaken = true
+        await using other = await repo.another()
+        writeFileSync(repo.source('directory', 'again'), shared)
+        await other.backup()
+      }
+      return create.call(repo.storage, key, bytes)
+    }
+    const report = await pruneNow()
+    repo.storage.create = create
+    expect(overtaken).toBe(true)
+    expect(report.snapshots).toEqual([snapshot])
+    await expectWhole()
+  })
+
+  it('spares what was had back meanwhile', async () => {
+    writeFileSync(repo.source('directory', 'first'), noise(300_000, 1))
+    const { snapshot } = await repo.backup()
+    writeFileSync(repo.source('directory', 'first'), noise(300_000, 2))
+    await repo.backup()
+    await forget(snapshot)
+    const { create } = repo.storage
+    let overtaken = false
+    repo.storage.create = async (key, bytes) => {
+      if (key.startsWith('log/') && !overtaken) {
+        overtaken = true
+        await using other = await repo.another()
+        await other.repository.log.append(() => ({ kind: 'unforget', snapshots: [snapshot] }))
+      }
+      return create.call(repo.storage, key, bytes)
+    }
+    expect((await pruneNow()).snapshots).toEqual([])
+    repo.storage.create = create
+    expect(repo.repository.log.state.snapshots.get(snapshot)?.forgotten).toBeUndefined()
+    await expectWhole()
+  })
+
+  it('lets a backup that relied on what went store it again', async () => {
+    writeFileSync(repo.source('directory', 'first'), noise(300_000, 1))
+    const { snapshot } = await repo.backup()
+    const first = readFileSync(repo.source('directory', 'first'))
+    rmSync(repo.source('directory', 'first'))
+    writeFileSync(repo.source('directory', 'second'), noise(30_000, 2))
+    await repo.backup()
+    await forget(snapshot)
+    writeFileSync(repo.source('directory', 'again'), first)
+    const { create } = repo.storage
+    let overtaken = false
+    repo.storage.create = async (key, bytes) => {
+      if (key.startsWith('log/') && !overtaken) {
+        overtaken = true
+        await using other = await repo.another()
+        await prune(
+          other.repository,
+          { unusedShareMax: 0.05, repackBytesMax: 1e9, undoMs: 0, strayMs: DAY_MS, dryRun: false },
+          { progress: () => undefined, signal: new AbortController().signal },
+        )
+      }
+      return create.call(repo.storage, key, bytes)
+    }
+    await repo.backup()
+    repo.storage.create = create
+    expect(overtaken).toBe(true)
+    await expectWhole()
+  })
+})
