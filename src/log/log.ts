@@ -139,6 +139,8 @@ export async function preparePayload(
   const { kind } = payload
   const inline = encodePayload(payload)
   decodePayload(kind, inline, 'a payload to write') // what readers would not read must not be written
+  // A bit that flipped meanwhile would be signed with the rest, and everybody would believe it.
+  if (Buffer.compare(encodePayload(payload), inline) !== 0) throw spoiled(kind)
   if (inline.length <= LOG_PAYLOAD_INLINE_BYTES_MAX) return { kind, payload: { inline } }
   if (inline.length > LOG_LIST_BYTES_MAX) {
     throw new SnapError(
@@ -150,6 +152,12 @@ export async function preparePayload(
   const list = sealList(inline, id, log, random)
   await log.storage.put(listKey(id), [list])
   return { kind, payload: { list: { id, hash: hash(list) } }, list }
+}
+
+function spoiled(kind: LogPayload['kind']): SnapError {
+  return new SnapError('OBJECT_DAMAGED', `a log entry (${kind}) did not survive being encoded`, {
+    hint: 'Nothing was written. Memory or processor of this machine may be faulty: test them.',
+  })
 }
 
 export type EntryDraft = {
