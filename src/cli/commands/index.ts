@@ -1,5 +1,6 @@
 /** All commands, in the order in which help lists them. */
 import type { CommandModule } from '../program.ts'
+import { auditCommand } from './audit.ts'
 import { backupCommand } from './backup.ts'
 import { dumpCommand } from './dump.ts'
 import { findCommand } from './find.ts'
@@ -9,6 +10,8 @@ import { initCommand } from './init.ts'
 import { keyCommand } from './key.ts'
 import { lsCommand } from './ls.ts'
 import { manifestCommand } from './manifest.ts'
+import { pruneCommand } from './prune.ts'
+import { repairCommand } from './repair.ts'
 import { restoreCommand } from './restore.ts'
 import { snapshotsCommand } from './snapshots.ts'
 import { statsCommand } from './stats.ts'
@@ -27,7 +30,10 @@ export const COMMANDS: readonly CommandModule[] = [
   holdCommand,
   unholdCommand,
   forgetCommand,
+  pruneCommand,
   verifyCommand,
+  auditCommand,
+  repairCommand,
   statsCommand,
   keyCommand,
   manifestCommand,
