@@ -12,6 +12,7 @@ import { jsonLine } from '../output/json-lines.ts'
 import { stderrNote, stderrWarning } from '../output/notes.ts'
 import { safeText } from '../output/safe-text.ts'
 import type { CommandModule } from '../program.ts'
+import { addPruneOptions, type PruneOptions, pruneRequestOf } from '../prune-options.ts'
 import { type ListedGroup, renderForget, renderForgetJson, renderForgotten } from '../render/forget.ts'
 import { openChosen } from '../repository.ts'
 import {
@@ -22,15 +23,17 @@ import {
 } from '../retention-options.ts'
 
 type Options = RetentionOptions &
-  FilterOptions & {
+  FilterOptions &
+  PruneOptions & {
     readonly groupBy?: string
     readonly evenLast: boolean
     readonly undo: boolean
     readonly dryRun: boolean
+    readonly prune: boolean
   }
 
 /** What is done when snapshots were forgotten and that was printed, with the repository still open. */
-export type Afterwards = (context: CommandContext, repository: Repository) => Promise<void>
+type Afterwards = (context: CommandContext, repository: Repository) => Promise<void>
 
 export const forgetCommand: CommandModule = {
   register(program, run) {
@@ -38,7 +41,7 @@ export const forgetCommand: CommandModule = {
       .command('forget')
       .description('forget snapshots that a policy does not keep, or by id; undo that')
       .argument('[snapshots...]', 'latest, ids or their beginnings; instead of a policy')
-    addRetentionOptions(command)
+    addPruneOptions(addRetentionOptions(command))
       .option('-g, --group-by <keys>', 'apply the policy to each series, host, paths, tags or label (series)')
       .option('--host <name>', 'only snapshots of this host')
       .option('--path <path>', 'only snapshots of this source path')
@@ -46,6 +49,7 @@ export const forgetCommand: CommandModule = {
       .option('--even-last', 'with ids: also the last complete snapshot of a series', false)
       .option('--undo', 'bring the named snapshots back, or those that were last forgotten', false)
       .option('-n, --dry-run', 'forget nothing; say what would be forgotten', false)
+      .option('--prune', 'then free what no snapshot needs, as `snap prune` does', false)
       .addHelpText(
         'after',
         `
@@ -59,7 +63,7 @@ Examples:
   $ snap forget 1a2b3c4d
   $ snap forget --undo`,
       )
-      .action(run<[string[], Options]>((context, texts, options) => forgetAction(context, texts, options)))
+      .action(run<[string[], Options]>(forgetAction))
   },
 }
 
@@ -67,13 +71,22 @@ async function forgetAction(
   context: CommandContext,
   texts: readonly string[],
   options: Options,
-  afterwards?: Afterwards,
 ): Promise<void> {
+  const afterwards = options.prune ? pruning(context, options) : undefined
   const byPolicy = hasRetentionOptions(options)
   refuseMixture(texts, options, byPolicy)
   if (options.undo) return undoAction(context, texts)
   if (byPolicy) return policyAction(context, await requestOf(options), options, afterwards)
   return idsAction(context, texts, options, afterwards)
+}
+
+/** The options are looked at before anything is forgotten. */
+function pruning({ clock }: CommandContext, options: Options): Afterwards {
+  const request = pruneRequestOf(options, clock.now(), false)
+  return async (context, repository) => {
+    const { pruneAndTell } = await import('./prune.ts')
+    await pruneAndTell(context, repository, request)
+  }
 }
 
 function refuseMixture(texts: readonly string[], options: Options, byPolicy: boolean): void {

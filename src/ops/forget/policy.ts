@@ -6,7 +6,7 @@ import { PERIODS, type Period } from './calendar.ts'
 import type { Span } from './span.ts'
 
 /** The rules that count: the newest snapshots, and the newest one of each of the last hours, days ... */
-export const COUNTED = ['last', ...PERIODS] as const
+export const COUNTED: readonly ['last', ...typeof PERIODS] = ['last', ...PERIODS]
 export type Counted = 'last' | Period
 
 /** A snapshot is kept where any rule keeps it. A count or a number of days of 0 is no rule. */

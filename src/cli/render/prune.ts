@@ -1,0 +1,64 @@
+/** What a prune freed, or would free. */
+import type { PruneReport } from '../../ops/prune/report.ts'
+import { humanBytes, humanDuration, humanPercent, plural } from '../output/human.ts'
+import { jsonLine } from '../output/json-lines.ts'
+import { safeText } from '../output/safe-text.ts'
+
+export type PruneSummary = {
+  readonly report: PruneReport
+  readonly dryRun: boolean
+  readonly durationMs: number
+}
+
+export function renderPrune({ report, dryRun, durationMs }: PruneSummary): string {
+  const { snapshots, packs, indexes, bytes, damaged } = report
+  const would = dryRun ? 'would be ' : ''
+  const going = packs.dead + packs.repacked + packs.stray
+  const lines = [
+    ...damaged.map(
+      ({ pack, error }) => `damaged: pack ${pack}: ${safeText(error.message)}; it stays as it is`,
+    ),
+    ...(snapshots.length === 0
+      ? []
+      : [`${plural(snapshots.length, 'forgotten snapshot')} ${would}gone for good`]),
+    ...(packs.dead === 0 ? [] : [`${plural(packs.dead, 'pack')} that nothing needs ${would}removed`]),
+    ...(packs.repacked === 0
+      ? []
+      : [`${plural(packs.repacked, 'pack')} ${would}written anew without what nothing needs`]),
+    ...(packs.stray === 0
+      ? []
+      : [`${plural(packs.stray, 'pack')} that an unfinished backup left ${would}removed`]),
+    ...(indexes.removed === 0
+      ? []
+      : [`${plural(indexes.removed, 'index object')} replaced by ${indexes.added}`]),
+    ...(report.wasFull ? ['the disk was full: what needed no copying went first'] : []),
+    going === 0
+      ? 'nothing to remove'
+      : `${dryRun ? 'would free' : 'freed'} ${humanBytes(Math.max(0, bytes.removed - bytes.added))} of ${humanBytes(bytes.before)}${dryRun ? '' : ` in ${humanDuration(durationMs)}`}`,
+    `${humanBytes(bytes.unused)} (${humanPercent(bytes.unused, bytes.before)}) in the packs that stay is not needed`,
+  ]
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+export function renderPruneJson({ report, dryRun, durationMs }: PruneSummary): string {
+  const { snapshots, packs, indexes, bytes, damaged, wasFull } = report
+  return jsonLine({
+    message_type: 'summary',
+    dry_run: dryRun,
+    snapshots,
+    packs_kept: packs.kept,
+    packs_dead: packs.dead,
+    packs_repacked: packs.repacked,
+    packs_stray: packs.stray,
+    packs_added: packs.added,
+    indexes_removed: indexes.removed,
+    indexes_added: indexes.added,
+    bytes_before: bytes.before,
+    bytes_removed: bytes.removed,
+    bytes_added: bytes.added,
+    bytes_unused: bytes.unused,
+    damaged_packs: damaged.map(({ pack, error }) => ({ pack, reason: error.message })),
+    was_full: wasFull,
+    total_duration: durationMs / 1000,
+  })
+}
