@@ -1,9 +1,12 @@
 /** Notes an operation in the repository's log, in the name of this user on this machine with this program. */
+import { stat } from 'node:fs/promises'
 import { hostname, userInfo } from 'node:os'
+import { join } from 'node:path'
 import type { Intent, Outcome } from '../ops/audit/note.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { CommandContext } from './context.ts'
 import { stderrWarning } from './output/notes.ts'
+import { placeOf } from './repository.ts'
 
 /** The result of `operate`, or its error; a note that could not be written is a warning. */
 export async function noting<T>(
@@ -13,11 +16,26 @@ export async function noting<T>(
   operate: () => Promise<T>,
   outcomeOf: (result: T) => Outcome,
 ): Promise<T> {
+  if (await belongsToAnother(placeOf(context).path)) {
+    try {
+      return await operate()
+    } finally {
+      stderrWarning(context, 'not noted in the audit trail: the repository belongs to another user')
+    }
+  }
   const { noted } = await import('../ops/audit/note.ts')
   const program = { name: 'snap', version: context.version }
   const doer = { hostname: hostname(), username: userName(), program }
   const notNoted = (reason: string): void => stderrWarning(context, `not noted in the audit trail: ${reason}`)
   return noted(repository, { ...intent, doer }, { notNoted }, operate, outcomeOf)
+}
+
+/** Objects are their owner's alone: one that root left in a user's repository would keep the user out of it. */
+async function belongsToAnother(path: string): Promise<boolean> {
+  const user = process.geteuid?.()
+  if (user === undefined) return false
+  const config = await stat(join(path, 'config')).catch(() => undefined)
+  return config !== undefined && config.uid !== user
 }
 
 /** A user whom the system has no entry for has a number only. */

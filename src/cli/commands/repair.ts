@@ -116,7 +116,7 @@ function outcomeOf(report: RepairReport, data: boolean): Outcome {
     result: report.remaining > 0 ? 'damaged' : 'ok',
     counts: {
       ...outcome.counts,
-      lost_indexes: report.lostIndexes.length,
+      lost_index_objects: report.lostIndexes.length,
       packs_named: report.packsNamed.length,
       packs_quarantined: report.quarantined.length,
     },

@@ -160,7 +160,7 @@ function noteInWords(note: NonNullable<(Action & { kind: 'note' })['note']>): st
     [
       ...counted
         .filter(([, value]) => typeof value === 'number' && value !== 0)
-        .map(([name, value]) => `${humanCount(Number(value))} ${name.replaceAll('_', ' ')}`),
+        .map(([name, value]) => countInWords(name, Number(value))),
       ...(bytes === undefined || bytes === 0 ? [] : [humanBytes(bytes)]),
       ...(duration === undefined ? [] : [`in ${humanDuration(duration)}`]),
       ...(affected === undefined || affected === 0 ? [] : [`${plural(affected, 'snapshot')} affected`]),
@@ -169,6 +169,12 @@ function noteInWords(note: NonNullable<(Action & { kind: 'note' })['note']>): st
       ),
     ].join(', '),
   ].join('')
+}
+
+/** `files_restored`, 1: `1 file restored`. */
+function countInWords(name: string, count: number): string {
+  const words = name.replaceAll('_', ' ')
+  return `${humanCount(count)} ${count === 1 ? words.replace(/(file|snapshot|pack|object)s/, '$1') : words}`
 }
 
 function named(what: string, ids: readonly string[]): string {

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createTargetFiles } from '../../../../src/filesystem/target-files.ts'
+import { SnapError } from '../../../../src/model/errors.ts'
 import { type PackId, packId, type SnapshotId } from '../../../../src/model/ids.ts'
 import { indexKey, logKey, packKey } from '../../../../src/object/object-keys.ts'
 import { noted } from '../../../../src/ops/audit/note.ts'
@@ -9,6 +10,7 @@ import { type RepairReport, repair } from '../../../../src/ops/repair/repair.ts'
 import { restore } from '../../../../src/ops/restore/restore.ts'
 import type { VerifyReport } from '../../../../src/ops/verify/report.ts'
 import { verify } from '../../../../src/ops/verify/verify.ts'
+import { openRepository } from '../../../../src/repository/open-repository.ts'
 import { RestoreWriter } from '../../../../src/workers/restore-writer.ts'
 import { createInThreadPool } from '../../../../src/workers/task-pool.ts'
 import { Chance } from '../../../support/builders.ts'
@@ -148,6 +150,50 @@ describe('lost index objects', () => {
     expect(report.packsNamed).toEqual(expect.arrayContaining(Object.values(packs).map(({ id }) => id)))
     await repo.reopen({ forgetting: true })
     expect(await check()).toMatchObject({ damages: [], affectedTotal: 0, snapshots: 3 })
+  })
+
+  test('that another repair makes again meanwhile stop this one, and running it again finds nothing to do', async () => {
+    for (const id of repo.repository.log.state.indexes.keys()) repo.storage.objects.delete(indexKey(id))
+    await repo.reopen({ forgetting: true })
+    const put = repo.storage.put.bind(repo.storage)
+    repo.storage.put = async (key, parts) => {
+      repo.storage.put = put
+      expect(key).toMatch(/^index\//)
+      await put(key, parts)
+      const cacheDirectory = join(repo.directory, 'other')
+      const borrowed = Object.create(repo.storage, {
+        [Symbol.asyncDispose]: { value: async () => undefined },
+      })
+      await using other = await openRepository({ ...repo.ports, storage: borrowed, cacheDirectory }, SECRET)
+      const report = await repair(
+        other,
+        { data: false, dryRun: false },
+        { progress: () => undefined, signal },
+      )
+      expect(report.packsNamed).toHaveLength(4)
+    }
+    await expect(mend()).rejects.toMatchObject({
+      code: 'STORAGE_FAILED',
+      hint: expect.stringContaining('again'),
+    })
+    await expectNothingToDo()
+    expect(repo.repository.manifest.packs.list('pending')).toEqual([])
+    await repo.reopen({ forgetting: true })
+    expect(await check()).toMatchObject({ damages: [], affectedTotal: 0, snapshots: 2 })
+  })
+
+  test('an interrupted repair leaves nothing that the next one minds', async () => {
+    for (const id of repo.repository.log.state.indexes.keys()) repo.storage.objects.delete(indexKey(id))
+    await repo.reopen({ forgetting: true })
+    const { storage } = repo
+    const create = storage.create.bind(storage)
+    const full = new SnapError('REPOSITORY_FULL', 'no space')
+    storage.create = () => Promise.reject(full)
+    await expect(mend()).rejects.toBe(full)
+    expect(repo.repository.manifest.packs.list('pending')).toEqual([])
+    storage.create = create
+    expect((await mend()).packsNamed).toHaveLength(4)
+    expect(await check()).toMatchObject({ damages: [], affectedTotal: 0 })
   })
 
   test('with a damaged pack: the pack is set aside, and what is whole in it can be read', async () => {
