@@ -183,6 +183,11 @@ describe('forgetting by a policy', () => {
     test.now = start + 2 * DAY_MS
     const [held] = live()
     await setHeld(test.repository, [held!], true)
+    test.now = start + 2.3 * DAY_MS
+    await commitSnapshot(test)
+    test.now = start + 2.6 * DAY_MS
+    await other.log.append(() => ({ kind: 'note', sealed: NEWER_THAN_ALL }))
+    await test.repository.log.follow()
     test.now = start + 3 * DAY_MS
     const clock = trustedClock(test.repository, test.now)
     expect(clock.before(Number.MAX_SAFE_INTEGER)?.ms).toBe(start + 2 * DAY_MS)
