@@ -34,6 +34,8 @@ export type ChunkReaderParts = {
   readonly keyring: () => Promise<PackKeyring>
   readonly zstd: () => Zstd
   readonly hasher: ChunkHasher
+  /** Whether another client has moved chunks since they were looked up. */
+  readonly refresh: () => Promise<boolean>
 }
 
 type Item = { readonly chunk: Uint8Array } | { readonly hole: number }
@@ -53,7 +55,12 @@ export class ChunkReader {
 
   /** The chunk's bytes, checked against its id: a view that stays valid. `OBJECT_MISSING` where nothing holds it. */
   async chunk(id: Uint8Array): Promise<Uint8Array> {
-    return this.#chunk(id, { segments: 0 }, Number.POSITIVE_INFINITY)
+    try {
+      return await this.#chunk(id, { segments: 0 }, Number.POSITIVE_INFINITY)
+    } catch (error) {
+      if (!hasCode(error, 'OBJECT_MISSING') || !(await this.#parts.refresh())) throw error
+      return await this.#chunk(id, { segments: 0 }, Number.POSITIVE_INFINITY)
+    }
   }
 
   /** Plaintext bytes of a chunk, without reading it; `undefined` where nothing holds it. */

@@ -28,6 +28,12 @@ import { readIndex } from './read-index.ts'
 /** Slots that may be lost to others before an entry gives up: each loss means that somebody else went on. */
 const APPEND_TRIES_MAX = 1_000
 
+/** `lost`: the entries that took the places tried so far, since it was asked last. */
+export type Draft = (
+  state: Readonly<LogState>,
+  lost: readonly AppliedEntry[],
+) => LogPayload | Promise<LogPayload>
+
 export type FollowerParts = {
   readonly id: RepositoryId
   readonly storage: Storage
@@ -53,6 +59,9 @@ export class LogFollower {
   readonly #log: Log
   readonly #author: string
   #state: LogState
+  #collections = 0
+  #appending = false
+  #refreshing: Promise<boolean> | undefined
   readonly indexProblems: IndexProblem[] = []
 
   constructor(parts: FollowerParts) {
@@ -64,6 +73,29 @@ export class LogFollower {
 
   get state(): Readonly<LogState> {
     return this.#state
+  }
+
+  /** How often packs were condemned or quarantined since this was opened: what was looked up before may be gone. */
+  get collections(): number {
+    return this.#collections
+  }
+
+  /**
+   * For a reader that misses a pack: follows the log, and returns whether packs were condemned since. `false` while an entry is
+   * being added, when the log was followed just now.
+   */
+  refresh(): Promise<boolean> {
+    if (this.#appending) return Promise.resolve(false)
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined
+    })
+    return this.#refreshing
+  }
+
+  async #refresh(): Promise<boolean> {
+    const before = this.#collections
+    await this.follow()
+    return this.#collections > before
   }
 
   /** Takes up where this client was, checks that the log still goes on from there, and follows it to its head. */
@@ -105,6 +137,7 @@ export class LogFollower {
       await this.#takeIndexes()
       // What could not be read may have been replaced just now.
     } while (this.indexProblems.length > 0 && entries.length > found)
+    this.#collections += entries.filter(takesAway).length
     // First what they bring, then what they take away: whoever reads meanwhile always finds a place of each chunk.
     await this.#record(entries)
     return entries
@@ -115,10 +148,16 @@ export class LogFollower {
    * may throw where the entries in between make the entry wrong. `indexes`: what this client stored and the entry names, so
    * that it need not be read.
    */
-  async append(
-    draft: (state: Readonly<LogState>, lost: readonly AppliedEntry[]) => LogPayload | Promise<LogPayload>,
-    indexes: () => readonly StoredIndex[] = () => [],
-  ): Promise<AppliedEntry> {
+  async append(draft: Draft, indexes: () => readonly StoredIndex[] = () => []): Promise<AppliedEntry> {
+    this.#appending = true
+    try {
+      return await this.#append(draft, indexes)
+    } finally {
+      this.#appending = false
+    }
+  }
+
+  async #append(draft: Draft, indexes: () => readonly StoredIndex[]): Promise<AppliedEntry> {
     const { random, clock, keys } = this.#parts
     let lost: readonly AppliedEntry[] = []
     for (let tries = 0; tries < APPEND_TRIES_MAX; tries++) {
@@ -131,6 +170,7 @@ export class LogFollower {
       })
       if (raw !== undefined) {
         const entry = applyEntry(this.#state, raw, this.#log)
+        if (takesAway(entry)) this.#collections += 1
         await this.#record([entry], entry.applied === undefined ? [] : indexes())
         if (entry.applied === undefined) {
           const reasons = entry.problems.map(({ reason }) => reason).join(', ')
@@ -329,6 +369,10 @@ export class LogFollower {
       )
     })
   }
+}
+
+function takesAway({ applied }: AppliedEntry): boolean {
+  return applied?.payload.kind === 'gc' || applied?.payload.kind === 'quarantine'
 }
 
 /** A writer may have sealed nonsense: the snapshot stays restorable by its id. */

@@ -66,6 +66,7 @@ export class Repository implements AsyncDisposable {
       keyring: () => this.keyring(),
       zstd: () => this.zstd(),
       hasher: createChunkHasher(parts.keys.idKey),
+      refresh: () => this.log.refresh(),
     })
     this.trees = new TreeReader(parts.manifest, this.chunks, parts.keys.idKey)
   }
@@ -96,8 +97,16 @@ export class Repository implements AsyncDisposable {
     return new PackKeyring(this.storage, this.id, { ...this.keys, contentSecret }, await this.box())
   }
 
-  /** Packs that the manifest takes for live or pending and the storage does not have, or has in another size. */
+  /** Packs that the log takes for live, or this client for pending, and the storage does not have, or has in another size. */
   async lostPacks(): Promise<PackRow[]> {
+    const lost = await this.#missingPacks()
+    if (lost.length === 0) return lost
+    // Another client may have pruned them just now.
+    await this.log.follow()
+    return lost.filter(({ no, state }) => this.manifest.packs.byNo(no)?.state === state)
+  }
+
+  async #missingPacks(): Promise<PackRow[]> {
     const lost = new Map(
       this.manifest.packs
         .list()

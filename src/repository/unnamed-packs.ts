@@ -24,6 +24,8 @@ export async function unnamedPacks(repository: Repository): Promise<readonly Pac
   const expected = new Map(repository.manifest.indexes.list().map(({ id, bytes }) => [id, bytes]))
   const isWhole = (id: IndexId): boolean => stored.has(id) && stored.get(id) === expected.get(id)
   if ([...indexes.keys()].every(isWhole)) return []
+  // Another client may have replaced them just now.
+  if (await repository.log.refresh()) return unnamedPacks(repository)
   const named = new Set<PackId>()
   for (const [id, { hash }] of indexes) {
     try {

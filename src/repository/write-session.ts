@@ -11,7 +11,6 @@ import { createZstd } from '../codec/zstd.ts'
 import { createChunkHasher } from '../crypto/blake3.ts'
 import type { Box } from '../crypto/box.ts'
 import { type SnapshotDetails, sealDetails } from '../log/details.ts'
-import type { AppliedEntry } from '../log/fold.ts'
 import type { PackRow } from '../manifest/packs-table.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
 import type { SourceFiles } from '../model/files.ts'
@@ -69,6 +68,8 @@ export class WriteSession implements AsyncDisposable {
   readonly #store: PackStore
   readonly #index: IndexWriter
   readonly #treeFiller: PackFiller
+  /** What this run relies on was looked at since. */
+  #collections: number
   #treeStores: Promise<void> = Promise.resolve()
 
   static async begin(
@@ -95,6 +96,7 @@ export class WriteSession implements AsyncDisposable {
     this.lostPacks = lostPacks
     this.unnamedPacks = unnamed
     this.#repository = repository
+    this.#collections = repository.log.collections
     this.#box = box
     const { keys, config, manifest, storage, random, id } = repository
     this.#store = new PackStore(repository, box, manifest.runs.begin('backup', repository.clock.now()))
@@ -170,9 +172,11 @@ export class WriteSession implements AsyncDisposable {
   async commit(draft: SnapshotDraft): Promise<SnapshotId> {
     await this.flush()
     const repository = this.#repository
-    if (isCollected(await repository.log.follow())) await this.#refuseTaken(draft.root)
+    await repository.log.follow()
     await this.#adoptPending()
-    for (const pack of this.unnamedPacks) await this.#namePack(pack)
+    for (const pack of this.unnamedPacks) {
+      if (repository.manifest.packs.byId(pack.id) !== undefined) await this.#namePack(pack)
+    }
     const indexes = await this.#index.finish()
     await refuseLost(repository)
     const id = snapshotId(toHex(repository.random.bytes(ID_BYTES)))
@@ -196,8 +200,8 @@ export class WriteSession implements AsyncDisposable {
     const { series, time: timeMs } = draft
     const root = encodeContent(draft.root)
     await log.append(
-      async (state, lost) => {
-        if (isCollected(lost)) await this.#refuseTaken(draft.root)
+      async (state) => {
+        await this.#refuseTaken(draft.root)
         if (indexes.some((index) => state.condemnedIndexes.has(index.id))) throw new PrunedMeanwhile()
         return {
           kind: 'commit',
@@ -214,8 +218,10 @@ export class WriteSession implements AsyncDisposable {
     )
   }
 
-  /** Every chunk of the snapshot still lies in a pack that may be relied upon. */
+  /** Where others collected meanwhile: every chunk of the snapshot still lies in a pack that may be relied upon. */
   async #refuseTaken(root: Content): Promise<void> {
+    const { collections } = this.#repository.log
+    if (collections === this.#collections) return
     this.recorder.flush()
     const { chunks } = this.#repository.manifest
     const reachable = new Reachable({
@@ -231,6 +237,7 @@ export class WriteSession implements AsyncDisposable {
       if (hasCode(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED')) throw new PrunedMeanwhile()
       throw error
     }
+    this.#collections = collections
   }
 
   /** Packs that an interrupted run of this client stored are named by this run's index objects. */
@@ -249,13 +256,6 @@ export class WriteSession implements AsyncDisposable {
     await this.executor[Symbol.asyncDispose]()
     await this.#treeStores.catch(() => undefined)
   }
-}
-
-/** Packs may have gone, or may no longer be relied upon. */
-function isCollected(entries: readonly AppliedEntry[]): boolean {
-  return entries.some(
-    ({ applied }) => applied?.payload.kind === 'gc' || applied?.payload.kind === 'quarantine',
-  )
 }
 
 /** Nothing was saved, and nothing is lost: the next attempt stores again what is missing, and nothing else twice. */

@@ -45,7 +45,8 @@ export type FileRestorerParts = {
 /** While windows are written, the next is gathered. */
 export class FileRestorer {
   readonly #parts: FileRestorerParts
-  readonly #finder: ChunkFinder
+  #finder: ChunkFinder
+  #collections: number
   #gathering: WindowRun
   /** The last tasks of a window leave threads idle, so that the next begins meanwhile. */
   #before: Promise<void> = Promise.resolve()
@@ -54,6 +55,7 @@ export class FileRestorer {
   constructor(parts: FileRestorerParts) {
     this.#parts = parts
     this.#finder = parts.repository.manifest.chunkFinder()
+    this.#collections = parts.repository.log.collections
     this.#gathering = new WindowRun(parts, this.#finder)
   }
 
@@ -74,6 +76,11 @@ export class FileRestorer {
     this.#before = this.#writing
     this.#writing = this.#gathering.run()
     this.#writing.catch(() => undefined) // awaited by the next turn but one
+    const { log, manifest } = this.#parts.repository
+    if (log.collections !== this.#collections) {
+      this.#collections = log.collections
+      this.#finder = manifest.chunkFinder()
+    }
     this.#gathering = new WindowRun(this.#parts, this.#finder)
   }
 }

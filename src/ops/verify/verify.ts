@@ -39,8 +39,29 @@ export type VerifyPorts = {
   readonly signal: AbortSignal
 }
 
-/** Damage is in the report; a storage or manifest that fails is thrown, and so is `KEY_WRONG` for a role that cannot read. */
+/** Collections by others that a verification may run into before its findings are taken as they are. */
+const TRIES_MAX = 5
+
+/**
+ * Damage is in the report; a storage or manifest that fails is thrown, and so is `KEY_WRONG` for a role that cannot read. What
+ * another client pruned meanwhile is no damage: it begins again.
+ */
 export async function verify(
+  repository: Repository,
+  request: VerifyRequest,
+  ports: VerifyPorts,
+): Promise<VerifyReport> {
+  const { log } = repository
+  for (let tries = 1; ; tries++) {
+    const before = log.collections
+    const report = await verifyOnce(repository, request, ports)
+    if (report.damages.length === 0 || tries === TRIES_MAX) return report
+    await log.follow()
+    if (log.collections === before) return report
+  }
+}
+
+async function verifyOnce(
   repository: Repository,
   request: VerifyRequest,
   ports: VerifyPorts,
