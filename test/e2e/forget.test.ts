@@ -49,6 +49,7 @@ describe('forget', () => {
       [['latest', '--timezone', 'UTC'], '--timezone'],
       [['--undo', '--keep-last', '1'], '--undo'],
       [['--undo', '--dry-run'], '--undo'],
+      [['--undo', '--prune'], '--undo'],
       [['--undo', 'latest'], 'latest'],
     ]
     for (const [args, words] of refused) {

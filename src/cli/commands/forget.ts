@@ -90,14 +90,14 @@ function pruning({ clock }: CommandContext, options: Options): Afterwards {
 }
 
 function refuseMixture(texts: readonly string[], options: Options, byPolicy: boolean): void {
-  const { undo, evenLast, dryRun, groupBy, host, path, tag, timezone } = options
+  const { undo, evenLast, dryRun, prune, groupBy, host, path, tag, timezone } = options
   const refuse = (message: string, hint: string): never => {
     throw new SnapError('USAGE', message, { hint })
   }
   if ([host, path, tag].includes('')) refuse('--host, --path or --tag is empty', 'Is a variable not set?')
   if (undo) {
     const others = [groupBy, host, path, tag, timezone].some((value) => value !== undefined)
-    if (byPolicy || evenLast || dryRun || others) {
+    if (byPolicy || evenLast || dryRun || prune || others) {
       refuse(
         '--undo takes snapshots alone',
         'Give the ids of snapshots, or nothing for what was last forgotten.',
