@@ -13,6 +13,7 @@ describe('one flipped byte', () => {
   const box = new Sandbox()
   const docs = box.path('docs')
   const whole = box.path('whole')
+  const wholeCache = box.path('whole cache')
 
   beforeAll(async () => {
     writeTree(docs, { 'deep/a.bin': seededBytes(3 * MIB, 1), 'deep/b.txt': seededText(200_000, 2) })
@@ -21,7 +22,15 @@ describe('one flipped byte', () => {
     writeTree(docs, { 'later/c.bin': seededBytes(3 * MIB, 3), 'later/d.txt': seededText(100_000, 4) })
     await box.ok(['backup', docs])
     execFileSync('cp', ['-a', box.repository, whole])
+    execFileSync('cp', ['-a', box.cache, wholeCache])
   })
+
+  /** The repository, and what this machine knows of it. */
+  function putBack(): void {
+    execFileSync('rm', ['-rf', box.repository, box.cache, box.path('cache copy')])
+    execFileSync('cp', ['-a', whole, box.repository])
+    execFileSync('cp', ['-a', wholeCache, box.cache])
+  }
 
   const key = (path: string): string => path.slice(box.repository.length + 1)
 
@@ -51,8 +60,7 @@ describe('one flipped byte', () => {
 
   for (const [what, which] of Object.entries(whichOnes)) {
     it(`in a ${what} is named by verify --data`, async () => {
-      execFileSync('rm', ['-rf', box.repository, box.path('cache copy')])
-      execFileSync('cp', ['-a', whole, box.repository])
+      putBack()
       const path = which()
       const bytes = readFileSync(path)
       for (const at of [Math.floor(bytes.length / 2), bytes.length - 1]) {
@@ -73,8 +81,7 @@ describe('one flipped byte', () => {
   }
 
   it('fails only the files that need it, and restores the others', async () => {
-    execFileSync('rm', ['-rf', box.repository])
-    execFileSync('cp', ['-a', whole, box.repository])
+    putBack()
     const target = box.path('restored')
     const path = largest(packs(DATA))
     const bytes = readFileSync(path)
@@ -96,8 +103,7 @@ describe('one flipped byte', () => {
   })
 
   it('is no different from a pack that is missing', async () => {
-    execFileSync('rm', ['-rf', box.repository])
-    execFileSync('cp', ['-a', whole, box.repository])
+    putBack()
     const path = largest(packs(DATA))
     execFileSync('rm', [path])
     const run = await box.expect(4, ['verify', '--json'])

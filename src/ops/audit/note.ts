@@ -5,11 +5,20 @@
 import { toHex } from '../../base/bytes.ts'
 import { signaturePublicKey } from '../../crypto/signature.ts'
 import { type Note, sealNote } from '../../log/details.ts'
+import type { LogState, ProblemReason } from '../../log/log-state.ts'
 import { hasCode, SnapError } from '../../model/errors.ts'
 import type { Repository } from '../../repository/repository.ts'
 
 /** Snapshot ids that one note names; above that they are counted. */
 export const NOTED_SNAPSHOTS_MAX = 1_000
+
+const DAMAGED: ReadonlySet<ProblemReason> = new Set([
+  'unreadable',
+  'unopened',
+  'undecodable',
+  'unsigned',
+  'list-unreadable',
+])
 
 export type NoteResult = 'ok' | 'incomplete' | 'damaged' | 'failed' | 'interrupted'
 
@@ -79,12 +88,25 @@ export async function addNote(repository: Repository, note: Note): Promise<strin
   if (role === undefined || role === 'revoked') return 'the key in use may not write to the log'
   try {
     const sealed = sealNote(await repository.box(), keys.contentPublic, note)
-    await log.append(() => ({ kind: 'note', sealed }))
+    await log.append((state) => {
+      refuseAfterDamage(state)
+      return { kind: 'note', sealed }
+    })
     return undefined
   } catch (error) {
     if (error instanceof SnapError) return error.message
     throw error
   }
+}
+
+/**
+ * A note names the bytes of the entry before it. Where that one is damaged, the note would not fit any more once the entry
+ * was brought back from a copy.
+ */
+function refuseAfterDamage({ next, problems }: Readonly<LogState>): void {
+  const damage = problems.find(({ number, reason }) => number === next - 1 && DAMAGED.has(reason))
+  if (damage === undefined) return
+  throw new SnapError('OBJECT_DAMAGED', `the last entry of the log, ${next - 1}, is damaged`)
 }
 
 function noteOf(intent: Intent, outcome: Outcome, durationMs: number, error: string | undefined): Note {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { toHex } from '../../../../src/base/bytes.ts'
 import { signaturePublicKey } from '../../../../src/crypto/signature.ts'
 import { SnapError } from '../../../../src/model/errors.ts'
+import { logKey } from '../../../../src/object/object-keys.ts'
 import { audit } from '../../../../src/ops/audit/audit.ts'
 import { addNote, NOTED_SNAPSHOTS_MAX, noted, type Outcome } from '../../../../src/ops/audit/note.ts'
 import { openRepository } from '../../../../src/repository/open-repository.ts'
@@ -107,6 +108,18 @@ test('a key that was revoked writes nothing', async () => {
   const before = repo.keys()
   expect(await addNote(repository, {})).toMatch(/may not write/)
   expect(repo.keys()).toEqual(before)
+})
+
+test('nothing is noted behind an entry that is damaged: brought back, it would not fit the note', async () => {
+  const undo = repo.damage(logKey(1), 300)
+  await repo.reopen({ forgetting: true })
+  const before = repo.keys()
+  expect(await addNote(repo.repository, {})).toBe('the last entry of the log, 1, is damaged')
+  expect(repo.keys()).toEqual(before)
+  undo()
+  await repo.reopen({ forgetting: true })
+  expect(await addNote(repo.repository, { operation: 'verify' })).toBeUndefined()
+  expect(await notes()).toEqual([{ operation: 'verify' }])
 })
 
 test('names a bounded number of snapshots and counts the others', async () => {
