@@ -4,7 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { afterAll, afterEach, beforeAll } from 'vitest'
+import { afterAll, afterEach, beforeAll, vi } from 'vitest'
 
 export type SuiteId = `T${number}`
 
@@ -53,6 +53,8 @@ export function isMet({ count, wrong, target }: Figure): boolean {
 }
 
 const PROGRESS_MS = 10_000
+/** Of one test: far more than it takes, on a machine that does other things too. */
+const TIMEOUT_MS: number = sized(600_000, 7_200_000)
 
 export class Figures {
   readonly #id: SuiteId
@@ -63,10 +65,11 @@ export class Figures {
   #started = performance.now()
   #told = performance.now()
 
-  /** Declares the hooks that write the file: for the top of a test file, whose `import.meta.url` names it. */
+  /** Sets the time that tests have and declares the hooks that write the file: for the top of a test file, whose `import.meta.url` names it. */
   constructor(id: SuiteId, url: string) {
     this.#id = id
     this.#path = join(resultsDirectory(FULL), `${basename(url, '.test.ts')}.json`)
+    vi.setConfig({ testTimeout: TIMEOUT_MS })
     beforeAll(() => {
       this.#started = performance.now()
       this.#write('begun')
