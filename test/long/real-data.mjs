@@ -1,7 +1,7 @@
 /**
- * The store on real data, end to end: node test/long/real-data.mjs --scratch DIR [--kills 50] [--system /usr] [--parts versions,kills,system] TREE...
- * Trees are backed up one after the other as versions of one source, each is restored and compared by rsync; a backup is
- * killed at random moments; the manifest is deleted and rebuilt; one byte of each kind of object is flipped. Needs rsync and root.
+ * The store on real data, end to end: node test/long/real-data.mjs --scratch DIR [--kills 50] [--system /usr] [--parts versions,prune,kills,system] TREE...
+ * Trees are backed up one after the other as versions of one source, each is restored and compared by rsync; those in the middle
+ * are forgotten and pruned, and the rest held against a repository that never had them; a backup is killed at random moments; the manifest is deleted and rebuilt; one byte of each kind of object is flipped. Needs rsync and root.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
@@ -25,7 +25,7 @@ const { values, positionals: trees } = parseArgs({
     scratch: { type: 'string' },
     kills: { type: 'string', default: '50' },
     system: { type: 'string' },
-    parts: { type: 'string', default: 'versions,kills,system' },
+    parts: { type: 'string', default: 'versions,prune,kills,system' },
   },
 })
 if (values.scratch === undefined || trees.length === 0)
@@ -213,6 +213,77 @@ async function killRound(count) {
   return { killed, rereads, bytes }
 }
 
+/** What is left when the trees in the middle are forgotten, against a repository that never had them. */
+async function pruneMiddle() {
+  const kept = [trees[0], trees.at(-1)]
+  const never = await filledRepository('never', kept)
+  const pruned = await filledRepository('pruned', trees)
+  const snapshots = JSON.parse(await pruned.snap('--json', 'snapshots'))
+  await pruned.snap('forget', ...snapshots.slice(1, -1).map(({ id }) => id))
+  const before = bytesOf(pruned.repo)
+  const startedAt = performance.now()
+  await pruned.snap('prune', '--undelete-window', '0')
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
+  const [after, expected] = [bytesOf(pruned.repo), bytesOf(never.repo)]
+  const megabytes = (bytes) => (bytes / 1e6).toFixed(1)
+  say(
+    `pruned in ${seconds} s with ${pruned.peak()} MB of memory: ${megabytes(before)} MB became ${megabytes(after)} MB, ${megabytes(expected)} MB where the middle never was (${((after / expected - 1) * 100).toFixed(2)} % more)`,
+  )
+  assert.ok(after < expected * 1.02, 'within 2 % of a repository that never had them')
+  assert.ok(pruned.peak() < 300, 'a prune in less than 300 MB')
+  await pruned.snap('verify', '--data')
+  const target = join(scratch, 'target')
+  for (const [tree, { id }] of [
+    [kept[0], snapshots[0]],
+    [kept[1], snapshots.at(-1)],
+  ]) {
+    rmSync(target, { recursive: true, force: true })
+    await pruned.snap('restore', id, '--target', target)
+    compare(tree, join(target, source))
+  }
+  say('the others restored: rsync finds no difference')
+  for (const { place } of [never, pruned]) rmSync(place, { recursive: true, force: true })
+  rmSync(target, { recursive: true, force: true })
+}
+
+/** A repository of its own with a snapshot of each tree. `peak`: memory of the last command, in MB. */
+async function filledRepository(name, versions) {
+  const place = join(scratch, name)
+  const repo = join(place, 'repo')
+  let peak = 0
+  const run = async (...args) => {
+    const own = ['--repo', repo, '--cache-dir', join(place, 'cache'), '--key-file', join(place, 'key')]
+    const child = spawn(process.execPath, [main, ...own, '--no-progress', ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let output = ''
+    child.stdout.on('data', (text) => {
+      output += text
+    })
+    peak = 0
+    const watch = setInterval(() => {
+      const status = existsSync(`/proc/${child.pid}/status`)
+        ? readFileSync(`/proc/${child.pid}/status`, 'utf8')
+        : ''
+      peak = Math.max(peak, Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1000))
+    }, 10)
+    const status = await new Promise((settle) => child.once('close', settle))
+    clearInterval(watch)
+    assert.equal(status, 0, `snap ${args.join(' ')} ended with ${status}`)
+    return output
+  }
+  await run('init')
+  for (const tree of versions) {
+    expose(tree)
+    try {
+      await run('-q', 'backup', source)
+    } finally {
+      hide()
+    }
+  }
+  return { place, repo, snap: run, peak: () => peak }
+}
+
 function manifest(snapshots) {
   rmSync(paths.cache, { recursive: true, force: true })
   assert.equal(JSON.parse(snap('--json', 'snapshots')).length >= snapshots.length, true)
@@ -309,6 +380,7 @@ if (parts.includes('versions')) {
   manifest(snapshots)
   flips()
 }
+if (parts.includes('prune')) await pruneMiddle()
 if (parts.includes('kills')) await kills(Number(values.kills), one)
 if (parts.includes('system') && values.system !== undefined) system(resolve(values.system))
 rmSync(scratch, { recursive: true, force: true })
