@@ -8,11 +8,14 @@ import { join } from 'node:path'
 import { systemRandom } from '../../src/crypto/random.ts'
 import { createIgnoreRules } from '../../src/filesystem/ignore-rules.ts'
 import { createSourceFiles } from '../../src/filesystem/source-files.ts'
+import { createTargetFiles } from '../../src/filesystem/target-files.ts'
 import type { SlotSecret } from '../../src/keys/slot.ts'
 import type { LoggedSnapshot } from '../../src/log/log-state.ts'
 import type { SourceFiles } from '../../src/model/files.ts'
 import type { SnapshotId } from '../../src/model/ids.ts'
 import { type BackupResult, backup } from '../../src/ops/backup/backup.ts'
+import type { RestoreReport } from '../../src/ops/restore/report.ts'
+import { restore } from '../../src/ops/restore/restore.ts'
 import {
   createRepository,
   openRepository,
@@ -22,6 +25,7 @@ import type { Repository } from '../../src/repository/repository.ts'
 import { createMemoryStorage, type MemoryStorage } from '../../src/storage/memory.ts'
 import { createInThreadExecutor } from '../../src/workers/in-thread.ts'
 import { PackChecker, type PackCheckResult, type PackCheckTask } from '../../src/workers/pack-check.ts'
+import { RestoreWriter } from '../../src/workers/restore-writer.ts'
 import { createInThreadPool, type TaskPool } from '../../src/workers/task-pool.ts'
 
 export const SECRET: SlotSecret = { kind: 'key file', secret: new Uint8Array(32).fill(9) }
@@ -114,6 +118,34 @@ export class TestRepository implements AsyncDisposable {
     const snapshot = this.repository.log.state.snapshots.get(id)
     if (snapshot === undefined) throw new Error(`no snapshot ${id}`)
     return snapshot
+  }
+
+  /** Restores all of a snapshot below `target`; `strip`: a directory of it, whose entries come right below. */
+  async restore(id: SnapshotId, target: string, strip?: string): Promise<RestoreReport> {
+    const files = createTargetFiles()
+    using root = files.openRoot(target)
+    using writer = new RestoreWriter(files, root, this.repository.keys.idKey)
+    return await restore(
+      this.repository,
+      {
+        root: this.snapshot(id).root,
+        select: [],
+        strip,
+        target,
+        overwrite: 'always',
+        deleteExtra: false,
+        sources: [this.source()],
+        keep: new Set(),
+        dryRun: false,
+        keepOwner: false,
+      },
+      {
+        target: files,
+        pool: createInThreadPool((task) => writer.run(task)),
+        progress: () => undefined,
+        signal: new AbortController().signal,
+      },
+    )
   }
 
   async close(): Promise<void> {

@@ -14,14 +14,10 @@ import {
 } from 'node:fs'
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createTargetFiles } from '../../../src/filesystem/target-files.ts'
 import type { SourceFiles } from '../../../src/model/files.ts'
 import type { BackupResult } from '../../../src/ops/backup/backup.ts'
 import { dump } from '../../../src/ops/dump/dump.ts'
 import type { RestoreReport } from '../../../src/ops/restore/report.ts'
-import { restore } from '../../../src/ops/restore/restore.ts'
-import { RestoreWriter } from '../../../src/workers/restore-writer.ts'
-import { createInThreadPool } from '../../../src/workers/task-pool.ts'
 import { TestRepository } from '../../support/repository.ts'
 
 let repo: TestRepository
@@ -62,27 +58,8 @@ function before(
   }
 }
 
-async function restored({ snapshot }: BackupResult): Promise<RestoreReport> {
-  const target = `${repo.directory}/back`
-  const files = createTargetFiles()
-  using root = files.openRoot(target)
-  using writer = new RestoreWriter(files, root, repo.repository.keys.idKey)
-  return await restore(
-    repo.repository,
-    {
-      root: repo.snapshot(snapshot).root,
-      select: [],
-      strip: undefined,
-      target,
-      overwrite: 'always',
-      deleteExtra: false,
-      sources: [at()],
-      keep: new Set(),
-      dryRun: false,
-      keepOwner: false,
-    },
-    { target: createTargetFiles(), pool: createInThreadPool((task) => writer.run(task)), ...idle },
-  )
+function restored({ snapshot }: BackupResult): Promise<RestoreReport> {
+  return repo.restore(snapshot, `${repo.directory}/back`)
 }
 
 /** Backs up and restores, and expects that both have everything. */

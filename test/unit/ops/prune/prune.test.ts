@@ -1,4 +1,6 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { SnapshotId } from '../../../../src/model/ids.ts'
 import { prune } from '../../../../src/ops/prune/prune.ts'
@@ -289,6 +291,92 @@ describe('prune, with others at work', () => {
     await repo.backup()
     repo.storage.create = create
     expect(overtaken).toBe(true)
+    await expectWhole()
+  })
+})
+
+describe('what runs while another client prunes', () => {
+  /** The next read of a pack by this client waits until another has pruned. */
+  function pruneAtRead(): () => boolean {
+    const { read } = repo.storage
+    let pruned = false
+    repo.storage.read = async (key, range) => {
+      if (key.startsWith('packs/') && !pruned) {
+        pruned = true
+        await using other = await repo.another()
+        await prune(
+          other.repository,
+          { unusedShareMax: 0.05, repackBytesMax: 1e9, undoMs: 0, strayMs: DAY_MS, dryRun: false },
+          { progress: () => undefined, signal: new AbortController().signal },
+        )
+      }
+      return read.call(repo.storage, key, range)
+    }
+    return () => pruned
+  }
+
+  /** Half of the one data pack is needed by the live snapshot, so that a prune writes it anew. */
+  async function halfForgotten(): Promise<SnapshotId> {
+    for (let file = 0; file < 12; file++)
+      writeFileSync(repo.source('directory', `${file}`), noise(60_000, file + 1))
+    const { snapshot } = await repo.backup()
+    for (let file = 0; file < 6; file++) rmSync(repo.source('directory', `${file}`))
+    const { snapshot: live } = await repo.backup()
+    await forget(snapshot)
+    return live
+  }
+
+  it('restores: what lies elsewhere by now is found there', async () => {
+    const live = await halfForgotten()
+    await repo.reopen()
+    const wasPruned = pruneAtRead()
+    const target = mkdtempSync(join(tmpdir(), 'snap-prune-'))
+    try {
+      const result = await repo.restore(live, target)
+      expect(wasPruned()).toBe(true)
+      expect(result.failures).toEqual([])
+      for (let file = 6; file < 12; file++)
+        expect(readFileSync(join(target, repo.source('directory', `${file}`)))).toEqual(
+          noise(60_000, file + 1),
+        )
+    } finally {
+      rmSync(target, { recursive: true, force: true })
+    }
+  })
+
+  it('verifies: what was removed meanwhile is no damage', async () => {
+    await halfForgotten()
+    await repo.reopen()
+    const wasPruned = pruneAtRead()
+    const ports = { pool: repo.pool(), progress: () => undefined, signal: new AbortController().signal }
+    const report = await verify(repo.repository, { data: true }, ports)
+    expect(wasPruned()).toBe(true)
+    expect(report).toMatchObject({ damages: [], affectedTotal: 0 })
+  })
+
+  it('backs up: packs that went while it began are not taken for lost', async () => {
+    await halfForgotten()
+    await repo.reopen()
+    const { list } = repo.storage
+    let pruned = false
+    repo.storage.list = async function* (prefix) {
+      if (prefix === 'packs/' && !pruned) {
+        pruned = true
+        await using other = await repo.another()
+        await prune(
+          other.repository,
+          { unusedShareMax: 0.05, repackBytesMax: 1e9, undoMs: 0, strayMs: DAY_MS, dryRun: false },
+          { progress: () => undefined, signal: new AbortController().signal },
+        )
+      }
+      yield* list.call(repo.storage, prefix)
+    }
+    writeFileSync(repo.source('directory', 'new'), noise(10_000, 50))
+    const { summary } = await repo.backup()
+    repo.storage.list = list
+    expect(pruned).toBe(true)
+    expect(summary).toMatchObject({ filesUnmodified: 6, filesNew: 1 })
+    expect(repo.repository.manifest.packs.list('quarantined')).toEqual([])
     await expectWhole()
   })
 })

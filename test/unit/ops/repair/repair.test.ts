@@ -1,18 +1,14 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createTargetFiles } from '../../../../src/filesystem/target-files.ts'
 import { SnapError } from '../../../../src/model/errors.ts'
 import { type PackId, packId, type SnapshotId } from '../../../../src/model/ids.ts'
 import { indexKey, logKey, packKey } from '../../../../src/object/object-keys.ts'
 import { noted } from '../../../../src/ops/audit/note.ts'
 import { type RepairReport, repair } from '../../../../src/ops/repair/repair.ts'
-import { restore } from '../../../../src/ops/restore/restore.ts'
 import type { VerifyReport } from '../../../../src/ops/verify/report.ts'
 import { verify } from '../../../../src/ops/verify/verify.ts'
 import { openRepository } from '../../../../src/repository/open-repository.ts'
-import { RestoreWriter } from '../../../../src/workers/restore-writer.ts'
-import { createInThreadPool } from '../../../../src/workers/task-pool.ts'
 import { Chance } from '../../../support/builders.ts'
 import { addDeltaSnapshot } from '../../../support/delta-repository.ts'
 import { SECRET, TestRepository } from '../../../support/repository.ts'
@@ -300,30 +296,7 @@ describe('damaged and missing packs', () => {
     expect(new Set(affected.map(({ path }) => path))).toEqual(new Set([repo.source('a', 'two')]))
     await repo.reopen({ forgetting: true })
     const target = join(repo.directory, 'target')
-    const files = createTargetFiles()
-    using root = files.openRoot(target)
-    using writer = new RestoreWriter(files, root, repo.repository.keys.idKey)
-    const report = await restore(
-      repo.repository,
-      {
-        root: repo.snapshot(second).root,
-        select: [],
-        strip: repo.source(),
-        target,
-        overwrite: 'always',
-        deleteExtra: false,
-        sources: [repo.source()],
-        keep: new Set(),
-        dryRun: false,
-        keepOwner: false,
-      },
-      {
-        target: files,
-        pool: createInThreadPool(writer.run.bind(writer)),
-        progress: () => undefined,
-        signal,
-      },
-    )
+    const report = await repo.restore(second, target, repo.source())
     expect(report.failures.map(({ path }) => path)).toEqual([repo.source('a', 'two')])
     for (const name of ['one', 'three']) {
       expect(
