@@ -105,7 +105,7 @@ function renderSuite(id: SuiteId, results: readonly ({ file: string } & Publishe
 function renderFigure(figure: Figure): string {
   const { tried, count, wrongly, wrong, target } = figure
   const verdictOfFigure = target === undefined ? '' : isMet(figure) ? 'met' : '**NOT met**'
-  return `| ${tried} | ${number(count)} | ${number(wrong)} ${wrongly} | ${target === undefined ? 'none' : renderTarget(target)} | ${verdictOfFigure} |`
+  return `| ${tried} | ${number(count)} | ${number(wrong)} ${wrongly} | ${target === undefined ? '' : renderTarget(target)} | ${verdictOfFigure} |`
 }
 
 function renderTarget({ count, wrong, share }: NonNullable<Figure['target']>): string {
@@ -117,7 +117,7 @@ function renderTarget({ count, wrong, share }: NonNullable<Figure['target']>): s
 }
 
 function renderMeasures(measures: readonly Measure[]): string {
-  return `Beside: ${measures.map(({ name, value, unit }) => `${name} ${number(value)} ${unit}`).join('; ')}.`
+  return `Beside: ${measures.map(({ name, value, unit }) => `${name} ${number(value)} ${unit}`.trim()).join('; ')}.`
 }
 
 function verdict(results: readonly SuiteResult[]): string {
