@@ -29,16 +29,23 @@ type Base = { readonly plain: Uint8Array; readonly id: Uint8Array }
 export type DeltaSnapshot = {
   readonly snapshot: SnapshotId
   /** What `/base`, `/delta` and `/deeper` hold; each of the last two lies in a delta segment over the one before. */
-  readonly files: Readonly<Record<'base' | 'delta' | 'deeper', Uint8Array>>
+  readonly files: Readonly<Record<DeltaFile, Uint8Array>>
   /** The packs of the three files, each alone in its pack. */
-  readonly packs: Readonly<Record<'base' | 'delta' | 'deeper', PackTable>>
+  readonly packs: Readonly<Record<DeltaFile, PackTable>>
 }
 
-/** `chunkBytes`: how long each of the three files, all of one chunk, is. */
+export type DeltaFile = 'base' | 'delta' | 'deeper'
+
+/**
+ * `chunkBytes`: how long each of the three files, all of one chunk, is. `names`: those that the snapshot holds; the chunks of the
+ * others are stored all the same. `companion`: the segment of `/deeper` holds another chunk, which no snapshot needs.
+ */
 export async function addDeltaSnapshot(
   repository: Repository,
   seed = 1,
   chunkBytes: number = CHUNK_BYTES,
+  names: readonly DeltaFile[] = ['base', 'deeper', 'delta'],
+  companion = false,
 ): Promise<DeltaSnapshot> {
   const { storage, random, keys, log, id: repositoryId } = repository
   const box = await repository.box()
@@ -49,7 +56,15 @@ export async function addDeltaSnapshot(
     hasher.hashInto(plain, id, 0)
     return id
   }
-  const store = async (kind: PackKind, plain: Uint8Array, base?: Base, depth = 0): Promise<PackTable> => {
+  const store = async (
+    kind: PackKind,
+    chunk: Uint8Array,
+    base?: Base,
+    depth = 0,
+    other = new Uint8Array(0),
+  ): Promise<PackTable> => {
+    const chunks = [chunk, other].filter(({ length }) => length > 0)
+    const plain = Buffer.concat(chunks)
     const ticket = makePackTicket(repositoryId, kind, keys, box, random)
     using writer = new PackWriter(
       ticket,
@@ -60,13 +75,13 @@ export async function addDeltaSnapshot(
     const bases = base?.id ?? new Uint8Array(0)
     const delta = base === undefined ? undefined : { depth, ids: bases, dictionary: base.plain }
     const length = encodeSegment(zstd, plain, 3, into, delta)
-    const chunkLengths = Uint32Array.of(plain.length)
+    const chunkLengths = Uint32Array.from(chunks, ({ length }) => length)
     writer.add(into.subarray(0, length), {
       plain: plain.length,
       depth,
       bases,
       chunkLengths,
-      chunkIds: idOf(plain),
+      chunkIds: Buffer.concat(chunks.map(idOf)),
     })
     const { bytes, table } = writer.finish()
     await storage.put(packKey(table.id), [bytes])
@@ -81,7 +96,13 @@ export async function addDeltaSnapshot(
   const packs = {
     base: await store('data', base),
     delta: await store('data', delta, { plain: base, id: idOf(base) }, 1),
-    deeper: await store('data', deeper, { plain: delta, id: idOf(delta) }, 2),
+    deeper: await store(
+      'data',
+      deeper,
+      { plain: delta, id: idOf(delta) },
+      2,
+      companion ? edited(delta, chance) : undefined,
+    ),
   }
   const contentOf = (plain: Uint8Array): Content => ({
     levels: 0,
@@ -89,9 +110,9 @@ export async function addDeltaSnapshot(
   })
   const tree = encodeTree(
     [],
-    (['base', 'deeper', 'delta'] as const).map((name) =>
-      encodeEntry({ ...FILE, name, size: chunkBytes, content: contentOf(files[name]) }),
-    ),
+    [...names]
+      .sort()
+      .map((name) => encodeEntry({ ...FILE, name, size: chunkBytes, content: contentOf(files[name]) })),
   )
   const tables = [...Object.values(packs), await store('tree', tree)]
 

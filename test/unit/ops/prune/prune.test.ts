@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { SnapshotId } from '../../../../src/model/ids.ts'
+import { packKey } from '../../../../src/object/object-keys.ts'
 import { prune } from '../../../../src/ops/prune/prune.ts'
 import type { PruneReport } from '../../../../src/ops/prune/report.ts'
 import { verify } from '../../../../src/ops/verify/verify.ts'
+import { addDeltaSnapshot } from '../../../support/delta-repository.ts'
 import { TestRepository } from '../../../support/repository.ts'
 
 const DAY_MS = 86_400_000
@@ -214,6 +216,57 @@ describe('prune', () => {
     expect(report.damaged.map(({ pack }) => pack)).toEqual([data?.id])
     mend()
     await expectWhole()
+  })
+})
+
+describe('prune, of delta segments', () => {
+  const depths = (): number[] =>
+    repo.repository.manifest.packs
+      .list('live')
+      .filter(({ kind }) => kind === 'data')
+      .flatMap(({ no }) => repo.repository.manifest.packs.tableOf(no).map(({ depth }) => depth))
+      .sort()
+
+  it('keeps the bases that no snapshot names, as long as one needs what lies over them', async () => {
+    const { snapshot, files, packs } = await addDeltaSnapshot(repo.repository, 1, 32_768, ['deeper'])
+    expect((await pruneNow()).packs).toMatchObject({ dead: 0, repacked: 0 })
+    for (const { id } of Object.values(packs)) expect(repo.keys('packs/')).toContain(packKey(id))
+    await expectWhole()
+    await addDeltaSnapshot(repo.repository, 2)
+    await forget(snapshot)
+    expect((await pruneNow()).packs).toMatchObject({ dead: 4 })
+    for (const { id } of Object.values(packs)) expect(repo.keys('packs/')).not.toContain(packKey(id))
+    expect(files.deeper.length).toBe(32_768)
+    await expectWhole()
+  })
+
+  it('carries them over as they are when packs are merged', async () => {
+    const added = []
+    for (const seed of [1, 2, 3])
+      added.push(await addDeltaSnapshot(repo.repository, seed, 32_768, ['deeper']))
+    expect((await pruneNow()).packs).toMatchObject({ repacked: 9, added: 1 })
+    expect(depths().filter((depth) => depth > 0)).toEqual([1, 1, 1, 2, 2, 2])
+    await expectWhole()
+    for (const { snapshot, files } of added) {
+      const target = join(repo.directory, 'back', snapshot)
+      mkdirSync(target, { recursive: true })
+      expect((await repo.restore(snapshot, target)).failures).toEqual([])
+      expect(readFileSync(join(target, 'deeper'))).toEqual(Buffer.from(files.deeper))
+    }
+  })
+
+  it('writes one out in full of which a part is not needed, and then lets its bases go', async () => {
+    const { snapshot, files } = await addDeltaSnapshot(repo.repository, 1, 32_768, ['deeper'], true)
+    expect((await pruneNow()).packs).toMatchObject({ repacked: 1, added: 1 })
+    expect(depths()).toEqual([0, 0, 1])
+    await expectWhole()
+    expect((await pruneNow()).packs).toMatchObject({ dead: 2 })
+    expect(depths()).toEqual([0])
+    await expectWhole()
+    const target = join(repo.directory, 'back')
+    mkdirSync(target, { recursive: true })
+    expect((await repo.restore(snapshot, target)).failures).toEqual([])
+    expect(readFileSync(join(target, 'deeper'))).toEqual(Buffer.from(files.deeper))
   })
 })
 
