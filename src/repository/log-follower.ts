@@ -98,8 +98,11 @@ export class LogFollower {
     return this.#collections > before
   }
 
-  /** Takes up where this client was, checks that the log still goes on from there, and follows it to its head. */
-  async begin(): Promise<void> {
+  /**
+   * Takes up where this client was, checks that the log still goes on from there, and follows it to its head. The first admin
+   * writes the first entry where there is none yet; `beforeFirst` is done before it.
+   */
+  async begin(beforeFirst: () => Promise<void> = async () => undefined): Promise<void> {
     const { manifest, config } = this.#parts
     const stored = manifest.meta.logState()
     if (stored !== undefined) {
@@ -112,6 +115,7 @@ export class LogFollower {
     const isFirstAdmin = this.#author === toHex(config.firstAdmin)
     if (this.#state.next === 0 && isFirstAdmin) {
       await this.#refuseBeheaded()
+      await beforeFirst()
       const publicKey = config.firstAdmin
       await this.append(() => ({ kind: 'keys', keys: [{ publicKey, role: 'admin', name: 'first admin' }] }))
     }

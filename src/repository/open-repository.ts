@@ -22,6 +22,7 @@ import { hasCode, SnapError } from '../model/errors.ts'
 import { ID_BYTES, type RepositoryId, repositoryId, type SlotId } from '../model/ids.ts'
 import { PACK_BYTES_TARGET, SEGMENT_BYTES_MAX, SLOTS_MAX } from '../model/limits.ts'
 import type { Storage } from '../model/storage.ts'
+import { decodeObjectHeader } from '../object/header.ts'
 import { CONFIG_KEY, logKey, SLOT_PREFIX, slotIdOf, slotKey } from '../object/object-keys.ts'
 import { readObject } from '../object/read-object.ts'
 import { Repository } from './repository.ts'
@@ -116,7 +117,7 @@ export async function openRepository(ports: RepositoryPorts, secret: SlotSecret)
     random,
   })
   try {
-    await repository.log.begin()
+    await repository.log.begin(() => removeForeignSlots(storage, id))
   } catch (error) {
     manifest[Symbol.dispose]()
     throw error
@@ -137,6 +138,22 @@ async function readConfig(storage: Storage): Promise<Uint8Array> {
     throw new SnapError('REPOSITORY_MISSING', `there is no repository at ${storage.description}`, {
       hint: 'Check --repo or SNAP_REPOSITORY, or make one with `snap init`.',
     })
+  }
+}
+
+/** What an `init` has left that was killed before it made its repository. Only where there is no log entry yet, so that no slot is old. */
+async function removeForeignSlots(storage: Storage, id: RepositoryId): Promise<void> {
+  for (const slot of await slotIds(storage)) {
+    const key = slotKey(slot)
+    try {
+      const { type, repository } = decodeObjectHeader(
+        await readObject(storage, key, SLOT_OBJECT_BYTES_MAX),
+        key,
+      )
+      if (type === 'slot' && repository !== id) await storage.remove(key)
+    } catch (error) {
+      if (!hasCode(error, 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'LIMIT_EXCEEDED')) throw error
+    }
   }
 }
 

@@ -170,6 +170,14 @@ export class Disk {
     return disk
   }
 
+  /** The same disk, everything on it durable. */
+  copy(): Disk {
+    return this.#survivor(
+      () => true,
+      (file) => file.bytes,
+    )
+  }
+
   #unsyncedNames(): Change[] {
     const changes: Change[] = []
     const walk = (directory: DiskDirectory) => {
