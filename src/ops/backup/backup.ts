@@ -97,8 +97,9 @@ async function backupOnce(
   for (const { path, reason } of paths.missing) counter.addUnreadable(path, reason)
   const { idKey } = repository.keys
   const series = seriesOfRequest(repository, request)
-  const parent = parentOf(repository, request)
   await using session = await WriteSession.begin(repository, request.write, ports.source)
+  // Not before: what is taken over from it is safe from those prunes alone that the session notices.
+  const parent = parentOf(repository, request)
   if (session.lostPacks > 0) {
     ports.progress({
       kind: 'warning',

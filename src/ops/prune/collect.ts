@@ -2,7 +2,6 @@
  * The one log entry of a collection. What it condemns is decided anew each time that another writer was faster: whatever
  * a snapshot committed, held or had back meanwhile needs is spared.
  */
-import type { AppliedEntry } from '../../log/fold.ts'
 import type { GcPayload } from '../../log/payloads.ts'
 import type { PackRow } from '../../manifest/packs-table.ts'
 import type { IndexId, PackId, SnapshotId } from '../../model/ids.ts'
@@ -28,6 +27,8 @@ export type CollectParts = {
   /** Writes nothing but the entry itself, and keeps that small. */
   readonly small: boolean
   readonly undoMs: number
+  /** `collections` of the log when the first of all this was looked up. */
+  readonly collections: number
 }
 
 export type Collected = {
@@ -44,22 +45,22 @@ class Overtaken extends Error {}
 export async function collect(repository: Repository, parts: CollectParts): Promise<Collected | undefined> {
   let stored: readonly StoredIndex[] = []
   let collected: Collected | undefined
-  const draft = async (lost: readonly AppliedEntry[]): Promise<Collected> => {
+  const draft = async (): Promise<Collected> => {
     await discardIndexes(repository.storage, stored)
     stored = []
-    if (lost.some(({ applied }) => applied?.payload.kind === 'gc' || applied?.payload.kind === 'quarantine'))
-      throw new Overtaken()
-    const choice = await choose(repository, parts)
+    // Readers follow the log as well: not every entry that came meanwhile has taken a place from this one.
+    const choice = await chooseNow(repository, parts)
+    if (repository.log.collections !== parts.collections) throw new Overtaken()
     stored = await writeIndexes(repository, choice.renamed)
     collected = { ...choice, newIndexes: stored }
     return collected
   }
   try {
-    const first = await draft([])
+    const first = await draft()
     if (isEmpty(first)) return first
     await repository.log.append(
       async (_state, lost) =>
-        payloadOf(lost.length === 0 && collected !== undefined ? collected : await draft(lost)),
+        payloadOf(lost.length === 0 && collected !== undefined ? collected : await draft()),
       () => stored,
     )
   } catch (error) {
@@ -79,6 +80,15 @@ function payloadOf({ packs, indexes, newIndexes, snapshots }: Collected): GcPayl
 }
 
 type Choice = Omit<Collected, 'newIndexes'> & { readonly renamed: readonly PackRow[] }
+
+/** Of the log as it is when this returns: marking reads, and who misses something reads on in the log. */
+async function chooseNow(repository: Repository, parts: CollectParts): Promise<Choice> {
+  for (;;) {
+    const { next } = repository.log.state
+    const choice = await choose(repository, parts)
+    if (repository.log.state.next === next) return choice
+  }
+}
 
 async function choose(repository: Repository, parts: CollectParts): Promise<Choice> {
   const { needed, small, strays } = parts

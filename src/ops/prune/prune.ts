@@ -69,6 +69,7 @@ class Prune {
   readonly #request: PruneRequest
   readonly #ports: PrunePorts
   readonly #tally: PruneTally
+  #collections = 0
 
   constructor(repository: Repository, request: PruneRequest, ports: PrunePorts, tally: PruneTally) {
     this.#repository = repository
@@ -82,6 +83,7 @@ class Prune {
     const { log, storage, clock } = this.#repository
     const { dryRun, undoMs, strayMs } = this.#request
     await log.follow()
+    this.#collections = log.collections
     refuseUnknown(this.#repository)
     const holdings = await listHoldings(storage, log.state.next)
     await this.#removeCondemned(holdings)
@@ -136,6 +138,7 @@ class Prune {
       strays,
       small: false,
       undoMs: this.#request.undoMs,
+      collections: this.#collections,
     })
     if (collected === undefined) return 'again'
     this.#tally.collected(collected, repacked)
@@ -187,6 +190,7 @@ class Prune {
       strays: { packs: strays.packs, indexes: [] },
       small: true,
       undoMs: this.#request.undoMs,
+      collections: this.#collections,
     })
     if (collected === undefined) return 'again'
     if (collected.packs.length + collected.snapshots.length === 0) throw stillFull(this.#repository)
