@@ -11,6 +11,7 @@ export type PruneOptions = {
   readonly maxRepack?: string
   readonly undeleteWindow: string
   readonly strayAge: string
+  readonly acceptDamagedLog: boolean
 }
 
 export function addPruneOptions(command: Command): Command {
@@ -23,6 +24,11 @@ export function addPruneOptions(command: Command): Command {
       '14d',
     )
     .option('--stray-age <span>', 'remove what unfinished backups left when it is older', '7d')
+    .option(
+      '--accept-damaged-log',
+      'go on though log entries cannot be read: their snapshots are lost',
+      false,
+    )
 }
 
 /** `USAGE` for what cannot be understood. */
@@ -32,6 +38,7 @@ export function pruneRequestOf(options: PruneOptions, nowMs: number, dryRun: boo
     repackBytesMax: options.maxRepack === undefined ? Number.POSITIVE_INFINITY : parseSize(options.maxRepack),
     undoMs: parseAge(options.undeleteWindow, nowMs),
     strayMs: parseAge(options.strayAge, nowMs),
+    acceptDamagedLog: options.acceptDamagedLog,
     dryRun,
   }
 }

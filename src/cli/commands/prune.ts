@@ -34,8 +34,15 @@ Examples:
 
 async function pruneAction(context: CommandContext, options: Options): Promise<void> {
   const request = pruneRequestOf(options, context.clock.now(), options.dryRun)
-  await using repository = await openOnFullDisk(context)
-  await pruneAndTell(context, repository, request)
+  try {
+    await using repository = await openOnFullDisk(context)
+    await pruneAndTell(context, repository, request)
+  } catch (error) {
+    // The local database's disk was full, and may have room now: what went went by the log.
+    if (!hasCode(error, 'MANIFEST_FAILED')) throw error
+    await using repository = await openOnFullDisk(context)
+    await pruneAndTell(context, repository, request)
+  }
 }
 
 /** Prunes and prints what became of it. */

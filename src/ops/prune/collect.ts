@@ -4,6 +4,7 @@
  */
 import type { GcPayload } from '../../log/payloads.ts'
 import type { PackRow } from '../../manifest/packs-table.ts'
+import { hasCode, type SnapError } from '../../model/errors.ts'
 import type { IndexId, PackId, SnapshotId } from '../../model/ids.ts'
 import { discardIndexes, type StoredIndex } from '../../repository/index-writer.ts'
 import type { Repository } from '../../repository/repository.ts'
@@ -36,6 +37,8 @@ export type Collected = {
   readonly indexes: readonly IndexId[]
   readonly newIndexes: readonly StoredIndex[]
   readonly snapshots: readonly SnapshotId[]
+  /** The entry is durable, but the manifest could not take it in: its disk is full. */
+  readonly unrecorded?: SnapError | undefined
 }
 
 /** Ends a try whose basis is gone: another collected or quarantined packs meanwhile. */
@@ -64,12 +67,21 @@ export async function collect(repository: Repository, parts: CollectParts): Prom
       () => stored,
     )
   } catch (error) {
+    if (hasCode(error, 'MANIFEST_FAILED') && isDurable(repository, collected)) {
+      return { ...collected, unrecorded: error }
+    }
     // Not after any other error: the entry that names them may be there although its writing reported a failure.
     if (!(error instanceof Overtaken)) throw error
     await discardIndexes(repository.storage, stored)
     return undefined
   }
   return collected
+}
+
+/** The fold has the entry: it is in the log. */
+function isDurable({ log }: Repository, collected: Collected | undefined): collected is Collected {
+  const [first] = collected?.packs ?? []
+  return first !== undefined && log.state.condemnedPacks.has(first)
 }
 
 const isEmpty = ({ packs, indexes, newIndexes, snapshots }: Collected): boolean =>

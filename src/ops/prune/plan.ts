@@ -55,13 +55,12 @@ export function usePack(row: PackRow, table: readonly SegmentRow[], bits: ChunkB
   return { row, chunks, neededChunks, neededBytes }
 }
 
-/** Only packs in `state` live or pending are written anew; others are kept as long as anything in them is needed. */
+/** Packs that were set aside are written anew as far as they can be read: nothing may rely on them as they are. */
 export function planPrune(packs: readonly PackUse[], options: PlanOptions): PrunePlan {
   const dead = packs.filter(({ neededChunks }) => neededChunks === 0)
   const used = packs.filter(({ neededChunks }) => neededChunks > 0)
   const candidates = used
-    .filter(({ row }) => row.state === 'live' || row.state === 'pending')
-    .filter((pack) => unusedShare(pack) > options.unusedShareMax)
+    .filter((pack) => pack.row.state === 'quarantined' || unusedShare(pack) > options.unusedShareMax)
     .sort((a, b) => unusedShare(b) - unusedShare(a))
   const chosen = new Set(candidates)
   const small = (['data', 'tree'] as const).flatMap((kind) =>

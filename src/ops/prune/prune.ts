@@ -32,6 +32,8 @@ export type PruneRequest = {
   readonly undoMs: number
   /** How long what no entry names is spared, in ms by the storage's clock: a backup may be under way. */
   readonly strayMs: number
+  /** Goes on though log entries are damaged: what only their snapshots need goes for good. */
+  readonly acceptDamagedLog?: boolean | undefined
   readonly dryRun: boolean
 }
 
@@ -85,6 +87,7 @@ class Prune {
     await log.follow()
     this.#collections = log.collections
     refuseUnknown(this.#repository)
+    if (this.#request.acceptDamagedLog !== true) refuseDamagedLog(this.#repository)
     const holdings = await listHoldings(storage, log.state.next)
     await this.#removeCondemned(holdings)
     const { kept, pruned } = divideSnapshots(log.state, clock.now(), undoMs)
@@ -143,6 +146,7 @@ class Prune {
     if (collected === undefined) return 'again'
     this.#tally.collected(collected, repacked)
     await this.#removeCondemned(holdings, collected)
+    if (collected.unrecorded !== undefined) throw collected.unrecorded
     return 'done'
   }
 
@@ -196,6 +200,7 @@ class Prune {
     if (collected.packs.length + collected.snapshots.length === 0) throw stillFull(this.#repository)
     this.#tally.collected(collected, { copied: [], stored: [], damaged: [] })
     await this.#removeCondemned(holdings, collected)
+    if (collected.unrecorded !== undefined) throw collected.unrecorded
     await storage.secureReserve()
     return 'again'
   }
@@ -233,6 +238,27 @@ function refuseUnknown({ log }: Repository): void {
   throw new SnapError(problem.error.code, `it cannot be told what is needed: ${problem.error.message}`, {
     hint: 'Nothing was removed. Run `snap repair`, then this again.',
     cause: problem.error,
+  })
+}
+
+/** Why an entry may have said what nobody can read any more. */
+const DAMAGE: ReadonlySet<string> = new Set([
+  'unreadable',
+  'unopened',
+  'undecodable',
+  'unsigned',
+  'list-unreadable',
+  'chain-broken',
+])
+
+/** A damaged entry may have been the COMMIT of a snapshot that alone needs some packs, and may be brought back. */
+function refuseDamagedLog({ log }: Repository): void {
+  const numbers = log.state.problems.filter(({ reason }) => DAMAGE.has(reason)).map(({ number }) => number)
+  const [first] = numbers
+  if (first === undefined) return
+  const more = numbers.length === 1 ? '' : ` and ${numbers.length - 1} more`
+  throw new SnapError('OBJECT_DAMAGED', `log entry ${first}${more} cannot be read, and may be a snapshot's`, {
+    hint: 'Nothing was removed. Bring the entry back from a copy of the repository, or run this with --accept-damaged-log: what only that snapshot needs is gone for good then.',
   })
 }
 

@@ -55,7 +55,8 @@ export async function repack(packs: readonly PackUse[], parts: RepackParts): Pro
         copied.push(pack)
       } catch (error) {
         if (!isDamage(error)) throw error
-        damaged.push({ pack: pack.row.id, error })
+        // Of one that was set aside no more was expected.
+        if (pack.row.state !== 'quarantined') damaged.push({ pack: pack.row.id, error })
       }
       parts.onPack(pack)
     }

@@ -8,12 +8,9 @@ import type { Holdings } from './inventory.ts'
 
 export type Strays = { readonly packs: readonly PackId[]; readonly indexes: readonly IndexId[] }
 
-const NONE: Strays = { packs: [], indexes: [] }
-
-/** Those that have lain there for `strayMs`. None where log entries are damaged, which may be what named them. */
+/** Those that have lain there for `strayMs`. */
 export function straysOf({ log, manifest, clock }: Repository, holdings: Holdings, strayMs: number): Strays {
   const { state } = log
-  if (state.problems.some(({ reason }) => DAMAGE.has(reason))) return NONE
   const before = clock.now() - strayMs
   const named = new Set(manifest.packs.list().map(({ id }) => id))
   const packs = [...holdings.packs]
@@ -26,12 +23,3 @@ export function straysOf({ log, manifest, clock }: Repository, holdings: Holding
     .map(([id]) => id)
   return { packs, indexes }
 }
-
-/** Why an entry that named something may not be read. */
-const DAMAGE: ReadonlySet<string> = new Set([
-  'unreadable',
-  'unopened',
-  'undecodable',
-  'unsigned',
-  'list-unreadable',
-])

@@ -37,6 +37,7 @@ async function pruneNow(change: Partial<Parameters<typeof prune>[1]> = {}): Prom
       repackBytesMax: Number.POSITIVE_INFINITY,
       undoMs: 0,
       strayMs: DAY_MS,
+      acceptDamagedLog: false,
       dryRun: false,
       ...change,
     },
@@ -202,6 +203,33 @@ describe('prune', () => {
     expect(repo.keys()).toEqual(before)
   })
 
+  it('refuses while a log entry cannot be read, unless that is accepted', async () => {
+    writeFileSync(repo.source('directory', 'first'), noise(50_000, 1))
+    const { snapshot } = await repo.backup()
+    rmSync(repo.source('directory', 'first'))
+    await repo.backup()
+    await forget(snapshot)
+    repo.damage(repo.keys('log/').at(2) ?? '', 100)
+    await repo.reopen({ forgetting: true })
+    const before = repo.keys()
+    await expect(pruneNow()).rejects.toMatchObject({
+      code: 'OBJECT_DAMAGED',
+      message: expect.stringContaining('log entry 2'),
+    })
+    expect(repo.keys()).toEqual(before)
+    expect((await pruneNow({ acceptDamagedLog: true })).snapshots).toEqual([snapshot])
+  })
+
+  it('writes anew what can be read of packs that were set aside', async () => {
+    writeFileSync(repo.source('directory', 'first'), noise(50_000, 1))
+    await repo.backup()
+    const packs = repo.repository.manifest.packs.list().map(({ id }) => id)
+    await repo.repository.log.append(() => ({ kind: 'quarantine', packs }))
+    expect(await pruneNow()).toMatchObject({ packs: { repacked: 2, added: 2 }, damaged: [] })
+    expect(repo.repository.log.state.quarantined.size).toBe(0)
+    await expectWhole()
+  })
+
   it('leaves a damaged pack as it is, and names it', async () => {
     for (let file = 0; file < 6; file++)
       writeFileSync(repo.source('directory', `${file}`), noise(60_000, file + 1))
@@ -335,7 +363,14 @@ describe('prune, with others at work', () => {
         await using other = await repo.another()
         await prune(
           other.repository,
-          { unusedShareMax: 0.05, repackBytesMax: 1e9, undoMs: 0, strayMs: DAY_MS, dryRun: false },
+          {
+            unusedShareMax: 0.05,
+            repackBytesMax: 1e9,
+            undoMs: 0,
+            strayMs: DAY_MS,
+            acceptDamagedLog: false,
+            dryRun: false,
+          },
           { progress: () => undefined, signal: new AbortController().signal },
         )
       }
@@ -359,7 +394,14 @@ describe('what runs while another client prunes', () => {
         await using other = await repo.another()
         await prune(
           other.repository,
-          { unusedShareMax: 0.05, repackBytesMax: 1e9, undoMs: 0, strayMs: DAY_MS, dryRun: false },
+          {
+            unusedShareMax: 0.05,
+            repackBytesMax: 1e9,
+            undoMs: 0,
+            strayMs: DAY_MS,
+            acceptDamagedLog: false,
+            dryRun: false,
+          },
           { progress: () => undefined, signal: new AbortController().signal },
         )
       }
@@ -418,7 +460,14 @@ describe('what runs while another client prunes', () => {
         await using other = await repo.another()
         await prune(
           other.repository,
-          { unusedShareMax: 0.05, repackBytesMax: 1e9, undoMs: 0, strayMs: DAY_MS, dryRun: false },
+          {
+            unusedShareMax: 0.05,
+            repackBytesMax: 1e9,
+            undoMs: 0,
+            strayMs: DAY_MS,
+            acceptDamagedLog: false,
+            dryRun: false,
+          },
           { progress: () => undefined, signal: new AbortController().signal },
         )
       }
