@@ -27,7 +27,14 @@ export type SnapshotDetails = {
   readonly incomplete: boolean
   readonly unreadable: readonly UnreadablePath[]
   readonly summary: Readonly<Record<string, number>>
+  /** Id of the snapshot that this one was made from, by taking paths out of it. */
+  readonly original?: string | undefined
+  /** The log entry of the first of those originals, in whose place this one stands. To be believed of admins alone. */
+  readonly place?: LogPlace | undefined
 }
+
+/** Number of a log entry, and its time in ms since the epoch. */
+export type LogPlace = { readonly number: number; readonly committedMs: number }
 
 export type JsonValue =
   | null
@@ -102,7 +109,15 @@ export function validateDetails(value: unknown): SnapshotDetails {
     incomplete: boolean(fields.incomplete, 'incomplete'),
     unreadable: unreadable.map(unreadablePath),
     summary: numbers(fields.summary, 'summary'),
+    ...optional('original', fields.original),
+    ...(fields.place === undefined ? {} : { place: logPlace(fields.place) }),
   }
+}
+
+function logPlace(value: unknown): LogPlace {
+  const { number, committedMs } = numbers(value, 'place')
+  if (!Number.isSafeInteger(number) || !Number.isSafeInteger(committedMs)) throw wrongType('place')
+  return { number: Number(number), committedMs: Number(committedMs) }
 }
 
 function unreadablePath(value: unknown): UnreadablePath {

@@ -4,6 +4,7 @@
  */
 import { ChunkFinder } from './chunk-finder.ts'
 import { ChunksTable } from './chunks-table.ts'
+import { compact } from './compact.ts'
 import type { Connection } from './connection.ts'
 import { EntriesTable } from './entries-table.ts'
 import { IndexesTable } from './indexes-table.ts'
@@ -57,6 +58,14 @@ export class Manifest implements Disposable {
   chunkFinder(packs?: readonly PackRow[]): ChunkFinder {
     const usable = packs ?? this.packs.list().filter(isUsable)
     return new ChunkFinder(this.#connection, this.packs, usable)
+  }
+
+  /**
+   * Writes the file anew without what was removed from it, so that nothing of that is left in it. Needs as much free disk as
+   * the file has bytes. False where another process is reading: the old pages are in the write-ahead log until it has ended.
+   */
+  compact(): boolean {
+    return compact(this.#connection)
   }
 
   statistics(): ManifestStatistics {

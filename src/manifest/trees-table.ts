@@ -10,6 +10,9 @@ export const TREE_KEPT_BYTES_MAX = 1_048_576
 /** `bytes` as in the repository, `null` where they were too long to keep or are not known yet. */
 export type TreeRow = { readonly no: number; readonly id: Uint8Array; readonly bytes: Uint8Array | null }
 
+/** A directory by its number and id alone. */
+export type TreeKey = { readonly no: number; readonly id: Uint8Array }
+
 type Known = { readonly no: number; readonly lacksBytes: number }
 
 export class TreesTable {
@@ -18,6 +21,9 @@ export class TreesTable {
   readonly #known: Statement<Known>
   readonly #byId: Statement<TreeRow>
   readonly #noOf: Statement<number>
+  readonly #last: Statement<number | null>
+  readonly #after: Statement<TreeKey>
+  readonly #removals: readonly Statement[]
 
   constructor(connection: Connection) {
     this.#insert = connection.prepare('INSERT INTO trees (id, bytes) VALUES (?, ?)')
@@ -25,6 +31,15 @@ export class TreesTable {
     this.#known = connection.prepare('SELECT no, bytes IS NULL AS lacksBytes FROM trees WHERE id = ?')
     this.#byId = connection.prepare('SELECT no, id, bytes FROM trees WHERE id = ?')
     this.#noOf = connection.prepareValue('SELECT no FROM trees WHERE id = ?')
+    this.#last = connection.prepareValue('SELECT max(no) FROM trees')
+    this.#after = connection.prepare('SELECT no, id FROM trees WHERE no > ? AND no <= ? ORDER BY no LIMIT ?')
+    // The highest number stays taken: SQLite would give it to the next directory, and rows say what they belong to by numbers.
+    this.#removals = [
+      connection.prepare('DELETE FROM entries WHERE tree = ?'),
+      connection.prepare('DELETE FROM entry_trees WHERE tree = ?'),
+      connection.prepare('UPDATE trees SET bytes = NULL WHERE no = ?'),
+      connection.prepare('DELETE FROM trees WHERE no = ? AND no < (SELECT max(no) FROM trees)'),
+    ]
   }
 
   /**
@@ -47,5 +62,20 @@ export class TreesTable {
 
   byId(id: Uint8Array): TreeRow | undefined {
     return this.#byId.one(id)
+  }
+
+  /** The highest number; 0 where there are none. */
+  lastNo(): number {
+    return this.#last.one() ?? 0
+  }
+
+  /** Up to `limit` directories with numbers above `after` and up to `last`, in rising order. */
+  keys(after: number, last: number, limit: number): TreeKey[] {
+    return this.#after.all(after, last, limit)
+  }
+
+  /** Drops the directory's bytes and all its rows. To be called within a transaction. */
+  remove(no: number): void {
+    for (const removal of this.#removals) removal.run(no)
   }
 }

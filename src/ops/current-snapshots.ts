@@ -5,6 +5,7 @@
 import type { Box } from '../crypto/box.ts'
 import {
   type ContentKeys,
+  type LogPlace,
   openDetails,
   openTags,
   type SnapshotDetails,
@@ -12,13 +13,13 @@ import {
 } from '../log/details.ts'
 import type { LoggedSnapshot, LogState } from '../log/log-state.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
-import type { SeriesId, SnapshotId } from '../model/ids.ts'
+import { type SeriesId, type SnapshotId, snapshotId } from '../model/ids.ts'
 import type { Repository } from '../repository/repository.ts'
 
 export type CurrentSnapshot = {
   readonly id: SnapshotId
   readonly series: SeriesId
-  /** Of its log entry. */
+  /** Of its log entry; where a purge made it from another, of that one's. */
   readonly number: number
   /** When it was taken and when it was committed, ms since the epoch, as its writer says. */
   readonly timeMs: number
@@ -33,9 +34,11 @@ export type CurrentSnapshot = {
   readonly incomplete: boolean
   readonly held: boolean
   readonly forgotten: boolean
+  /** The snapshot that an admin's purge made it from. */
+  readonly original: SnapshotId | undefined
 }
 
-/** In the order of the log, forgotten ones among them. */
+/** In the order of their numbers, forgotten ones among them. */
 export type SnapshotsOf = (state: Readonly<LogState>) => CurrentSnapshot[]
 
 /** `KEY_WRONG` for a role that cannot read content. Nothing is opened twice, however often states are asked about. */
@@ -50,7 +53,10 @@ export async function snapshotsReader(repository: Repository): Promise<Snapshots
   for (const { id, details } of repository.manifest.snapshots.list({ forgotten: 'both' })) {
     opener.know(id, details)
   }
-  return (state) => [...state.snapshots.values()].map((snapshot) => opener.current(snapshot))
+  return (state) =>
+    [...state.snapshots.values()]
+      .map((snapshot) => opener.current(snapshot, state))
+      .sort((left, right) => left.number - right.number)
 }
 
 class Opener {
@@ -71,9 +77,16 @@ class Opener {
     if (known !== undefined) this.#details.set(id, known)
   }
 
-  current(snapshot: LoggedSnapshot): CurrentSnapshot {
-    const { id, series, number, timeMs, committedMs, held, forgotten } = snapshot
+  current(snapshot: LoggedSnapshot, state: Readonly<LogState>): CurrentSnapshot {
+    const { id, series, timeMs, held, forgotten } = snapshot
     const details = this.#detailsOf(snapshot)
+    // A writer who could name an original would have a purge take it, and forge the clocks of others.
+    const said = state.keys.get(snapshot.author)?.role === 'admin' ? details : undefined
+    const original = originalOf(said)
+    // As long as the original is live itself, nobody else stands in its place.
+    const before = original === undefined ? undefined : state.snapshots.get(original)
+    const isAlone = before === undefined || before.forgotten !== undefined
+    const { number, committedMs } = placeOf(snapshot, isAlone ? said?.place : undefined)
     return {
       id,
       series,
@@ -88,6 +101,7 @@ class Opener {
       incomplete: details?.incomplete ?? true,
       held,
       forgotten: forgotten !== undefined,
+      original,
     }
   }
 
@@ -107,6 +121,15 @@ class Opener {
     if (opened !== undefined) this.#tags.set(sealed, opened)
     return opened
   }
+}
+
+function placeOf({ number, committedMs }: LoggedSnapshot, place: LogPlace | undefined): LogPlace {
+  return place !== undefined && place.number >= 0 && place.number < number ? place : { number, committedMs }
+}
+
+function originalOf(said: SnapshotDetails | undefined): SnapshotId | undefined {
+  const { original } = said ?? {}
+  return original === undefined ? undefined : unlessNonsense(() => snapshotId(original))
 }
 
 /** A writer may have sealed nonsense. */

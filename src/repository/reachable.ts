@@ -38,6 +38,11 @@ export class Reachable {
     return this.#seen.size
   }
 
+  /** Whether a directory was met, by its tree id. */
+  hasTree(id: Uint8Array): boolean {
+    return this.#seen.has(keyOf(id))
+  }
+
   /**
    * `root`: an encoded content. What cannot be read is thrown (`OBJECT_MISSING`, `OBJECT_DAMAGED`, `LIMIT_EXCEEDED`): below a
    * directory that is not there, nobody knows what is needed.
@@ -46,7 +51,7 @@ export class Reachable {
     const stack: { readonly content: Content; readonly depth: number }[] = []
     const push = (content: Content, depth: number): void => {
       const id = treeId(this.#parts.repository.keys.idKey, content)
-      const key = Buffer.from(id.buffer, id.byteOffset, TREE_KEY_BYTES).toString('latin1')
+      const key = keyOf(id)
       if (this.#seen.has(key)) return
       this.#seen.add(key)
       stack.push({ content, depth })
@@ -89,4 +94,8 @@ export class Reachable {
     this.#breathed = performance.now()
     this.#parts.signal.throwIfAborted()
   }
+}
+
+function keyOf(tree: Uint8Array): string {
+  return Buffer.from(tree.buffer, tree.byteOffset, TREE_KEY_BYTES).toString('latin1')
 }

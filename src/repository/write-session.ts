@@ -4,6 +4,7 @@
  * log entry; only after that is a snapshot saved.
  */
 
+import { assert } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
 import { createChunker } from '../chunker/chunker.ts'
 import { gearTable } from '../chunker/gear.ts'
@@ -170,6 +171,16 @@ export class WriteSession implements AsyncDisposable {
 
   /** Commits the snapshot; it is saved when this returns. */
   async commit(draft: SnapshotDraft): Promise<SnapshotId> {
+    const [id] = await this.commitAll([draft])
+    assert(id !== undefined, 'one snapshot for each draft')
+    return id
+  }
+
+  /** Commits one after the other, all over what was stored so far; each is saved when `onSaved` is told, and all when this returns. */
+  async commitAll(
+    drafts: readonly SnapshotDraft[],
+    onSaved: (id: SnapshotId, draft: SnapshotDraft) => void = () => {},
+  ): Promise<SnapshotId[]> {
     await this.flush()
     const repository = this.#repository
     await repository.log.follow()
@@ -179,19 +190,26 @@ export class WriteSession implements AsyncDisposable {
     }
     const indexes = await this.#index.finish()
     await refuseLost(repository)
-    const id = snapshotId(toHex(repository.random.bytes(ID_BYTES)))
-    try {
-      await this.#append(id, draft, indexes)
-    } catch (error) {
-      if (error instanceof PrunedMeanwhile) await discardIndexes(repository.storage, indexes)
-      throw error
+    const ids: SnapshotId[] = []
+    for (const draft of drafts) {
+      const id = snapshotId(toHex(repository.random.bytes(ID_BYTES)))
+      try {
+        await this.#append(id, draft, indexes)
+      } catch (error) {
+        // What an entry names by now is in force.
+        if (error instanceof PrunedMeanwhile && ids.length === 0)
+          await discardIndexes(repository.storage, indexes)
+        throw error
+      }
+      ids.push(id)
+      onSaved(id, draft)
     }
     repository.manifest.runs.end(this.#store.run, {
       endedMs: repository.clock.now(),
       outcome: 'saved',
-      snapshot: id,
+      snapshot: ids.at(-1),
     })
-    return id
+    return ids
   }
 
   async #append(id: SnapshotId, draft: SnapshotDraft, indexes: readonly StoredIndex[]): Promise<void> {
