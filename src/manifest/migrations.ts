@@ -57,6 +57,13 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE index_packs (
     index_id BLOB NOT NULL, pack INTEGER NOT NULL, PRIMARY KEY (pack, index_id)) WITHOUT ROWID;
   CREATE INDEX index_packs_by_index ON index_packs (index_id);`,
+  // Pack numbers are never given again: other processes may still mean the pack that was removed.
+  `CREATE TABLE numbered_packs (
+    no INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, kind INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    state INTEGER NOT NULL, trusted INTEGER NOT NULL, verified_ms INTEGER, run INTEGER);
+  INSERT INTO numbered_packs SELECT no, id, kind, bytes, state, trusted, verified_ms, run FROM packs;
+  DROP TABLE packs;
+  ALTER TABLE numbered_packs RENAME TO packs;`,
 ]
 
 /** What the first migration makes. Older ones are refused: everything in them can be had again. */

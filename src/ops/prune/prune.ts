@@ -10,6 +10,7 @@ import { indexKey, packKey } from '../../object/object-keys.ts'
 import { PackStore } from '../../repository/pack-store.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { TREE_PACK_BYTES_TARGET } from '../../repository/write-session.ts'
+import { isDamage } from '../verify/report.ts'
 import { type Collected, collect } from './collect.ts'
 import { type Holdings, listHoldings } from './inventory.ts'
 import { divideSnapshots } from './kept-snapshots.ts'
@@ -82,6 +83,19 @@ class Prune {
 
   /** `again`: another collected meanwhile, or the disk was full and now has room. */
   async run(hadRoomMade: boolean): Promise<'done' | 'again'> {
+    const { log } = this.#repository
+    try {
+      return await this.#runOnce(hadRoomMade)
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      // What is missing may have been removed by another who collects.
+      await log.follow()
+      if (log.collections === this.#collections) throw error
+      return 'again'
+    }
+  }
+
+  async #runOnce(hadRoomMade: boolean): Promise<'done' | 'again'> {
     const { log, storage, clock } = this.#repository
     const { dryRun, undoMs, strayMs } = this.#request
     await log.follow()
