@@ -35,7 +35,7 @@ export type CurrentSnapshot = {
   readonly held: boolean
   readonly forgotten: boolean
   /** The snapshot that an admin's purge made it from. */
-  readonly original: SnapshotId | undefined
+  readonly original?: SnapshotId | undefined
 }
 
 /** In the order of their numbers, forgotten ones among them. */

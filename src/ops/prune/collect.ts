@@ -28,6 +28,8 @@ export type CollectParts = {
   /** Writes nothing but the entry itself, and keeps that small. */
   readonly small: boolean
   readonly undoMs: number
+  /** Forgotten snapshots that are not spared for that long. */
+  readonly atOnce?: ReadonlySet<SnapshotId> | undefined
   /** `collections` of the log when the first of all this was looked up. */
   readonly collections: number
 }
@@ -104,7 +106,8 @@ async function chooseNow(repository: Repository, parts: CollectParts): Promise<C
 
 async function choose(repository: Repository, parts: CollectParts): Promise<Choice> {
   const { needed, small, strays } = parts
-  const { kept, pruned } = divideSnapshots(repository.log.state, repository.clock.now(), parts.undoMs)
+  const { undoMs, atOnce } = parts
+  const { kept, pruned } = divideSnapshots(repository.log.state, repository.clock.now(), undoMs, atOnce)
   needed.learn()
   await needed.add(kept)
   const named = new Set(repository.manifest.packs.list('live').map(({ id }) => id))

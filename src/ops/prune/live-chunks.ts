@@ -13,7 +13,7 @@ import { PACK_SEGMENTS_MAX } from '../../model/limits.ts'
 import type { SegmentRow } from '../../model/pack-table.ts'
 
 /** Chunks that lie in several packs and are looked at to keep one copy of each; those beyond stay where they are. */
-const DUPLICATES_MAX = 1_000_000
+export const DUPLICATES_MAX = 1_000_000
 
 export class LiveChunks {
   readonly #manifest: Manifest
@@ -28,11 +28,21 @@ export class LiveChunks {
   /** Needed, and in none of the packs. */
   readonly #lost = new Set<string>()
   readonly #onNew: (pack: number) => void
+  readonly #isErased: (id: Uint8Array) => boolean
+  /** Segments whose bases go although they are needed themselves, as a number of pack and segment, and their packs. */
+  readonly #inFull = new Set<number>()
+  readonly #packsInFull = new Set<number>()
 
-  /** `onNew` is told the pack of each chunk that becomes needed. */
-  constructor(manifest: Manifest, packs: readonly PackRow[], onNew: (pack: number) => void = () => {}) {
+  /** `onNew` is told the pack of each chunk that becomes needed. `isErased`: no segment may keep the chunk as a base. */
+  constructor(
+    manifest: Manifest,
+    packs: readonly PackRow[],
+    onNew: (pack: number) => void = () => {},
+    isErased: (id: Uint8Array) => boolean = () => false,
+  ) {
     this.#manifest = manifest
     this.#onNew = onNew
+    this.#isErased = isErased
     this.#finder = this.learn(packs)
   }
 
@@ -48,6 +58,16 @@ export class LiveChunks {
   /** Ids of chunks that are needed and lie nowhere, as latin-1 text. */
   get lost(): ReadonlySet<string> {
     return this.#lost
+  }
+
+  /** What is needed of this segment cannot stay a difference to its bases. */
+  isInFull(pack: number, segment: number): boolean {
+    return this.#inFull.has(segmentKey(pack, segment))
+  }
+
+  /** Whether there is such a segment in the pack. */
+  hasInFull(pack: number): boolean {
+    return this.#packsInFull.has(pack)
   }
 
   /** `undefined` where no chunk of the pack is needed. */
@@ -67,7 +87,7 @@ export class LiveChunks {
       .locations(id)
       .filter(({ pack, depth }) => this.#packs.has(pack) && depth < depthBelow)
     if (places.length === 0) this.#lost.add(Buffer.from(id).toString('latin1'))
-    for (const place of this.#withOrdinals(places)) this.#take(place)
+    for (const place of withOrdinals(this.#manifest, places)) this.#take(place)
   }
 
   #take(place: Pick<ChunkPlace, 'pack' | 'ordinal' | 'segment'>): void {
@@ -85,8 +105,12 @@ export class LiveChunks {
   #needBases(pack: number, segment: number): void {
     const row = this.#manifest.packs.segmentOf(pack, segment)
     if (row === undefined) return
-    for (let at = 0; at < row.bases.length; at += CHUNK_ID_BYTES) {
-      const id = row.bases.slice(at, at + CHUNK_ID_BYTES)
+    if (idsOf(row.bases).some(this.#isErased)) {
+      this.#inFull.add(segmentKey(pack, segment))
+      this.#packsInFull.add(pack)
+      return
+    }
+    for (const id of idsOf(row.bases)) {
       const place = this.#finder.find(id)
       if (place !== undefined && this.#depthOf(place.pack, place.segment) < row.depth) this.#take(place)
       else this.#needAll(id, row.depth)
@@ -94,7 +118,7 @@ export class LiveChunks {
   }
 
   #depthOf(pack: number, segment: number): number {
-    const key = pack * (PACK_SEGMENTS_MAX + 1) + segment
+    const key = segmentKey(pack, segment)
     let depth = this.#depths.get(key)
     if (depth === undefined) {
       depth = this.#manifest.packs.segmentOf(pack, segment)?.depth ?? 0
@@ -112,7 +136,7 @@ export class LiveChunks {
       .duplicates(DUPLICATES_MAX)
       .map((places) => places.filter(({ pack }) => this.#trusted.has(pack)))
       .filter((places) => places.length > 1)
-    const places = this.#withOrdinals(chunks.flat())
+    const places = withOrdinals(this.#manifest, chunks.flat())
     const ends = chunks.map(() => 0)
     chunks.forEach(({ length }, index) => {
       ends[index] = (ends[index - 1] ?? 0) + length
@@ -131,25 +155,6 @@ export class LiveChunks {
     }
   }
 
-  /** In their order. */
-  #withOrdinals(places: readonly ChunkLocation[]): (ChunkLocation & { readonly ordinal: number })[] {
-    const wanted = new Map<number, Set<string>>()
-    for (const place of places) {
-      const names = wanted.get(place.pack)
-      if (names === undefined) wanted.set(place.pack, new Set([nameOf(place)]))
-      else names.add(nameOf(place))
-    }
-    const { packs } = this.#manifest
-    const ordinals = new Map(
-      [...wanted].map(([pack, names]) => [pack, ordinalsIn(packs.tableOf(pack), names)]),
-    )
-    return places.map((place) => {
-      const ordinal = ordinals.get(place.pack)?.get(nameOf(place))
-      assert(ordinal !== undefined, 'the manifest lists a chunk where it says it lies')
-      return { ...place, ordinal }
-    })
-  }
-
   /** The needed share of each pack, if all these chunks were kept there. */
   #shares(places: readonly { readonly pack: number; readonly ordinal: number }[]): Map<number, number> {
     const extra = new Map<number, number>()
@@ -166,6 +171,33 @@ export class LiveChunks {
       }),
     )
   }
+}
+
+const segmentKey = (pack: number, segment: number): number => pack * (PACK_SEGMENTS_MAX + 1) + segment
+
+function idsOf(ids: Uint8Array): Uint8Array[] {
+  return Array.from({ length: ids.length / CHUNK_ID_BYTES }, (_, index) =>
+    ids.slice(index * CHUNK_ID_BYTES, (index + 1) * CHUNK_ID_BYTES),
+  )
+}
+
+/** The places, in their order, with which chunk of its pack each is. */
+export function withOrdinals(
+  { packs }: Pick<Manifest, 'packs'>,
+  places: readonly ChunkLocation[],
+): (ChunkLocation & { readonly ordinal: number })[] {
+  const wanted = new Map<number, Set<string>>()
+  for (const place of places) {
+    const names = wanted.get(place.pack)
+    if (names === undefined) wanted.set(place.pack, new Set([nameOf(place)]))
+    else names.add(nameOf(place))
+  }
+  const ordinals = new Map([...wanted].map(([pack, names]) => [pack, ordinalsIn(packs.tableOf(pack), names)]))
+  return places.map((place) => {
+    const ordinal = ordinals.get(place.pack)?.get(nameOf(place))
+    assert(ordinal !== undefined, 'the manifest lists a chunk where it says it lies')
+    return { ...place, ordinal }
+  })
 }
 
 const nameOf = ({ segment, offset }: Pick<ChunkLocation, 'segment' | 'offset'>): string =>

@@ -25,13 +25,19 @@ export class Needed {
   readonly #touched = new Set<number>()
   readonly #mourned = new Set<number>()
 
-  constructor(repository: Repository, holdings: Holdings, signal: AbortSignal) {
+  /** `isErased`: no segment that is kept may have the chunk as a base. */
+  constructor(
+    repository: Repository,
+    holdings: Holdings,
+    signal: AbortSignal,
+    isErased?: (id: Uint8Array) => boolean,
+  ) {
     const rows = repository.manifest.packs.list()
     this.#repository = repository
     this.#known = new Set(rows.map(({ no }) => no))
     this.packs = rows.filter(({ id, bytes }) => holdings.packs.get(id)?.bytes === bytes)
     this.absent = rows.filter(({ id, bytes }) => holdings.packs.get(id)?.bytes !== bytes)
-    this.chunks = new LiveChunks(repository.manifest, this.packs, (pack) => this.#touched.add(pack))
+    this.chunks = new LiveChunks(repository.manifest, this.packs, (pack) => this.#touched.add(pack), isErased)
     this.#reachable = new Reachable({ repository, visit: (id) => this.chunks.need(id), signal })
   }
 
@@ -43,6 +49,11 @@ export class Needed {
   /** Numbers of quarantined packs that hold what is needed and is nowhere else. */
   get mourned(): ReadonlySet<number> {
     return this.#mourned
+  }
+
+  /** Whether a directory is one of the marked snapshots', by its tree id. */
+  hasTree(id: Uint8Array): boolean {
+    return this.#reachable.hasTree(id)
   }
 
   /** What is needed by now is what packs are chosen by: one place of each chunk is kept. */

@@ -24,6 +24,8 @@ export type PlanOptions = {
   readonly unusedShareMax: number
   /** Stored bytes of packs that are written anew in one run, at most. */
   readonly repackBytesMax: number
+  /** A pack that is written anew whatever its unused share. */
+  readonly mustGo?: (pack: PackUse) => boolean
   /** Bytes of a full pack of each kind. */
   readonly fullBytes: Readonly<Record<PackKind, number>>
 }
@@ -60,7 +62,12 @@ export function planPrune(packs: readonly PackUse[], options: PlanOptions): Prun
   const dead = packs.filter(({ neededChunks }) => neededChunks === 0)
   const used = packs.filter(({ neededChunks }) => neededChunks > 0)
   const candidates = used
-    .filter((pack) => pack.row.state === 'quarantined' || unusedShare(pack) > options.unusedShareMax)
+    .filter(
+      (pack) =>
+        pack.row.state === 'quarantined' ||
+        unusedShare(pack) > options.unusedShareMax ||
+        options.mustGo?.(pack) === true,
+    )
     .sort((a, b) => unusedShare(b) - unusedShare(a))
   const chosen = new Set(candidates)
   const small = (['data', 'tree'] as const).flatMap((kind) =>

@@ -5,8 +5,10 @@
  */
 import type { PackRow } from '../../manifest/packs-table.ts'
 import { hasCode, SnapError } from '../../model/errors.ts'
+import type { PackId, SnapshotId } from '../../model/ids.ts'
 import type { ProgressListener } from '../../model/progress.ts'
 import { indexKey, packKey } from '../../object/object-keys.ts'
+import { forgetTrees } from '../../repository/forget-trees.ts'
 import { PackStore } from '../../repository/pack-store.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { TREE_PACK_BYTES_TARGET } from '../../repository/write-session.ts'
@@ -24,6 +26,14 @@ import { type Strays, straysOf } from './strays.ts'
 const TRIES_MAX = 20
 const REMOVALS_AT_ONCE = 8
 
+/** Chunks that must be in no pack any more, as far as nothing that is kept needs them itself. */
+export type Erasure = {
+  /** Those that hold some of them: written anew wherever anything in them is not needed. */
+  readonly packs: ReadonlySet<PackId>
+  /** A segment that has such a chunk as a base is written out in full. */
+  readonly has: (chunk: Uint8Array) => boolean
+}
+
 export type PruneRequest = {
   /** A pack is written anew where a larger share of it is not needed; 0 to 1. */
   readonly unusedShareMax: number
@@ -36,6 +46,9 @@ export type PruneRequest = {
   /** Goes on though log entries are damaged: what only their snapshots need goes for good. */
   readonly acceptDamagedLog?: boolean | undefined
   readonly dryRun: boolean
+  /** Forgotten snapshots that are not spared, whenever that was. */
+  readonly atOnce?: ReadonlySet<SnapshotId>
+  readonly erase?: Erasure
 }
 
 export type PrunePorts = {
@@ -96,7 +109,7 @@ class Prune {
   }
 
   async #runOnce(hadRoomMade: boolean): Promise<'done' | 'again'> {
-    const { log, storage, clock } = this.#repository
+    const { log, storage, clock, manifest } = this.#repository
     const { dryRun, undoMs, strayMs } = this.#request
     await log.follow()
     this.#collections = log.collections
@@ -104,8 +117,9 @@ class Prune {
     if (this.#request.acceptDamagedLog !== true) refuseDamagedLog(this.#repository)
     const holdings = await listHoldings(storage, log.state.next)
     await this.#removeCondemned(holdings)
-    const { kept, pruned } = divideSnapshots(log.state, clock.now(), undoMs)
-    const needed = new Needed(this.#repository, holdings, this.#ports.signal)
+    const lastTree = manifest.trees.lastNo()
+    const { kept, pruned } = divideSnapshots(log.state, clock.now(), undoMs, this.#request.atOnce)
+    const needed = new Needed(this.#repository, holdings, this.#ports.signal, this.#request.erase?.has)
     await needed.add(kept)
     needed.decide()
     const plan = this.#plan(needed, holdings)
@@ -113,7 +127,9 @@ class Prune {
     this.#tally.planned(holdings, plan, strays, pruned)
     if (dryRun) return 'done'
     try {
-      return await this.#carryOut(holdings, needed, plan, strays)
+      const outcome = await this.#carryOut(holdings, needed, plan, strays)
+      if (outcome === 'done') await this.#forgetTrees(needed, lastTree)
+      return outcome
     } catch (error) {
       if (!hasCode(error, 'REPOSITORY_FULL') || hadRoomMade) throw error
       return await this.#makeRoom(holdings, needed, plan, strays)
@@ -122,7 +138,7 @@ class Prune {
 
   #plan(needed: Needed, holdings: Holdings): PrunePlan {
     const { manifest, config, clock } = this.#repository
-    const { unusedShareMax, repackBytesMax, strayMs } = this.#request
+    const { unusedShareMax, repackBytesMax, strayMs, erase } = this.#request
     const before = clock.now() - strayMs
     // A backup of this machine may be about to name them.
     const isYoung = ({ id, state }: PackRow): boolean =>
@@ -130,11 +146,22 @@ class Prune {
     // What is lost with them may come back; what nobody needs will not be missed.
     const absent = needed.absent.filter((row) => !needed.mourned.has(row.no))
     const uses = [...needed.packs, ...absent]
-      .filter((row) => needed.chunks.of(row.no) !== undefined || !isYoung(row))
+      .filter(
+        (row) => needed.chunks.of(row.no) !== undefined || erase?.packs.has(row.id) === true || !isYoung(row),
+      )
       .map((row) => usePack(row, manifest.packs.tableOf(row.no), needed.chunks.of(row.no)))
     const tree = Math.min(config.packBytesTarget, TREE_PACK_BYTES_TARGET)
     const fullBytes = { data: config.packBytesTarget, tree }
-    return planPrune(uses, { unusedShareMax, repackBytesMax, fullBytes })
+    const mustGo = ({ row, chunks, neededChunks }: PackUse): boolean =>
+      needed.chunks.hasInFull(row.no) || (erase?.packs.has(row.id) === true && neededChunks < chunks)
+    return planPrune(uses, { unusedShareMax, repackBytesMax, fullBytes, mustGo })
+  }
+
+  /** What the manifest keeps of directories that no snapshot has any more. */
+  async #forgetTrees(needed: Needed, lastNo: number): Promise<void> {
+    const { manifest } = this.#repository
+    const isNeeded = (tree: Uint8Array): boolean => needed.hasTree(tree)
+    await forgetTrees({ manifest, lastNo, isNeeded, signal: this.#ports.signal })
   }
 
   async #carryOut(
@@ -155,6 +182,7 @@ class Prune {
       strays,
       small: false,
       undoMs: this.#request.undoMs,
+      atOnce: this.#request.atOnce,
       collections: this.#collections,
     })
     if (collected === undefined) return 'again'
@@ -176,6 +204,7 @@ class Prune {
       repository: this.#repository,
       store,
       needed: (pack) => needed.chunks.of(pack),
+      isInFull: (pack, segment) => needed.chunks.isInFull(pack, segment),
       treePackBytes: Math.min(config.packBytesTarget, TREE_PACK_BYTES_TARGET),
       onPack: ({ row }) => {
         progress({ kind: 'file', path: packKey(row.id) })
@@ -208,6 +237,7 @@ class Prune {
       strays: { packs: strays.packs, indexes: [] },
       small: true,
       undoMs: this.#request.undoMs,
+      atOnce: this.#request.atOnce,
       collections: this.#collections,
     })
     if (collected === undefined) return 'again'

@@ -10,12 +10,12 @@ import { SEGMENT_BYTES_MAX } from '../../model/limits.ts'
 import type { PackTable, SegmentRow } from '../../model/pack-table.ts'
 import { packKey } from '../../object/object-keys.ts'
 import { openPackSegment } from '../../pack/pack-reader.ts'
-import { type FinishedPack, packBufferBytes } from '../../pack/pack-writer.ts'
+import { packBufferBytes } from '../../pack/pack-writer.ts'
 import { decodeSegment, readSegmentHeader, type SegmentHeader } from '../../pack/segment.ts'
 import type { PackStore } from '../../repository/pack-store.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { COMPRESSION_LEVELS } from '../../workers/make-pipeline.ts'
-import { PackFiller } from '../../workers/pack-filler.ts'
+import { type CheckedPack, PackFiller } from '../../workers/pack-filler.ts'
 import { isDamage } from '../verify/report.ts'
 import type { ChunkBits } from './live-chunks.ts'
 import type { PackUse } from './plan.ts'
@@ -34,6 +34,8 @@ export type RepackParts = {
   readonly repository: Repository
   readonly store: PackStore
   readonly needed: (pack: number) => ChunkBits | undefined
+  /** What is needed of this segment must not stay a difference to its bases. */
+  readonly isInFull: (pack: number, segment: number) => boolean
   /** Bytes of a full tree pack. */
   readonly treePackBytes: number
   readonly onPack: (pack: PackUse) => void
@@ -121,7 +123,8 @@ class Repacker {
       const isWanted = (index: number): boolean =>
         wanted === segment.chunkLengths.length || bits?.has(from + index) === true
       this.#check(row.id, number, segment, plain, isWanted)
-      if (wanted === segment.chunkLengths.length && this.#isWorthCopying(segment)) {
+      const isWhole = wanted === segment.chunkLengths.length && !this.#parts.isInFull(row.no, number)
+      if (isWhole && this.#isWorthCopying(segment)) {
         this.#filler.addSegment(encoded, segment)
       } else {
         this.#addChunks(segment, plain, readSegmentHeader(encoded), isWanted)
@@ -204,8 +207,8 @@ class Repacker {
     }
   }
 
-  #store(pack: FinishedPack): void {
-    const stored = this.#parts.store.store(pack.bytes, pack.table).then(() => {
+  #store(pack: CheckedPack): void {
+    const stored = this.#parts.store.store(pack).then(() => {
       this.#buffers.push(new Uint8Array(pack.bytes.buffer))
       return pack.table
     })
