@@ -2,12 +2,13 @@
 import { toHex } from '../base/bytes.ts'
 import { hash } from '../crypto/blake3.ts'
 import type { Random } from '../model/clock.ts'
+import { SnapError } from '../model/errors.ts'
 import { ID_BYTES, type IndexId, indexId, type PackId, type RepositoryId } from '../model/ids.ts'
-import { INDEX_BYTES_TARGET } from '../model/limits.ts'
+import { INDEX_BYTES_MAX, INDEX_BYTES_TARGET } from '../model/limits.ts'
 import type { PackTable } from '../model/pack-table.ts'
-import type { Storage } from '../model/storage.ts'
+import type { ObjectKey, Storage } from '../model/storage.ts'
 import { indexKey } from '../object/object-keys.ts'
-import { sealNamed } from '../object/sealed-object.ts'
+import { openNamed, sealNamed } from '../object/sealed-object.ts'
 import { encodeIndex, indexBytes } from '../pack/index-object.ts'
 
 /** An index object as the log names it: `hash` and `bytes` are of its raw bytes. */
@@ -59,14 +60,32 @@ export class IndexWriter {
     const key = indexKey(id)
     const body = encodeIndex(tables)
     const bytes = sealNamed({ repositoryId: repository, type: 'index', key, secret, body, random })
+    const digest = hash(bytes)
+    // Whoever has no other manifest finds packs by this object alone: it is looked at as a reader will.
+    const opened = openNamed({
+      repositoryId: repository,
+      type: 'index',
+      key,
+      secret,
+      bytes,
+      bodyBytesMax: INDEX_BYTES_MAX,
+    })
+    if (Buffer.compare(opened, encodeIndex(tables)) !== 0) throw spoiled(key)
     await storage.put(key, [bytes])
+    if (Buffer.compare(hash(await storage.read(key)), digest) !== 0) throw spoiled(key)
     this.#stored.push({
       id,
-      hash: hash(bytes),
+      hash: digest,
       bytes: bytes.length,
       packs: tables.map((table) => table.id),
     })
   }
+}
+
+function spoiled(key: ObjectKey): SnapError {
+  return new SnapError('OBJECT_DAMAGED', `${key} changed before or while it was stored`, {
+    hint: "Nothing was saved. Check this machine's memory and the storage.",
+  })
 }
 
 /** Removes index objects that no entry names, and that nobody else can name: their ids are known here alone. */

@@ -2,10 +2,14 @@
  * Where finished packs go: to the storage, and only when they are durable to the manifest, as pending packs of one run. It
  * makes the tickets that packs are begun with. Naming packs in index objects is the caller's.
  */
+
+import { hash } from '../crypto/blake3.ts'
 import type { Box } from '../crypto/box.ts'
-import type { PackKind, PackTable } from '../model/pack-table.ts'
+import { SnapError } from '../model/errors.ts'
+import type { PackKind } from '../model/pack-table.ts'
 import { packKey } from '../object/object-keys.ts'
 import { makePackTicket, type PackTicket } from '../pack/pack-header.ts'
+import type { CheckedPack } from '../workers/pack-filler.ts'
 import type { Repository } from './repository.ts'
 
 export class PackStore {
@@ -32,8 +36,14 @@ export class PackStore {
   }
 
   /** Durable first, then known: the manifest never names a pack that may be lost. Returns the pack's number there. */
-  async store(bytes: Uint8Array<ArrayBuffer>, table: PackTable): Promise<number> {
+  async store({ bytes, table, digest }: CheckedPack): Promise<number> {
     const { storage, manifest } = this.#repository
+    // Between two threads and many milliseconds, a bit of memory may have changed.
+    if (Buffer.compare(hash(bytes), digest) !== 0) {
+      throw new SnapError('OBJECT_DAMAGED', `pack ${table.id} changed in memory before it was stored`, {
+        hint: "Nothing was saved. Check this machine's memory.",
+      })
+    }
     await storage.put(packKey(table.id), [bytes])
     this.#bytesStored += bytes.length
     return manifest.packs.add({ ...table, state: 'pending', trusted: true, run: this.run })

@@ -17,13 +17,12 @@ import { hasCode, SnapError } from '../model/errors.ts'
 import type { SourceFiles } from '../model/files.ts'
 import { ID_BYTES, type SeriesId, type SnapshotId, snapshotId } from '../model/ids.ts'
 import { CHUNK_BYTES_MAX } from '../model/limits.ts'
-import type { PackTable } from '../model/pack-table.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
-import { type FinishedPack, packBufferBytes } from '../pack/pack-writer.ts'
+import { packBufferBytes } from '../pack/pack-writer.ts'
 import { type Content, encodeContent } from '../snapshot/content.ts'
 import type { Executor, ExecutorFactory } from '../workers/executor.ts'
 import { COMPRESSION_LEVELS } from '../workers/make-pipeline.ts'
-import { PackFiller } from '../workers/pack-filler.ts'
+import { type CheckedPack, PackFiller } from '../workers/pack-filler.ts'
 import { createSeenMemory, SeenTable } from '../workers/seen-table.ts'
 import type { CompressionMode, PipelineSetup } from '../workers/tasks.ts'
 import { ContentStore } from './content-store.ts'
@@ -118,11 +117,7 @@ export class WriteSession implements AsyncDisposable {
       manifestPath: hasEarlierPacks ? repository.manifestPath : undefined,
     }
     const ticket = (): PackTicket => this.#store.ticket('data')
-    this.executor = options.executor(
-      setup,
-      { ticket, store: (bytes, table) => this.#storePack(bytes, table) },
-      source,
-    )
+    this.executor = options.executor(setup, { ticket, store: (pack) => this.#storePack(pack) }, source)
     const hasher = createChunkHasher(keys.idKey)
     this.#treeFiller = new PackFiller({
       zstd: createZstd(),
@@ -151,13 +146,13 @@ export class WriteSession implements AsyncDisposable {
     return this.#store.bytesStored
   }
 
-  async #storePack(bytes: Uint8Array<ArrayBuffer>, table: PackTable): Promise<void> {
-    await this.#store.store(bytes, table)
-    await this.#index.add(table)
+  async #storePack(pack: CheckedPack): Promise<void> {
+    await this.#store.store(pack)
+    await this.#index.add(pack.table)
   }
 
-  #storeTree(pack: FinishedPack): void {
-    this.#treeStores = this.#treeStores.then(() => this.#storePack(pack.bytes, pack.table))
+  #storeTree(pack: CheckedPack): void {
+    this.#treeStores = this.#treeStores.then(() => this.#storePack(pack))
     this.#treeStores.catch(() => undefined) // awaited in flush
   }
 

@@ -3,15 +3,15 @@
  * knows when packs are on their way and slows down before they pile up.
  */
 import type { SourceFiles } from '../model/files.ts'
-import type { PackTable } from '../model/pack-table.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
+import type { CheckedPack } from './pack-filler.ts'
 import type { PipelineSetup, Task, TaskResult } from './tasks.ts'
 
 export type ExecutorPorts = {
   /** A fresh ticket for a data pack. */
   readonly ticket: () => PackTicket
   /** Makes the pack durable and records it; the bytes are the executor's again when it returns. */
-  readonly store: (bytes: Uint8Array<ArrayBuffer>, table: PackTable) => Promise<void>
+  readonly store: (pack: CheckedPack) => Promise<void>
 }
 
 export interface Executor extends AsyncDisposable {

@@ -1,10 +1,10 @@
 /** The executor for small runs, tests, and platforms without threads: everything on the calling thread. */
-import type { FinishedPack } from '../pack/pack-writer.ts'
 import type { Executor, ExecutorFactory } from './executor.ts'
 import { makePipeline } from './make-pipeline.ts'
+import type { CheckedPack } from './pack-filler.ts'
 
 export const createInThreadExecutor: ExecutorFactory = (setup, ports, source): Executor => {
-  const finished: FinishedPack[] = []
+  const finished: CheckedPack[] = []
   const spare: Uint8Array<ArrayBuffer>[] = []
   const pipeline = makePipeline(setup, source, ports.ticket, spare, (pack) => finished.push(pack))
 
@@ -13,7 +13,7 @@ export const createInThreadExecutor: ExecutorFactory = (setup, ports, source): E
   const storeFinished = (): Promise<void> => {
     storing = storing.then(async () => {
       for (let pack = finished.shift(); pack !== undefined; pack = finished.shift()) {
-        await ports.store(pack.bytes, pack.table)
+        await ports.store(pack)
         spare.push(new Uint8Array(pack.bytes.buffer))
       }
     })

@@ -6,10 +6,9 @@ import { createChunkHasher } from '../crypto/blake3.ts'
 import { openManifest } from '../manifest/open-manifest.ts'
 import type { SourceFiles } from '../model/files.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
-import type { FinishedPack } from '../pack/pack-writer.ts'
 import { packBufferBytes } from '../pack/pack-writer.ts'
 import { FilePipeline } from './file-pipeline.ts'
-import { PackFiller } from './pack-filler.ts'
+import { type CheckedPack, PackFiller } from './pack-filler.ts'
 import { SeenTable } from './seen-table.ts'
 import type { CompressionMode, PipelineSetup } from './tasks.ts'
 
@@ -34,7 +33,7 @@ export function makePipeline(
   source: SourceFiles,
   nextTicket: () => PackTicket,
   spareBuffers: Uint8Array<ArrayBuffer>[],
-  onPack: (pack: FinishedPack) => void,
+  onPack: (pack: CheckedPack) => void,
 ): ThreadPipeline {
   const hasher = createChunkHasher(setup.idKey)
   const filler = new PackFiller({

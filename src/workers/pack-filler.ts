@@ -4,7 +4,7 @@
  */
 import { assert } from '../base/assert.ts'
 import type { Zstd } from '../codec/zstd.ts'
-import type { ChunkHasher } from '../crypto/blake3.ts'
+import { type ChunkHasher, hash } from '../crypto/blake3.ts'
 import { CHUNK_ID_BYTES } from '../model/ids.ts'
 import { SEGMENT_BASES_MAX, SEGMENT_BYTES_MAX } from '../model/limits.ts'
 import type { SegmentRow } from '../model/pack-table.ts'
@@ -27,9 +27,12 @@ export type FillerParts = {
   readonly nextTicket: () => PackTicket
   /** A buffer of `packBufferBytes(packBytes)`, given back or new. */
   readonly nextBuffer: () => Uint8Array<ArrayBuffer>
-  /** Takes the finished pack and its buffer. */
-  readonly onPack: (pack: FinishedPack) => void
+  /** Takes the finished pack and its buffer. `digest`: BLAKE3 of its bytes, taken before they were checked. */
+  readonly onPack: (pack: CheckedPack) => void
 }
+
+/** Whoever stores the bytes compares them with the digest, so that no bit of them changes on the way. */
+export type CheckedPack = FinishedPack & { readonly digest: Uint8Array }
 
 /** A segment that is being filled. */
 class OpenSegment {
@@ -132,8 +135,9 @@ export class PackFiller {
     if (writer === undefined) return
     this.#pack = undefined
     const pack = writer.finish()
+    const digest = hash(pack.bytes)
     if (this.#parts.recheck)
       recheckPack(pack, writer.ticket, this.#parts.zstd, this.#parts.hasher, this.#scratch)
-    this.#parts.onPack(pack)
+    this.#parts.onPack({ ...pack, digest })
   }
 }

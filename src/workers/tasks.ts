@@ -100,9 +100,18 @@ export type ToWorker =
   | { readonly kind: 'flush'; readonly tickets: readonly PackTicket[] }
   | { readonly kind: 'end' }
 
+/** `bytes`: how many at the start of the buffer are the pack; `digest` is theirs. */
+export type PackMessage = {
+  readonly kind: 'pack'
+  readonly buffer: ArrayBuffer
+  readonly bytes: number
+  readonly table: PackTable
+  readonly digest: Uint8Array
+}
+
 export type FromWorker =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'pack'; readonly buffer: ArrayBuffer; readonly bytes: number; readonly table: PackTable }
+  | PackMessage
   | { readonly kind: 'done'; readonly number: number; readonly result: TaskResult }
   | { readonly kind: 'flushed' }
   | { readonly kind: 'failed'; readonly error: WireError }

@@ -2,11 +2,11 @@
 import { Worker } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
 import { SnapError } from '../model/errors.ts'
-import type { PackTable } from '../model/pack-table.ts'
 import { ended } from './ended.ts'
 import type { Executor, ExecutorPorts } from './executor.ts'
 import {
   type FromWorker,
+  type PackMessage,
   PIECE_BYTES,
   type PipelineSetup,
   TASK_BYTES_MAX,
@@ -142,7 +142,7 @@ class Threads implements Executor {
         break
       case 'pack':
         thread.tickets -= 1
-        this.#store(message.buffer, message.bytes, message.table)
+        this.#store(message)
         break
       case 'done': {
         const waiting = thread.waiting.get(message.number)
@@ -153,9 +153,9 @@ class Threads implements Executor {
     }
   }
 
-  #store(buffer: ArrayBuffer, bytes: number, table: PackTable): void {
+  #store({ buffer, bytes, table, digest }: PackMessage): void {
     const stored: Promise<void> = this.#ports
-      .store(new Uint8Array(buffer, 0, bytes), table)
+      .store({ bytes: new Uint8Array(buffer, 0, bytes), table, digest })
       .then(
         () => void this.#spare.push(buffer),
         (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))),

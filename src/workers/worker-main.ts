@@ -3,8 +3,8 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
 import { createSourceFiles } from '../filesystem/source-files.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
-import type { FinishedPack } from '../pack/pack-writer.ts'
 import { makePipeline } from './make-pipeline.ts'
+import type { CheckedPack } from './pack-filler.ts'
 import type { FromWorker, PipelineSetup, ToWorker } from './tasks.ts'
 import { wireError } from './wire-error.ts'
 
@@ -16,9 +16,9 @@ const buffers: Uint8Array<ArrayBuffer>[] = []
 
 const send = (message: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer)
 
-function sendPack(pack: FinishedPack): void {
-  const buffer = pack.bytes.buffer
-  send({ kind: 'pack', buffer, bytes: pack.bytes.length, table: pack.table }, [buffer])
+function sendPack({ bytes, table, digest }: CheckedPack): void {
+  const { buffer } = bytes
+  send({ kind: 'pack', buffer, bytes: bytes.length, table, digest }, [buffer])
 }
 
 function nextTicket(): PackTicket {

@@ -93,6 +93,16 @@ vi.mock('../../src/pack/index-object.ts', async (original) => {
   }
   return { ...actual, encodeIndex }
 })
+vi.mock('../../src/repository/pack-store.ts', async (original) => {
+  const { PackStore, ...actual } = await original<typeof import('../../src/repository/pack-store.ts')>()
+  class Spoiling extends PackStore {
+    override store(pack: Parameters<InstanceType<typeof PackStore>['store']>[0]): Promise<number> {
+      memory.pass('handed over', pack.bytes)
+      return super.store(pack)
+    }
+  }
+  return { ...actual, PackStore: Spoiling }
+})
 vi.mock('../../src/log/payloads.ts', async (original) => {
   const actual = await original<typeof import('../../src/log/payloads.ts')>()
   const encodePayload: typeof actual.encodePayload = (payload) => {
@@ -126,10 +136,11 @@ const STAGES: readonly Stage[] = [
   { stage: 'segment', where: 'a full segment, before it is compressed', isCaught: true },
   { stage: 'compressed', where: 'a compressed segment, before it is sealed', isCaught: true },
   { stage: 'sealed', where: 'what is sealed in a pack: segments, footer, trailer', isCaught: true },
-  { stage: 'put pack', where: 'a pack, between its check and the storage', isCaught: false },
-  { stage: 'tree', where: 'an encoded directory, before it is cut and named', isCaught: false },
-  { stage: 'index', where: 'the table of an index object, before it is sealed', isCaught: false },
-  { stage: 'put index', where: 'an index object, on its way to the storage', isCaught: false },
+  { stage: 'handed over', where: 'a pack, between its check and the storage', isCaught: true },
+  { stage: 'put pack', where: "a pack, in the storage's own hands", isCaught: false },
+  { stage: 'tree', where: 'an encoded directory, before it is cut and named', isCaught: true },
+  { stage: 'index', where: 'the table of an index object, before it is sealed', isCaught: true },
+  { stage: 'put index', where: 'an index object, on its way to the storage', isCaught: true },
   { stage: 'payload', where: 'what a COMMIT says, before it is signed', isCaught: true },
   { stage: 'entry', where: 'a signed log entry, before it is sealed', isCaught: true },
   { stage: 'sealed entry', where: 'a sealed log entry, before it is stored', isCaught: true },

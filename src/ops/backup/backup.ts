@@ -259,10 +259,19 @@ function completeDirectory(
   if (node.previous === undefined) counter.dirsNew += 1
   else counter.dirsChanged += 1
   const entries = node.entries()
-  const bytes = encodeTree(ownersOf(entries, source), entries)
+  const owners = ownersOf(entries, source)
+  const bytes = encodeTree(owners, entries)
+  // From here on its hash is its name: a bit that memory loses now would never be found out.
+  if (Buffer.compare(bytes, encodeTree(owners, entries)) !== 0) throw spoiledDirectory(node)
   const content = session.contents.bytes(bytes)
   session.recorder.add(treeId(idKey, content), bytes)
   return content
+}
+
+function spoiledDirectory({ path }: DirectoryNode): SnapError {
+  return new SnapError('OBJECT_DAMAGED', `the directory ${path} changed in memory before it was stored`, {
+    hint: "Nothing was saved. Check this machine's memory.",
+  })
 }
 
 /** The names of all owners that occur, as far as the system knows them. */

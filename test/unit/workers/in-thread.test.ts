@@ -45,9 +45,9 @@ function executorOf(source: MemorySource, store?: ExecutorPorts['store']) {
     setup(),
     {
       ticket: () => makeTicket(box, secrets),
-      store: async (bytes, table) => {
-        await store?.(bytes, table)
-        stored.push({ bytes: bytes.slice(), table })
+      store: async (pack) => {
+        await store?.(pack)
+        stored.push({ bytes: pack.bytes.slice(), table: pack.table })
       },
     },
     source,
