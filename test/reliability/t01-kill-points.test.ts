@@ -50,12 +50,9 @@ async function problemsAfter(left: World, command: Command, bytesMax: number): P
 }
 
 /** Spread evenly. */
-function chosen(kills: readonly Kill[]): readonly Kill[] {
-  if (kills.length <= KILLS_EACH) return kills
-  return Array.from(
-    { length: KILLS_EACH },
-    (_, n) => kills[Math.floor(((n + 0.5) * kills.length) / KILLS_EACH)]!,
-  )
+function chosen(kills: readonly Kill[], most: number): readonly Kill[] {
+  if (kills.length <= most) return kills
+  return Array.from({ length: most }, (_, n) => kills[Math.floor(((n + 0.5) * kills.length) / most)]!)
 }
 
 describe('a process that is killed', () => {

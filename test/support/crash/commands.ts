@@ -1,7 +1,7 @@
 /** What processes of the world are asked to do, each from a state in which it has much to do. */
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ErrorCode } from '../../../src/model/errors.ts'
+import { type ErrorCode, SnapError } from '../../../src/model/errors.ts'
 import type { SnapshotId } from '../../../src/model/ids.ts'
 import { forgetByIds } from '../../../src/ops/forget/forget.ts'
 import { setHeld } from '../../../src/ops/hold.ts'
@@ -16,7 +16,7 @@ import { createLocalDirectory } from '../../../src/storage/local-directory.ts'
 import { PackChecker, type PackCheckResult, type PackCheckTask } from '../../../src/workers/pack-check.ts'
 import { createInThreadPool } from '../../../src/workers/task-pool.ts'
 import { Chance } from '../builders.ts'
-import { restoreTo } from './survival.ts'
+import { differences, digestsBelow, restoreTo } from './survival.ts'
 import { CHUNK_BYTES, type Client, never, OTHER_SECRET, ROOT, SECRET, silent, World } from './world.ts'
 
 export type Command = {
@@ -42,17 +42,17 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'prune with repacking',
     prepare: forgotten,
-    run: (client) => inOpen(client, (repo) => pruneNow(repo)),
+    run: (client) => inOpen(client, pruneAll),
   },
   {
     name: 'prune that merges small packs',
     prepare: manySmall,
-    run: (client) => inOpen(client, (repo) => pruneNow(repo)),
+    run: (client) => inOpen(client, pruneAll),
   },
   {
     name: 'prune of what was left by killed ones',
     prepare: withStrays,
-    run: (client) => inOpen(client, (repo) => pruneNow(repo)),
+    run: (client) => inOpen(client, pruneAll),
   },
   { name: 'restore', prepare: changed, run: (client) => inOpen(client, restoreAll) },
   { name: 'key add', prepare: changed, run: (client) => inOpen(client, (repo) => addOther(client, repo)) },
@@ -127,10 +127,22 @@ export function pruneNow(
   )
 }
 
-async function restoreAll(repository: Repository, client: Client): Promise<void> {
+/** What is forgotten is given up with it. */
+async function pruneAll(repository: Repository, { world }: Client): Promise<void> {
+  for (const { id, forgotten } of repository.log.state.snapshots.values())
+    if (forgotten !== undefined) world.saved.delete(id)
+  await pruneNow(repository)
+}
+
+/** Everything is there, or it says what is not. */
+async function restoreAll(repository: Repository, { world }: Client): Promise<void> {
   const [last] = ids(repository).slice(-1)
-  if (last !== undefined)
-    await restoreTo(repository, last, mkdtempSync(join(client.world.directory, 'target-')))
+  if (last === undefined) return
+  const target = mkdtempSync(join(world.directory, 'target-'))
+  const { failures } = await restoreTo(repository, last, target)
+  if (failures.length > 0) throw new SnapError('INCOMPLETE', failures.map(({ reason }) => reason).join('; '))
+  const missing = differences(world.saved.get(last) ?? new Map(), digestsBelow(target))
+  if (missing.length > 0) throw new Error(`a restore left out ${missing.join(', ')} and did not say so`)
 }
 
 async function addOther({ world }: Client, repository: Repository): Promise<void> {

@@ -17,7 +17,7 @@ import type { Repository } from '../../../src/repository/repository.ts'
 import type { RestoreTask, RestoreTaskResult } from '../../../src/workers/restore-task.ts'
 import { RestoreWriter } from '../../../src/workers/restore-writer.ts'
 import { createInThreadPool } from '../../../src/workers/task-pool.ts'
-import { readRepository } from '../independent-reader/read-repository.ts'
+import { type IndependentRepository, readRepository } from '../independent-reader/read-repository.ts'
 import type { DiskNode } from '../storage/disk-model.ts'
 import { backup, type Command, checkers, pruneNow } from './commands.ts'
 import { type Client, type Digests, never, ROOT, silent, type World } from './world.ts'
@@ -119,7 +119,7 @@ export async function problemsOf(world: World, client: Client, trial: Trial): Pr
       for (const problem of (await run()) ?? []) problems.push(`${what}: ${problem}`)
     } catch (error) {
       problems.push(
-        `${what}: ${error instanceof SnapError ? `${error.code} ${error.message}` : (error as Error).stack}`,
+        `${what}: ${error instanceof SnapError ? `${error.code} ${error.message}` : (error as Error).stack?.split('\n').slice(0, 3).join(' ')}`,
       )
     }
   }
@@ -202,7 +202,7 @@ async function independentProblems(world: World, isDamaged: boolean): Promise<st
     writeFileSync(join(directory, path), bytes)
   }
   try {
-    const read = await readRepository(directory, { keyFileText: keyFileText(world) })
+    const read = await readWithAny(directory, keyFileTexts(world))
     const wrong: string[] = []
     for (const [snapshot, digests] of world.saved) {
       const found = new Map<string, string>()
@@ -218,11 +218,25 @@ async function independentProblems(world: World, isDamaged: boolean): Promise<st
   }
 }
 
-/** Of the first secret, which opens it by now. */
-function keyFileText(world: World): string {
+/** With the first that opens it. */
+async function readWithAny(directory: string, texts: readonly string[]): Promise<IndependentRepository> {
+  let refused: unknown
+  for (const keyFileText of texts) {
+    try {
+      return await readRepository(directory, { keyFileText })
+    } catch (error) {
+      refused = error
+    }
+  }
+  throw refused
+}
+
+function keyFileTexts(world: World): string[] {
   const config = world.machine.disk.find(`${ROOT}/config`, 'read')
-  const secret = world.secrets[0]
-  if (config.kind !== 'file' || secret?.kind !== 'key file') throw new Error('the world has a key file')
+  if (config.kind !== 'file') throw new Error('config is a file')
   const id = Buffer.from(config.bytes.subarray(16, 32)).toString('hex')
-  return `snapkeep key 1\nrepository ${id}\nsecret ${Buffer.from(secret.secret).toString('hex')}\n`
+  return world.secrets.map((secret) => {
+    if (secret.kind !== 'key file') throw new Error('the world has key files')
+    return `snapkeep key 1\nrepository ${id}\nsecret ${Buffer.from(secret.secret).toString('hex')}\n`
+  })
 }

@@ -52,9 +52,7 @@ export class World {
   #processes = 0
 
   static create(): World {
-    const world = new World(new RecordingMachine(), undefined)
-    world.machine.disk.apply({ verb: 'mkdir', path: '/srv' })
-    return world
+    return new World(new RecordingMachine(), undefined)
   }
 
   private constructor(machine: RecordingMachine, of: World | undefined) {

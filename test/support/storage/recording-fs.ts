@@ -112,9 +112,12 @@ function statOf(node: DiskNode): FsStat {
 
 export type PowerLoss = { readonly ops: number; readonly how: string; readonly disk: Disk }
 
-/** Every disk that may be left when the power goes after `from`, `from + 1` ... all operations of the journal. */
-export function* powerLosses(journal: readonly DiskOp[], from = 0): Generator<PowerLoss> {
-  const disk = new Disk()
+/** Every disk that may be left when the power goes after `from`, `from + 1` ... all operations of the journal, which began on `disk`. */
+export function* powerLosses(
+  journal: readonly DiskOp[],
+  from = 0,
+  disk: Disk = new Disk(),
+): Generator<PowerLoss> {
   for (let ops = 0; ops <= journal.length; ops += 1) {
     if (ops >= from) for (const { how, disk: left } of disk.survivors()) yield { ops, how, disk: left }
     const op = journal[ops]
