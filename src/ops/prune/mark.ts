@@ -25,14 +25,14 @@ export class Needed {
   readonly #touched = new Set<number>()
   readonly #mourned = new Set<number>()
 
-  /** `isErased`: no segment that is kept may have the chunk as a base. */
+  /** `rows`: the packs that were known before `holdings` were listed. `isErased`: no segment that is kept may have the chunk as a base. */
   constructor(
     repository: Repository,
+    rows: readonly PackRow[],
     holdings: Holdings,
     signal: AbortSignal,
     isErased?: (id: Uint8Array) => boolean,
   ) {
-    const rows = repository.manifest.packs.list()
     this.#repository = repository
     this.#known = new Set(rows.map(({ no }) => no))
     this.packs = rows.filter(({ id, bytes }) => holdings.packs.get(id)?.bytes === bytes)
@@ -80,7 +80,7 @@ export class Needed {
     this.#refuseLost()
   }
 
-  /** Takes packs in that others have named meanwhile. */
+  /** Takes packs in that others have stored meanwhile. */
   learn(): void {
     const added = this.#repository.manifest.packs.list().filter(({ no }) => !this.#known.has(no))
     for (const { no } of added) this.#known.add(no)

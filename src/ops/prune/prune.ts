@@ -115,11 +115,13 @@ class Prune {
     this.#collections = log.collections
     refuseUnknown(this.#repository)
     if (this.#request.acceptDamagedLog !== true) refuseDamagedLog(this.#repository)
+    // Before the listing: a pack that is stored while that goes on is none that the storage has lost.
+    const rows = manifest.packs.list()
     const holdings = await listHoldings(storage, log.state.next)
     await this.#removeCondemned(holdings)
     const lastTree = manifest.trees.lastNo()
     const { kept, pruned } = divideSnapshots(log.state, clock.now(), undoMs, this.#request.atOnce)
-    const needed = new Needed(this.#repository, holdings, this.#ports.signal, this.#request.erase?.has)
+    const needed = new Needed(this.#repository, rows, holdings, this.#ports.signal, this.#request.erase?.has)
     await needed.add(kept)
     needed.decide()
     const plan = this.#plan(needed, holdings)
