@@ -12,6 +12,8 @@ import { RisingClock } from './rising-clock.ts'
 export const CLOCK_SLACK_MS = 300_000
 /** A snapshot that says it was taken longer before its commit than any run lasts was imported. */
 const RUN_MS_MAX = 31 * 86_400_000
+/** The same for the first snapshot of a series, for which no earlier commit tells. Taken for an import it loses next to nothing: it is the oldest. */
+const FIRST_RUN_MS_MAX = 3 * 86_400_000
 
 export type TimedSnapshot = {
   /** Of its log entry. */
@@ -65,7 +67,7 @@ function takenAt(snapshot: TimedSnapshot, commit: CommitTime, floorMs: number): 
   const takenMs = measured ? commit.ms - ranMs : Math.min(snapshot.timeMs, commit.ms)
   const follows =
     floorMs === Number.NEGATIVE_INFINITY
-      ? commit.ms - takenMs <= RUN_MS_MAX
+      ? commit.ms - takenMs <= FIRST_RUN_MS_MAX
       : measured || takenMs >= floorMs - CLOCK_SLACK_MS
   return { kind: 'placed', takenMs: follows ? Math.max(takenMs, floorMs) : takenMs, backdated: !follows }
 }

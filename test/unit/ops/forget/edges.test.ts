@@ -328,6 +328,16 @@ describe('clocks that are wrong', () => {
     expect(plan).toEqual(expect.arrayContaining(alone))
   })
 
+  it('judge a history that was imported in one go by the times that it claims, its first snapshot too', () => {
+    const now = Date.parse('2025-11-21T12:00:00Z')
+    const days = Array.from(
+      { length: 10 },
+      (_, day) => `2025-11-${String(day + 1).padStart(2, '0')}T02:00:00Z`,
+    )
+    const parts = days.map((_, day) => ({ committedMs: now - 60_000 + day }))
+    expect(kept(made(days, parts), { ...UTC, counts: { daily: 3 } }, now)).toEqual([7, 8, 9])
+  })
+
   it('leave imports their own times', () => {
     const committedMs = Date.UTC(2025, 0, 20)
     const imports = made([
