@@ -62,6 +62,8 @@ export class LogFollower {
   #collections = 0
   #appending = false
   #refreshing: Promise<boolean> | undefined
+  /** What another process on this manifest has read beyond this state. */
+  #ahead: { readonly head: number; readonly condemnedPacks: ReadonlySet<PackId> } | undefined
   readonly indexProblems: IndexProblem[] = []
 
   constructor(parts: FollowerParts) {
@@ -125,6 +127,8 @@ export class LogFollower {
   async #refuseBeheaded(): Promise<void> {
     for await (const { key } of this.#parts.storage.list(LOG_PREFIX)) {
       if (logNumberOf(key) === undefined) continue
+      // Another client of the first admin may have written it just now.
+      if ((await this.#parts.storage.stat(logKey(0))) !== undefined) return
       throw new SnapError('OBJECT_MISSING', `${logKey(0)} is missing, though ${key} is there`, {
         hint: 'Bring the first entry of the log back from a copy of the repository.',
       })
@@ -212,6 +216,19 @@ export class LogFollower {
   /** Another process on this manifest has recorded all that this one knows, and what it removed must not come back. */
   #isBehindManifest(): boolean {
     return (this.#parts.manifest.meta.head()?.number ?? -1) >= this.#state.next
+  }
+
+  /** Whether a pack is condemned by any entry that this client or another process on its manifest has read. */
+  isCondemned(pack: PackId): boolean {
+    if (this.#state.condemnedPacks.has(pack)) return true
+    if (!this.#isBehindManifest()) return false
+    const head = this.#parts.manifest.meta.head()?.number ?? -1
+    if (this.#ahead?.head !== head) {
+      const stored = this.#parts.manifest.meta.logState()
+      const state = stored === undefined ? this.#state : decodeState(stored, 'the manifest')
+      this.#ahead = { head, condemnedPacks: state.condemnedPacks }
+    }
+    return this.#ahead.condemnedPacks.has(pack)
   }
 
   /** Pending packs are live by now. */

@@ -10,6 +10,7 @@ import type { PackKind } from '../model/pack-table.ts'
 import { packKey } from '../object/object-keys.ts'
 import { makePackTicket, type PackTicket } from '../pack/pack-header.ts'
 import type { CheckedPack } from '../workers/pack-filler.ts'
+import { PrunedMeanwhile } from './pruned-meanwhile.ts'
 import type { Repository } from './repository.ts'
 
 export class PackStore {
@@ -35,9 +36,12 @@ export class PackStore {
     return makePackTicket(id, kind, keys, this.#box, random)
   }
 
-  /** Durable first, then known: the manifest never names a pack that may be lost. Returns the pack's number there. */
+  /**
+   * Durable first, then known: the manifest never names a pack that may be lost. Returns the pack's number there.
+   * `PrunedMeanwhile` where another has condemned it between the two.
+   */
   async store({ bytes, table, digest }: CheckedPack): Promise<number> {
-    const { storage, manifest } = this.#repository
+    const { storage, manifest, log } = this.#repository
     // Between two threads and many milliseconds, a bit of memory may have changed.
     if (Buffer.compare(hash(bytes), digest) !== 0) {
       throw new SnapError('OBJECT_DAMAGED', `pack ${table.id} changed in memory before it was stored`, {
@@ -46,6 +50,10 @@ export class PackStore {
     }
     await storage.put(packKey(table.id), [bytes])
     this.#bytesStored += bytes.length
-    return manifest.packs.add({ ...table, state: 'pending', trusted: true, run: this.run })
+    return manifest.transaction(() => {
+      // Another client may have taken it for a stray before it stood in the manifest; it must not come to stand there after.
+      if (log.isCondemned(table.id)) throw new PrunedMeanwhile()
+      return manifest.packs.add({ ...table, state: 'pending', trusted: true, run: this.run })
+    })
   }
 }

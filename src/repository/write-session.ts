@@ -15,7 +15,7 @@ import { type SnapshotDetails, sealDetails } from '../log/details.ts'
 import type { PackRow } from '../manifest/packs-table.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
 import type { SourceFiles } from '../model/files.ts'
-import { ID_BYTES, type SeriesId, type SnapshotId, snapshotId } from '../model/ids.ts'
+import { ID_BYTES, type PackId, type SeriesId, type SnapshotId, snapshotId } from '../model/ids.ts'
 import { CHUNK_BYTES_MAX } from '../model/limits.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
 import { packBufferBytes } from '../pack/pack-writer.ts'
@@ -28,6 +28,7 @@ import type { CompressionMode, PipelineSetup } from '../workers/tasks.ts'
 import { ContentStore } from './content-store.ts'
 import { discardIndexes, IndexWriter, type StoredIndex } from './index-writer.ts'
 import { PackStore } from './pack-store.ts'
+import { PrunedMeanwhile } from './pruned-meanwhile.ts'
 import { Reachable } from './reachable.ts'
 import type { Repository } from './repository.ts'
 import { TreeRecorder } from './tree-recorder.ts'
@@ -69,7 +70,7 @@ export class WriteSession implements AsyncDisposable {
   readonly #index: IndexWriter
   readonly #treeFiller: PackFiller
   /** What this run relies on was looked at since. */
-  #collections: number
+  readonly #collections: number
   #treeStores: Promise<void> = Promise.resolve()
 
   static async begin(
@@ -212,9 +213,12 @@ export class WriteSession implements AsyncDisposable {
     const details = sealDetails(this.#box, keys.contentPublic, draft.details)
     const { series, time: timeMs } = draft
     const root = encodeContent(draft.root)
+    const named = new Set(indexes.flatMap(({ packs }) => packs))
+    let checked = this.#collections
     await log.append(
       async (state) => {
-        await this.#refuseTaken(draft.root)
+        if (log.collections !== checked) await this.#refuseTaken(draft.root, named)
+        checked = log.collections
         if (indexes.some((index) => state.condemnedIndexes.has(index.id))) throw new PrunedMeanwhile()
         return {
           kind: 'commit',
@@ -231,16 +235,21 @@ export class WriteSession implements AsyncDisposable {
     )
   }
 
-  /** Where others collected meanwhile: every chunk of the snapshot still lies in a pack that may be relied upon. */
-  async #refuseTaken(root: Content): Promise<void> {
-    const { collections } = this.#repository.log
-    if (collections === this.#collections) return
+  /**
+   * Where others collected meanwhile: every chunk of the snapshot still lies in a pack that may be relied upon. Of those that no
+   * entry names yet only `named` are: another run on this manifest may never name its own.
+   */
+  async #refuseTaken(root: Content, named: ReadonlySet<PackId>): Promise<void> {
     this.recorder.flush()
-    const { chunks } = this.#repository.manifest
+    const { chunks, packs } = this.#repository.manifest
+    const reliable = new Set(packs.list('live').map(({ no }) => no))
+    for (const { no, id } of packs.pending()) if (named.has(id)) reliable.add(no)
     const reachable = new Reachable({
       repository: this.#repository,
       visit: (id) => {
-        if (!chunks.knows(id)) throw new PrunedMeanwhile()
+        // Live places come before pending ones, but of the pending ones any may come first.
+        const isThere = chunks.locations(id).some(({ pack, trusted }) => trusted && reliable.has(pack))
+        if (!isThere) throw new PrunedMeanwhile()
       },
       signal: NEVER,
     })
@@ -250,7 +259,6 @@ export class WriteSession implements AsyncDisposable {
       if (hasCode(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED')) throw new PrunedMeanwhile()
       throw error
     }
-    this.#collections = collections
   }
 
   /** Packs that an interrupted run of this client stored are named by this run's index objects. */
@@ -268,15 +276,6 @@ export class WriteSession implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.executor[Symbol.asyncDispose]()
     await this.#treeStores.catch(() => undefined)
-  }
-}
-
-/** Nothing was saved, and nothing is lost: the next attempt stores again what is missing, and nothing else twice. */
-export class PrunedMeanwhile extends SnapError {
-  constructor() {
-    super('OBJECT_MISSING', 'packs that this backup relied on were pruned while it ran', {
-      hint: 'Nothing was lost. Run the backup again: what it stored will not be stored twice.',
-    })
   }
 }
 

@@ -4,12 +4,13 @@
  */
 import type { SnapshotRow } from '../../manifest/snapshots-table.ts'
 import type { Clock } from '../../model/clock.ts'
-import { SnapError } from '../../model/errors.ts'
+import { hasCode, SnapError } from '../../model/errors.ts'
 import type { SourceFiles } from '../../model/files.ts'
 import type { SeriesId, SnapshotId } from '../../model/ids.ts'
 import type { ProgressListener } from '../../model/progress.ts'
+import { PrunedMeanwhile } from '../../repository/pruned-meanwhile.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { PrunedMeanwhile, type WriteOptions, WriteSession } from '../../repository/write-session.ts'
+import { type WriteOptions, WriteSession } from '../../repository/write-session.ts'
 import type { Content } from '../../snapshot/content.ts'
 import { ENTRY_AT } from '../../snapshot/entry.ts'
 import { seriesOf } from '../../snapshot/series.ts'
@@ -73,10 +74,11 @@ export async function backup(
 ): Promise<BackupResult> {
   const startedMs = ports.clock.now()
   for (let tries = 1; ; tries++) {
+    const { collections } = repository.log
     try {
       return await backupOnce(repository, request, ports, startedMs)
     } catch (error) {
-      if (!(error instanceof PrunedMeanwhile) || tries === TRIES_MAX) throw error
+      if (tries === TRIES_MAX || !(await wasPruned(repository, error, collections))) throw error
       ports.progress({
         kind: 'warning',
         path: repository.storage.description,
@@ -84,6 +86,14 @@ export async function backup(
       })
     }
   }
+}
+
+/** What is missing, its own packs and index objects among it, was taken by a collection that came since. */
+async function wasPruned({ log }: Repository, error: unknown, since: number): Promise<boolean> {
+  if (error instanceof PrunedMeanwhile) return true
+  if (!hasCode(error, 'OBJECT_MISSING')) return false
+  await log.follow()
+  return log.collections !== since
 }
 
 async function backupOnce(
