@@ -38,22 +38,16 @@ export type StackReport = {
   readonly snapshots: number
 }
 
-export const worst = { ms: 0, memory: 0, slowest: '', largest: '', operations: 0 }
+/** Over all operations of a test file. */
+export const worst = { ms: 0, memory: 0 }
 
 async function bounded<T>(what: string, run: () => Promise<T>): Promise<Outcome<T>> {
   const outcome = await measured(run)
-  worst.operations += 1
-  if (outcome.ms > worst.ms) Object.assign(worst, { ms: outcome.ms, slowest: what })
-  if (outcome.memory > worst.memory) Object.assign(worst, { memory: outcome.memory, largest: what })
+  worst.ms = Math.max(worst.ms, outcome.ms)
+  worst.memory = Math.max(worst.memory, outcome.memory)
   expect(outcome.ms, `${what}: ms`).toBeLessThan(TIME_MS_MAX)
   expect(outcome.memory, `${what}: bytes of memory`).toBeLessThan(MEMORY_BYTES_MAX)
   return outcome
-}
-
-/** For the end of a test file. */
-export function worstOf(cases: number, what: string): string {
-  const { ms, memory, slowest, largest, operations } = worst
-  return `${cases} ${what}, ${operations} operations: at most ${Math.round(ms)} ms (${slowest}), ${Math.round(memory / 1e6)} MB (${largest})`
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for

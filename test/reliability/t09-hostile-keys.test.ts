@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ByteWriter } from '../../src/base/bytes.ts'
 import { encodeConfig } from '../../src/keys/config.ts'
 import type { SlotSecret } from '../../src/keys/slot.ts'
@@ -8,14 +8,15 @@ import { listKeys } from '../../src/ops/keys.ts'
 import { rebuildManifest } from '../../src/ops/rebuild-manifest.ts'
 import { Chance } from '../support/builders.ts'
 import { Attacked } from '../support/hostile/attacked.ts'
+import { hostileFigures } from '../support/hostile/figures.ts'
 import { measured } from '../support/hostile/sandbox.ts'
-import { throughStack, worstOf } from '../support/hostile/stack.ts'
+import { throughStack, worst } from '../support/hostile/stack.ts'
 import { SECRET } from '../support/repository.ts'
 
 const PASSWORD: SlotSecret = { kind: 'password', password: Buffer.from('any') }
 const DAMAGE = ['OBJECT_DAMAGED', 'LIMIT_EXCEEDED']
 let tried = 0
-afterAll(() => console.log(worstOf(tried, 'hostile configs and slots')))
+hostileFigures(import.meta.url, 'hostile configs and slots', () => tried, worst)
 
 /** Opens and rebuilds, with a new manifest: refused, soon, and with one of `codes`. */
 async function expectRefused(attacked: Attacked, what: string, codes: readonly string[], secret = SECRET) {

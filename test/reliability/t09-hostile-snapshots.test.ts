@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { seriesOf } from '../../src/snapshot/series.ts'
 import { CASES, type Case } from '../support/hostile/cases.ts'
+import { hostileFigures } from '../support/hostile/figures.ts'
 import { entryBytes, HostileSnapshot, treeBytes } from '../support/hostile/hostile-snapshot.ts'
 import {
   listAll,
@@ -16,21 +17,17 @@ import {
 } from '../support/hostile/sandbox.ts'
 import { TestRepository } from '../support/repository.ts'
 
-const worst = { ms: 0, memory: 0, slowest: '', largest: '' }
+const worst = { ms: 0, memory: 0 }
 
 function bounded<T>(what: string, outcome: Outcome<T>): Outcome<T> {
-  if (outcome.ms > worst.ms) Object.assign(worst, { ms: outcome.ms, slowest: what })
-  if (outcome.memory > worst.memory) Object.assign(worst, { memory: outcome.memory, largest: what })
+  worst.ms = Math.max(worst.ms, outcome.ms)
+  worst.memory = Math.max(worst.memory, outcome.memory)
   expect(outcome.ms, `${what}: ms`).toBeLessThan(TIME_MS_MAX)
   expect(outcome.memory, `${what}: bytes of memory`).toBeLessThan(MEMORY_BYTES_MAX)
   return outcome
 }
 
-afterAll(() => {
-  console.log(
-    `${CASES.length} hostile snapshots: at most ${Math.round(worst.ms)} ms (${worst.slowest}), ${Math.round(worst.memory / 1e6)} MB (${worst.largest})`,
-  )
-})
+hostileFigures(import.meta.url, 'hostile snapshots', () => CASES.length, worst)
 
 /** Source files, and a snapshot of the same series that is hostile. */
 async function attacked(repo: TestRepository, sandbox: Sandbox, { build }: Case) {
@@ -73,7 +70,6 @@ describe('a hostile snapshot made with valid keys', () => {
         expect(readFileSync(join(sandbox.target, 'good', 'file'), 'utf8')).toBe('good')
         expect(readFileSync(join(sandbox.target, 'last'), 'utf8')).toBe('good')
         const failures = report?.failures ?? []
-        console.log(JSON.stringify(report), existsSync(join(sandbox.target, 'hostile', 'file')))
         expect(failures.filter(({ path }) => !path.startsWith(place))).toEqual([])
         if (hostile.sound === true) expect(failures).toEqual([])
         else if (hostile.either !== true) expect(failures.length, round).toBeGreaterThan(0)

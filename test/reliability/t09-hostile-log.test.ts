@@ -1,13 +1,14 @@
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { logKey } from '../../src/object/object-keys.ts'
 import { Attacked } from '../support/hostile/attacked.ts'
+import { hostileFigures } from '../support/hostile/figures.ts'
 import { LOG_CASES, type LogCase } from '../support/hostile/log-cases.ts'
-import { throughStack, worstOf } from '../support/hostile/stack.ts'
+import { throughStack, worst } from '../support/hostile/stack.ts'
 
 /** Cases that go into one log: each has entries of its own, so it still shows what becomes of which. */
 const TOGETHER = 12
 
-afterAll(() => console.log(worstOf(LOG_CASES.length, 'hostile logs')))
+hostileFigures(import.meta.url, 'hostile logs', () => LOG_CASES.length, worst)
 
 const shared = LOG_CASES.filter(({ alone }) => alone !== true)
 const groups = [

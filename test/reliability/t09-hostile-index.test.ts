@@ -1,12 +1,13 @@
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Attacked } from '../support/hostile/attacked.ts'
+import { hostileFigures } from '../support/hostile/figures.ts'
 import { INDEX_CASES, plantIndex, plantPadded } from '../support/hostile/index-cases.ts'
-import { throughStack, worstOf } from '../support/hostile/stack.ts'
+import { throughStack, worst } from '../support/hostile/stack.ts'
 
 /** Cases that go into one repository: each has a snapshot, packs and index objects of its own. */
 const TOGETHER = 9
 
-afterAll(() => console.log(worstOf(INDEX_CASES.length + 1, 'hostile index objects')))
+hostileFigures(import.meta.url, 'hostile index objects', () => INDEX_CASES.length + 1, worst)
 
 const shared = INDEX_CASES.filter(({ alone }) => alone !== true)
 const groups = [

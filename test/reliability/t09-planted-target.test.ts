@@ -2,12 +2,17 @@ import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { TargetDirectory, TargetFiles } from '../../src/model/files.ts'
+import { hostileFigures } from '../support/hostile/figures.ts'
 import { restoreInto, Sandbox } from '../support/hostile/sandbox.ts'
 import { TestRepository } from '../support/repository.ts'
+
+let tried = 0
+hostileFigures(import.meta.url, 'links planted in the target', () => tried)
 
 const LEVELS = ['a', 'a/b', 'a/b/c', 'a/b/c/file', 'a/file', 'file']
 
 async function saved(repo: TestRepository): Promise<Uint8Array> {
+  tried += 1
   mkdirSync(repo.source('a', 'b', 'c'), { recursive: true })
   for (const path of ['file', 'a/file', 'a/b/c/file']) writeFileSync(repo.source(path), `saved ${path}`)
   return repo.snapshot((await repo.backup()).snapshot).root
