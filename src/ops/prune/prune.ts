@@ -277,6 +277,12 @@ function refuseOthers({ keys }: Repository): void {
   })
 }
 
+/** `OBJECT_MISSING` or `OBJECT_DAMAGED` where a prune would not begin. */
+export function refuseUnsure(repository: Repository): void {
+  refuseUnknown(repository)
+  refuseDamagedLog(repository)
+}
+
 /** Packs that only an unreadable index object names would look as if nobody needed them. */
 function refuseUnknown({ log }: Repository): void {
   const [problem] = log.indexProblems

@@ -34,9 +34,14 @@ export class Selection {
     return wanted
   }
 
+  /** Paths and globs that matched nothing so far. */
+  get unmatched(): string[] {
+    return this.#patterns.filter(({ text }) => !this.#matched.has(text)).map(({ text }) => text)
+  }
+
   /** Throws `PATH_UNKNOWN` where a path or glob matched nothing. Call after the walk. */
   checkMatched(): void {
-    const missing = this.#patterns.filter(({ text }) => !this.#matched.has(text)).map(({ text }) => text)
+    const missing = this.unmatched
     const [first] = missing
     if (first === undefined) return
     throw new SnapError('PATH_UNKNOWN', `the snapshot has nothing at ${missing.join(', ')}`, {

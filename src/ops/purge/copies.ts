@@ -1,0 +1,150 @@
+/** Makes snapshots without some paths of those that have them, and puts them in their place in the log. It frees nothing. */
+import { AssertionError } from '../../base/assert.ts'
+import { createSourceFiles } from '../../filesystem/source-files.ts'
+import { type ContentKeys, openDetails, type SnapshotDetails } from '../../log/details.ts'
+import type { LogState } from '../../log/log-state.ts'
+import { hasCode, SnapError } from '../../model/errors.ts'
+import type { SnapshotId } from '../../model/ids.ts'
+import type { Repository } from '../../repository/repository.ts'
+import { type SnapshotDraft, WriteSession } from '../../repository/write-session.ts'
+import { decodeContent } from '../../snapshot/content.ts'
+import { treeId } from '../../snapshot/tree.ts'
+import type { ExecutorFactory } from '../../workers/executor.ts'
+import { appendAsAdmin } from '../admin-entry.ts'
+import { nameOf } from '../current-snapshots.ts'
+import { namesOf } from '../restore/selection.ts'
+import { type PurgePorts, type PurgeTarget, selectionOf } from './plan.ts'
+import { RemainingTrees, type Removed } from './remaining-trees.ts'
+
+export const WHAT = 'purge paths'
+
+/** From originals to their copies. */
+export type Copies = ReadonlyMap<SnapshotId, SnapshotId>
+
+/**
+ * New directories are durable before the first copy is committed; each copy is when this returns. Of the repository's other
+ * packs nothing is written. `PrunedMeanwhile` where others pruned what copies rely on: then all is to be looked at anew.
+ */
+export async function makeCopies(
+  repository: Repository,
+  paths: readonly string[],
+  targets: readonly PurgeTarget[],
+  { progress, signal }: PurgePorts,
+): Promise<Copies> {
+  const copies = new Map<SnapshotId, SnapshotId>()
+  for (const { snapshot, copy } of targets) if (copy !== undefined) copies.set(snapshot.id, copy.id)
+  const fresh = targets.filter(({ copy }) => copy === undefined)
+  if (fresh.length === 0) return copies
+  const { idKey } = repository.keys
+  const write = { compression: 'auto', recheck: true, executor: noFiles } as const
+  const details = await detailsReader(repository)
+  await using session = await WriteSession.begin(repository, write, createSourceFiles())
+  const trees = new RemainingTrees(repository, selectionOf(paths), {
+    signal,
+    store: (bytes) => {
+      const content = session.contents.bytes(bytes)
+      session.recorder.add(treeId(idKey, content), bytes)
+      return content
+    },
+  })
+  const originals = new Map<SnapshotDraft, SnapshotId>()
+  progress({ kind: 'total', files: fresh.length, bytes: 0, final: true })
+  for (const target of fresh) {
+    const { logged, snapshot, removed } = target
+    const draft: SnapshotDraft = {
+      series: logged.series,
+      time: logged.timeMs,
+      root: (await trees.without(decodeContent(logged.root))).content,
+      details: {
+        ...without(details(target), paths, removed),
+        tags: snapshot.tags,
+        original: snapshot.id,
+        place: { number: snapshot.number, committedMs: snapshot.committedMs },
+      },
+    }
+    originals.set(draft, snapshot.id)
+  }
+  await session.commitAll([...originals.keys()], (id, draft) => {
+    const original = originals.get(draft)
+    if (original !== undefined) copies.set(original, id)
+    progress({ kind: 'done', files: 1, bytes: 0 })
+  })
+  return copies
+}
+
+/** No file is read: what stays of snapshots is stored. */
+const noFiles: ExecutorFactory = () => ({
+  parallel: 1,
+  run: () => Promise.reject(new AssertionError('a purge reads no files')),
+  flush: async () => {},
+  [Symbol.asyncDispose]: async () => {},
+})
+
+async function detailsReader(repository: Repository): Promise<(target: PurgeTarget) => SnapshotDetails> {
+  const box = await repository.box()
+  const keys = repository.keys as ContentKeys
+  return ({ logged, snapshot }) => {
+    try {
+      return openDetails(box, keys, logged.details)
+    } catch (error) {
+      if (!hasCode(error, 'OBJECT_DAMAGED', 'LIMIT_EXCEEDED')) throw error
+      throw new SnapError('OBJECT_DAMAGED', `no copy can be made of snapshot ${nameOf(snapshot)}`, {
+        hint: 'Nothing was changed. Forget it by its id, run `snap prune --undelete-window 0`, then this again.',
+        cause: error,
+      })
+    }
+  }
+}
+
+/** What details say of paths that go, and the sizes. */
+function without(details: SnapshotDetails, paths: readonly string[], removed: Removed): SnapshotDetails {
+  const selection = selectionOf(paths)
+  const { summary, unreadable } = details
+  const less = (name: string, by: number): Record<string, number> =>
+    summary[name] === undefined ? {} : { [name]: Math.max(0, summary[name] - by) }
+  return {
+    ...details,
+    unreadable: unreadable.filter(({ path }) => selection.wants(namesOf(path)) !== 'all'),
+    summary: {
+      ...summary,
+      ...less('total_files_processed', removed.files),
+      ...less('total_bytes_processed', removed.bytes),
+    },
+  }
+}
+
+/**
+ * Copies are held where their originals are, and forgotten where they were; then the originals are let go of and forgotten.
+ * Each step is decided on the log right before its entry.
+ */
+export async function replaceOriginals(
+  repository: Repository,
+  copies: Copies,
+  lateCopies: readonly SnapshotId[],
+): Promise<void> {
+  const pairs = [...copies]
+  const say = async (
+    kind: 'hold' | 'unhold' | 'forget',
+    choose: (state: Readonly<LogState>) => readonly SnapshotId[],
+  ): Promise<void> => {
+    await appendAsAdmin(repository, WHAT, (state) => {
+      const snapshots = [...new Set(choose(state))]
+      return snapshots.length === 0 ? undefined : { kind, snapshots }
+    })
+  }
+  await say('hold', ({ snapshots }) =>
+    pairs
+      .filter(
+        ([original, copy]) => snapshots.get(original)?.held === true && snapshots.get(copy)?.held === false,
+      )
+      .map(([, copy]) => copy),
+  )
+  await say('unhold', ({ snapshots }) =>
+    pairs.map(([original]) => original).filter((original) => snapshots.get(original)?.held === true),
+  )
+  await say('forget', ({ snapshots }) => {
+    const isForgotten = (id: SnapshotId): boolean => snapshots.get(id)?.forgotten !== undefined
+    const late = pairs.filter(([original]) => isForgotten(original)).map(([, copy]) => copy)
+    return [...pairs.map(([original]) => original), ...late, ...lateCopies].filter((id) => !isForgotten(id))
+  })
+}

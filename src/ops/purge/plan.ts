@@ -1,0 +1,129 @@
+/**
+ * Which snapshots hold one of the paths, and which an earlier purge, that did not get to its end, has left behind. It
+ * changes nothing.
+ */
+import type { LoggedSnapshot } from '../../log/log-state.ts'
+import { SnapError } from '../../model/errors.ts'
+import type { SnapshotId } from '../../model/ids.ts'
+import type { ProgressListener } from '../../model/progress.ts'
+import type { Repository } from '../../repository/repository.ts'
+import { decodeContent } from '../../snapshot/content.ts'
+import { type CurrentSnapshot, nameOf, snapshotsReader } from '../current-snapshots.ts'
+import { Selection } from '../restore/selection.ts'
+import { isDamage } from '../verify/report.ts'
+import { RemainingTrees, type Removed } from './remaining-trees.ts'
+
+export type PurgeRequest = {
+  /** Paths and globs in snapshots. */
+  readonly paths: readonly string[]
+  /** Snapshots that pass; the others may go on holding the paths. */
+  readonly concerns: (snapshot: CurrentSnapshot) => boolean
+}
+
+export type PurgeTarget = {
+  readonly snapshot: CurrentSnapshot
+  readonly logged: LoggedSnapshot
+  /** What goes of it. */
+  readonly removed: Removed
+  /** The snapshot without the path, made by an earlier run. */
+  readonly copy: CurrentSnapshot | undefined
+}
+
+export type PurgePlan = {
+  /** In the order of the log. */
+  readonly targets: readonly PurgeTarget[]
+  /** Forgotten originals of copies, which go at once whatever they hold. */
+  readonly superseded: readonly LoggedSnapshot[]
+  /** Copies of what had been forgotten before, which are to be forgotten too. */
+  readonly lateCopies: readonly SnapshotId[]
+}
+
+export type PurgePorts = { readonly progress: ProgressListener; readonly signal: AbortSignal }
+
+/**
+ * Looks into every directory that may have the paths. `USAGE` for paths that are all there is; `PATH_UNKNOWN` where one
+ * matches nothing anywhere and there is nothing left to finish; `OBJECT_DAMAGED` where it cannot be told what a snapshot
+ * holds.
+ */
+export async function planPurge(
+  repository: Repository,
+  request: PurgeRequest,
+  ports: PurgePorts,
+): Promise<PurgePlan> {
+  const plan = await lookAtAll(repository, request, ports)
+  if (plan.superseded.length === 0 && plan.unmatched.length > 0) {
+    throw new SnapError('PATH_UNKNOWN', `no snapshot has anything at ${plan.unmatched.join(', ')}`, {
+      hint: 'Nothing was changed. Paths in snapshots are whole, from the root: /home/me/file, or **/file. `snap find NAME` finds them.',
+    })
+  }
+  return plan
+}
+
+/** As `planPurge`, also where nothing matches. */
+export async function lookAtAll(
+  repository: Repository,
+  { paths, concerns }: PurgeRequest,
+  { progress, signal }: PurgePorts,
+): Promise<PurgePlan & { readonly unmatched: readonly string[] }> {
+  const selection = selectionOf(paths)
+  const { state } = repository.log
+  const snapshots = (await snapshotsReader(repository))(state)
+  const copies = copiesOf(snapshots)
+  const trees = new RemainingTrees(repository, selection, { signal })
+  const targets: PurgeTarget[] = []
+  const superseded: LoggedSnapshot[] = []
+  const lateCopies: SnapshotId[] = []
+  progress({ kind: 'total', files: snapshots.length, bytes: 0, final: true })
+  for (const snapshot of snapshots) {
+    const logged = state.snapshots.get(snapshot.id)
+    if (logged === undefined) continue
+    const copy = copies.get(snapshot.id)
+    if (copy !== undefined && isLate(logged, copy, state.snapshots.get(copy.id))) lateCopies.push(copy.id)
+    if (copy !== undefined && snapshot.forgotten && !snapshot.held) superseded.push(logged)
+    else if (concerns(snapshot)) {
+      const { removed, isChanged } = await lookAt(trees, logged, snapshot)
+      const isDone = copy !== undefined && (snapshot.forgotten || !copy.forgotten)
+      if (isChanged) targets.push({ snapshot, logged, removed, copy: isDone ? copy : undefined })
+    }
+    progress({ kind: 'done', files: 1, bytes: 0 })
+  }
+  return { targets, superseded, lateCopies, unmatched: selection.unmatched }
+}
+
+/** `USAGE` where nothing would be left of any snapshot. */
+export function selectionOf(paths: readonly string[]): Selection {
+  const selection = new Selection(paths)
+  if (paths.length > 0 && selection.wants([]) !== 'all') return selection
+  throw new SnapError('USAGE', 'that is all that snapshots hold', {
+    hint: 'Name paths in snapshots, as /home/me/file. `snap forget` drops whole snapshots.',
+  })
+}
+
+/** The newest copy of each original. */
+function copiesOf(snapshots: readonly CurrentSnapshot[]): Map<SnapshotId, CurrentSnapshot> {
+  return new Map(
+    snapshots.flatMap((copy) => (copy.original === undefined ? [] : [[copy.original, copy] as const])),
+  )
+}
+
+/** The original had been forgotten when the copy was made, so the copy should not be live. */
+function isLate(
+  original: LoggedSnapshot,
+  copy: CurrentSnapshot,
+  logged: LoggedSnapshot | undefined,
+): boolean {
+  const { forgotten } = original
+  return forgotten !== undefined && !copy.forgotten && (logged?.number ?? 0) > forgotten.number
+}
+
+async function lookAt(trees: RemainingTrees, { root }: LoggedSnapshot, snapshot: CurrentSnapshot) {
+  try {
+    return await trees.without(decodeContent(root))
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    throw new SnapError(error.code, `it cannot be told what ${nameOf(snapshot)} holds: ${error.message}`, {
+      hint: 'Nothing was changed. Run `snap repair`; a snapshot that cannot be mended can be forgotten and pruned.',
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * `purge`: takes paths out of all snapshots for good. The order of steps is the whole safety: copies without the paths are
+ * saved, then their originals are forgotten, then a prune takes the originals and every chunk that only they needed. Ended
+ * anywhere, it is run again and goes on where it was.
+ */
+import type { Manifest } from '../../manifest/manifest.ts'
+import { SnapError } from '../../model/errors.ts'
+import type { SnapshotId } from '../../model/ids.ts'
+import { PrunedMeanwhile } from '../../repository/pruned-meanwhile.ts'
+import type { Repository } from '../../repository/repository.ts'
+import { requireAdmin } from '../admin-entry.ts'
+import type { CurrentSnapshot } from '../current-snapshots.ts'
+import { prune, refuseUnsure } from '../prune/prune.ts'
+import type { PruneReport } from '../prune/report.ts'
+import { type Copies, makeCopies, replaceOriginals, WHAT } from './copies.ts'
+import { Evidence, type Proof, type PurgedChunks } from './evidence.ts'
+import { lookAtAll, type PurgePorts, type PurgeRequest, type PurgeTarget, planPurge } from './plan.ts'
+import type { Removed } from './remaining-trees.ts'
+
+/** Backups may go on making snapshots with the paths. */
+const TRIES_MAX = 5
+/** Runs of this machine that are looked at for a purge that did not end. */
+const RUNS_LOOKED_AT = 1_000
+const RUN = 'purge'
+/** As of a prune that is told nothing. */
+const UNUSED_SHARE_MAX = 0.05
+
+export type PurgeOptions = PurgeRequest & {
+  /** How long other forgotten snapshots are spared, and what unfinished backups left, in ms. */
+  readonly undoMs: number
+  readonly strayMs: number
+}
+
+export type PurgedSnapshot = Removed & {
+  readonly original: CurrentSnapshot
+  readonly copy: SnapshotId
+}
+
+export type PurgeReport = {
+  /** In the order of the log; empty where an earlier run was only brought to its end. */
+  readonly snapshots: readonly PurgedSnapshot[]
+  readonly chunks: PurgedChunks
+  readonly proof: Proof
+  readonly prune: PruneReport
+  /** Paths that matched nothing. */
+  readonly unmatched: readonly string[]
+  /** Nothing is left in the manifest's file; false while another process of this machine reads it. */
+  readonly isManifestClean: boolean
+  /** Snapshots with the paths that were committed meanwhile. */
+  readonly madeMeanwhile: readonly SnapshotId[]
+}
+
+/**
+ * Throws as `planPurge` and `prune`; before anything is changed where it can be told then. `KEY_WRONG` for all but admins.
+ */
+export async function purge(
+  repository: Repository,
+  options: PurgeOptions,
+  ports: PurgePorts,
+): Promise<PurgeReport> {
+  requireAdmin(repository, WHAT)
+  await repository.log.follow()
+  refuseUnsure(repository)
+  const { manifest, clock } = repository
+  const unfinished = unfinishedRuns(manifest)
+  const first =
+    unfinished.length > 0
+      ? await lookAtAll(repository, options, ports)
+      : { ...(await planPurge(repository, options, ports)), unmatched: [] }
+  const run = manifest.runs.begin(RUN, clock.now())
+  const snapshots = await replaceAll(repository, options, first.targets, first.lateCopies, ports)
+  const { superseded } = await lookAtAll(repository, options, ports)
+  const mine = new Set(snapshots.map(({ original }) => original.id))
+  using evidence = await Evidence.gather(repository, options.paths, superseded, mine, ports.signal)
+  const request = {
+    unusedShareMax: UNUSED_SHARE_MAX,
+    repackBytesMax: Number.POSITIVE_INFINITY,
+    undoMs: options.undoMs,
+    strayMs: options.strayMs,
+    dryRun: false,
+    atOnce: new Set(superseded.map(({ id }) => id)),
+    erase: evidence.erasure,
+  }
+  const pruned = await prune(repository, request, ports)
+  const proof = await evidence.prove()
+  const isManifestClean = manifest.compact()
+  const after = await lookAtAll(repository, options, ports)
+  for (const id of [...unfinished, run]) manifest.runs.end(id, { endedMs: clock.now(), outcome: 'purged' })
+  return {
+    snapshots,
+    chunks: evidence.counts,
+    proof,
+    prune: pruned,
+    unmatched: first.unmatched,
+    isManifestClean,
+    madeMeanwhile: after.targets.map(({ snapshot }) => snapshot.id),
+  }
+}
+
+/** Until no snapshot has the paths but the originals, which are forgotten. */
+async function replaceAll(
+  repository: Repository,
+  options: PurgeOptions,
+  firstTargets: readonly PurgeTarget[],
+  firstLate: readonly SnapshotId[],
+  ports: PurgePorts,
+): Promise<PurgedSnapshot[]> {
+  const done: PurgedSnapshot[] = []
+  let targets = firstTargets
+  let lateCopies = firstLate
+  for (let tries = 0; targets.length + lateCopies.length > 0; tries++) {
+    if (tries === TRIES_MAX) throw tooMany()
+    const copies = await copiesOrNothing(repository, options.paths, targets, ports)
+    if (copies !== undefined) {
+      await replaceOriginals(repository, copies, lateCopies)
+      for (const { snapshot, removed } of targets) {
+        const copy = copies.get(snapshot.id)
+        if (copy !== undefined) done.push({ ...removed, original: snapshot, copy })
+      }
+    }
+    const next = await lookAtAll(repository, options, ports)
+    targets = next.targets
+    lateCopies = next.lateCopies
+  }
+  return done
+}
+
+/** `undefined` where others pruned meanwhile. */
+async function copiesOrNothing(
+  repository: Repository,
+  paths: readonly string[],
+  targets: readonly PurgeTarget[],
+  ports: PurgePorts,
+): Promise<Copies | undefined> {
+  try {
+    return await makeCopies(repository, paths, targets, ports)
+  } catch (error) {
+    if (!(error instanceof PrunedMeanwhile)) throw error
+    await repository.log.follow()
+    return undefined
+  }
+}
+
+/** Of this machine: they did not get to their end, or are under way. */
+function unfinishedRuns({ runs }: Manifest): number[] {
+  return runs
+    .list(RUNS_LOOKED_AT)
+    .filter(({ kind, endedMs }) => kind === RUN && endedMs === null)
+    .map(({ id }) => id)
+}
+
+function tooMany(): SnapError {
+  return new SnapError(
+    'STORAGE_FAILED',
+    'others made snapshots with these paths, or pruned, again and again',
+    {
+      hint: 'What was replaced so far stays so. Exclude the paths from backups, then run this again.',
+    },
+  )
+}
