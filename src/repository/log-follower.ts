@@ -21,7 +21,7 @@ import type { Clock, Random } from '../model/clock.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
 import type { IndexId, PackId, RepositoryId, SnapshotId } from '../model/ids.ts'
 import type { Storage } from '../model/storage.ts'
-import { LOG_PREFIX, logKey, logNumberOf } from '../object/object-keys.ts'
+import { LOG_PREFIX, logKey, logNumberOf, PACK_PREFIX, packIdOf } from '../object/object-keys.ts'
 import type { StoredIndex } from './index-writer.ts'
 import { readIndex } from './read-index.ts'
 
@@ -123,15 +123,17 @@ export class LogFollower {
     }
   }
 
-  /** An entry 0 is written to an empty log only: one whose first entry was removed would look like a new repository. */
+  /** An entry 0 is written to an empty log only: one whose entries were removed would look like a new repository. */
   async #refuseBeheaded(): Promise<void> {
-    for await (const { key } of this.#parts.storage.list(LOG_PREFIX)) {
-      if (logNumberOf(key) === undefined) continue
-      // Another client of the first admin may have written it just now.
-      if ((await this.#parts.storage.stat(logKey(0))) !== undefined) return
-      throw new SnapError('OBJECT_MISSING', `${logKey(0)} is missing, though ${key} is there`, {
-        hint: 'Bring the first entry of the log back from a copy of the repository.',
-      })
+    for (const prefix of [LOG_PREFIX, PACK_PREFIX]) {
+      for await (const { key } of this.#parts.storage.list(prefix)) {
+        if (logNumberOf(key) === undefined && packIdOf(key) === undefined) continue
+        // Another client of the first admin may have written it just now.
+        if ((await this.#parts.storage.stat(logKey(0))) !== undefined) return
+        throw new SnapError('OBJECT_MISSING', `${logKey(0)} is missing, though ${key} is there`, {
+          hint: 'Bring the log back from a copy of the repository.',
+        })
+      }
     }
   }
 

@@ -23,7 +23,7 @@ import { ID_BYTES, type RepositoryId, repositoryId, type SlotId } from '../model
 import { PACK_BYTES_TARGET, SEGMENT_BYTES_MAX, SLOTS_MAX } from '../model/limits.ts'
 import type { Storage } from '../model/storage.ts'
 import { decodeObjectHeader } from '../object/header.ts'
-import { CONFIG_KEY, logKey, SLOT_PREFIX, slotIdOf, slotKey } from '../object/object-keys.ts'
+import { CONFIG_KEY, logKey, PACK_PREFIX, SLOT_PREFIX, slotIdOf, slotKey } from '../object/object-keys.ts'
 import { readObject } from '../object/read-object.ts'
 import { Repository } from './repository.ts'
 
@@ -51,7 +51,7 @@ export type InitRequest = {
 export async function createRepository(ports: RepositoryPorts, request: InitRequest): Promise<Repository> {
   const { storage, random, clock } = ports
   if ((await storage.stat(CONFIG_KEY)) !== undefined) throw exists(storage)
-  if ((await storage.stat(logKey(0))) !== undefined) throw beheaded(storage)
+  if ((await storage.stat(logKey(0))) !== undefined || (await hasPacks(storage))) throw beheaded(storage)
   const id = repositoryId(toHex(random.bytes(ID_BYTES)))
   const keys = createAdminKeys(await loadBox(), random)
   const createdMs = clock.now()
@@ -79,7 +79,12 @@ export async function createRepository(ports: RepositoryPorts, request: InitRequ
   return openRepository(ports, secret)
 }
 
-/** A log without a config: somebody's backups, which a new config would put out of reach for ever. */
+async function hasPacks(storage: Storage): Promise<boolean> {
+  for await (const _pack of storage.list(PACK_PREFIX)) return true
+  return false
+}
+
+/** A log or packs without a config: somebody's backups, which a new config would put out of reach for ever. */
 function beheaded(storage: Storage): SnapError {
   return new SnapError('OBJECT_MISSING', `the repository at ${storage.description} has lost its config`, {
     hint: 'Bring the object `config` back from a copy of the repository, or choose another place.',
@@ -141,8 +146,12 @@ async function readConfig(storage: Storage): Promise<Uint8Array> {
   }
 }
 
-/** What an `init` has left that was killed before it made its repository. Only where there is no log entry yet, so that no slot is old. */
+/**
+ * What an `init` has left that was killed before it made its repository. Only where there is no log entry and no pack: the slots
+ * of a repository that has lost its config and log are the only keys to what its packs hold.
+ */
 async function removeForeignSlots(storage: Storage, id: RepositoryId): Promise<void> {
+  if (await hasPacks(storage)) return
   for (const slot of await slotIds(storage)) {
     const key = slotKey(slot)
     try {
