@@ -26,6 +26,8 @@ export type Command = {
   readonly run: (client: Client) => Promise<void>
   /** As what it may end when it is run once more after it was killed: what it was to do is done. */
   readonly again?: readonly ErrorCode[]
+  /** Whether what it was to do is done, as far as the promises of the world do not say it. */
+  readonly isDone?: (repository: Repository) => boolean
   /** Large files: each run takes long. */
   readonly slow?: boolean
 }
@@ -35,13 +37,30 @@ export const COMMANDS: readonly Command[] = [
   { name: 'the first backup', prepare: empty, run: (client) => backup(client) },
   { name: 'a backup after others', prepare: changed, run: (client) => backup(client) },
   { name: 'a backup of a large file', prepare: withLarge, run: (client) => backup(client), slow: true },
-  { name: 'forget', prepare: changed, run: (client) => inOpen(client, forgetFirst) },
-  { name: 'hold', prepare: changed, run: (client) => inOpen(client, (repo) => hold(repo, true)) },
-  { name: 'unhold', prepare: held, run: (client) => inOpen(client, (repo) => hold(repo, false)) },
+  {
+    name: 'forget',
+    prepare: changed,
+    isDone: ({ log }) => [...log.state.snapshots.values()].some(({ forgotten }) => forgotten !== undefined),
+    run: (client) => inOpen(client, forgetFirst),
+  },
+  {
+    name: 'hold',
+    prepare: changed,
+    isDone: (repository) =>
+      [...repository.log.state.snapshots.values()].filter((snapshot) => snapshot.held).length === 2,
+    run: (client) => inOpen(client, (repo) => hold(repo, true)),
+  },
+  {
+    name: 'unhold',
+    prepare: held,
+    isDone: ({ log }) => [...log.state.snapshots.values()].every((snapshot) => !snapshot.held),
+    run: (client) => inOpen(client, (repo) => hold(repo, false)),
+  },
   { name: 'tag', prepare: changed, run: (client) => inOpen(client, tag) },
   {
     name: 'prune with repacking',
     prepare: forgotten,
+    isDone: ({ log }) => [...log.state.snapshots.values()].every(({ forgotten }) => forgotten === undefined),
     run: (client) => inOpen(client, pruneAll),
   },
   {
@@ -52,6 +71,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'prune of what was left by killed ones',
     prepare: withStrays,
+    isDone: ({ log }) => [...log.state.snapshots.values()].every(({ forgotten }) => forgotten === undefined),
     run: (client) => inOpen(client, pruneAll),
   },
   { name: 'restore', prepare: changed, run: (client) => inOpen(client, restoreAll) },
