@@ -1,6 +1,6 @@
 /**
- * Asks for a secret on a terminal without showing it. It reads raw bytes, so that any encoding passes as it was
- * typed; it knows nothing of what the secret is for.
+ * Asks on a terminal: for a secret, without showing it, or whether to go on. A secret is read as raw bytes, so that any
+ * encoding passes as it was typed. It knows nothing of what it asks for.
  */
 import { SnapError } from '../model/errors.ts'
 
@@ -28,6 +28,37 @@ const CTRL_U = 0x15
 const ESCAPE = 0x1b
 const DELETE = 0x7f
 const SECRET_BYTES_MAX = 4096
+
+export type LineInput = Pick<SecretInput, 'on' | 'off' | 'resume' | 'pause'>
+
+/** True where `yes` is typed, in full; the terminal shows what is typed. `signal` ends the question with its reason. */
+export async function confirm(
+  { input, output }: { readonly input: LineInput; readonly output: SecretOutput },
+  question: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  output.write(`${question} (yes/no) `)
+  let typed = ''
+  return await new Promise<boolean>((resolve, reject) => {
+    const finish = (settle: () => void): void => {
+      input.off('data', onData)
+      input.off('end', onEnd)
+      signal.removeEventListener('abort', onAbort)
+      input.pause()
+      settle()
+    }
+    const onData = (bytes: Buffer): void => {
+      typed += bytes.toString('latin1')
+      if (/[\r\n]/.test(typed)) finish(() => resolve(typed.trim().toLowerCase() === 'yes'))
+    }
+    const onEnd = (): void => finish(() => resolve(false))
+    const onAbort = (): void => finish(() => reject(signal.reason))
+    input.on('data', onData)
+    input.on('end', onEnd)
+    signal.addEventListener('abort', onAbort, { once: true })
+    input.resume()
+  })
+}
 
 type Outcome = 'done' | 'interrupted' | 'ended' | undefined
 

@@ -53,6 +53,7 @@ function parseShare(text: string): number {
   return Number(percent) / 100
 }
 
-function parseAge(text: string, nowMs: number): number {
+/** A span before now in ms; `0` is none. `USAGE` for what cannot be understood. */
+export function parseAge(text: string, nowMs: number): number {
   return text.trim() === '0' ? 0 : nowMs - spanBefore(nowMs, parseSpan(text), localTimeZone())
 }

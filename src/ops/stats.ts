@@ -1,9 +1,14 @@
 /** `stats`: how much a repository holds, what it takes, and what deduplication and compression saved. */
 import { isLive } from '../log/log-state.ts'
+import type { SnapshotRow } from '../manifest/snapshots-table.ts'
 import type { ManifestStatistics } from '../manifest/statistics.ts'
 import type { SeriesId, SnapshotId } from '../model/ids.ts'
 import type { PackKind } from '../model/pack-table.ts'
 import type { Repository } from '../repository/repository.ts'
+
+const DAY_MS = 86_400_000
+/** In the summary of a snapshot. */
+const BYTES_TOTAL = 'total_bytes_processed'
 
 export type PackStats = {
   readonly packs: number
@@ -20,6 +25,13 @@ export type SeriesStats = {
   readonly paths: readonly string[]
   readonly snapshots: number
   readonly latest: { readonly id: SnapshotId; readonly timeMs: number }
+  /** Sizes of the files of all its snapshots added up. */
+  readonly bytesInSnapshots: number
+  /** What its snapshots were the first to store, as they say themselves: before and after compression. */
+  readonly bytesAdded: number
+  readonly bytesStored: number
+  /** Stored bytes that were added for each day from its first snapshot to its last; `undefined` within one day. */
+  readonly bytesStoredPerDay: number | undefined
 }
 
 export type StatsReport = {
@@ -56,7 +68,7 @@ export async function stats(repository: Repository): Promise<StatsReport> {
   const snapshots = all.filter(isLive).length
   const bytesInSnapshots = manifest.snapshots
     .list()
-    .reduce((sum, { summary }) => sum + bytesTotalOf(summary), 0)
+    .reduce((sum, { summary }) => sum + numberIn(summary, BYTES_TOTAL), 0)
   return {
     snapshots,
     snapshotsForgotten: all.length - snapshots,
@@ -88,18 +100,45 @@ function packStats({ manifest }: Repository, kind: PackKind): PackStats {
 }
 
 function seriesStats({ manifest }: Repository): SeriesStats[] {
-  const found = new Map<SeriesId, SeriesStats>()
-  for (const { series, host, paths, id, timeMs } of manifest.snapshots.list()) {
-    const snapshots = (found.get(series)?.snapshots ?? 0) + 1
-    found.set(series, { series, hostname: host, paths, snapshots, latest: { id, timeMs } })
+  const bySeries = new Map<SeriesId, SnapshotRow[]>()
+  for (const row of manifest.snapshots.list()) {
+    const rows = bySeries.get(row.series)
+    if (rows === undefined) bySeries.set(row.series, [row])
+    else rows.push(row)
   }
-  return [...found.values()].sort((a, b) => b.latest.timeMs - a.latest.timeMs)
+  return [...bySeries]
+    .flatMap(([series, rows]) => oneSeries(series, rows) ?? [])
+    .sort((a, b) => b.latest.timeMs - a.latest.timeMs)
+}
+
+/** `rows`: in the order of their times. */
+function oneSeries(series: SeriesId, rows: readonly SnapshotRow[]): SeriesStats | undefined {
+  const [first] = rows
+  const last = rows.at(-1)
+  if (first === undefined || last === undefined) return undefined
+  const sum = (name: string): number =>
+    rows.reduce((total, { summary }) => total + numberIn(summary, name), 0)
+  const bytesStored = sum('data_added_packed')
+  const days = (last.timeMs - first.timeMs) / DAY_MS
+  const grown = bytesStored - numberIn(first.summary, 'data_added_packed')
+  return {
+    series,
+    hostname: last.host,
+    paths: last.paths,
+    snapshots: rows.length,
+    latest: { id: last.id, timeMs: last.timeMs },
+    bytesInSnapshots: sum(BYTES_TOTAL),
+    bytesAdded: sum('data_added'),
+    bytesStored,
+    bytesStoredPerDay: days < 1 ? undefined : grown / days,
+  }
 }
 
 /** Other programs may leave it out. */
-function bytesTotalOf(summary: unknown): number {
-  if (typeof summary !== 'object' || summary === null || !('total_bytes_processed' in summary)) return 0
-  return typeof summary.total_bytes_processed === 'number' ? summary.total_bytes_processed : 0
+function numberIn(summary: unknown, name: string): number {
+  if (typeof summary !== 'object' || summary === null) return 0
+  const value: unknown = Object.entries(summary).find(([key]) => key === name)?.[1]
+  return typeof value === 'number' ? value : 0
 }
 
 function ratio(whole: number, part: number): number | undefined {

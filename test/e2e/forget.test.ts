@@ -75,6 +75,7 @@ describe('forget', () => {
       ),
       '',
       'would forget 2 snapshots, and keep 2',
+      expect.stringMatching(/^pruning would then free \d+(\.\d)? (B|KiB)$/),
       '',
     ])
     const berlin = await json(...dry, '--timezone', 'Europe/Berlin')
@@ -101,6 +102,7 @@ describe('forget', () => {
       paths: [docs],
       keep: [snapshots[3], snapshots[2]],
       remove: [snapshots[1], snapshots[0]],
+      prune_frees_bytes: expect.any(Number),
       reasons: [
         {
           snapshot: snapshots[3],

@@ -1,6 +1,7 @@
 /** `snap forget`: drops snapshots by a policy or by id, and brings them back. */
 import { SnapError } from '../../model/errors.ts'
 import type { CurrentSnapshot } from '../../ops/current-snapshots.ts'
+import type { Freed } from '../../ops/du/freed.ts'
 import type { ForgetPlan, ForgetRequest } from '../../ops/forget/plan-forget.ts'
 import { filterSnapshots } from '../../ops/select-moment.ts'
 import type { Repository } from '../../repository/repository.ts'
@@ -145,10 +146,12 @@ async function policyAction(
   const plan = await forgetByPolicy(repository, request, { dryRun })
   const { globals, stdout } = context
   const groups = listedGroups(repository, plan)
+  const freed = await freedBy(context, repository, plan)
   if (groups.length === 0 && plan.leftAlone.length === 0)
     stderrNote(context, 'no snapshot passes the filters')
-  if (globals.json) stdout.write(renderForgetJson(groups))
-  else if (!globals.quiet) stdout.write(renderForget(groups, dryRun, request.policy.timeZone))
+  if (globals.json) stdout.write(renderForgetJson(groups, freed))
+  else if (!globals.quiet)
+    stdout.write(renderForget(groups, { dryRun, timeZone: request.policy.timeZone, freed }))
   for (const newest of plan.leftAlone) {
     stderrWarning(context, `series ${newest.series} was left alone: its newest snapshot is ${nameOf(newest)}`)
   }
@@ -158,6 +161,20 @@ async function policyAction(
       hint: 'Find out who made those snapshots; one that is forgotten by its id is no longer in the way.',
     })
   }
+}
+
+/** Nobody is told with `--quiet`. */
+async function freedBy(
+  { globals, signal }: CommandContext,
+  repository: Repository,
+  { groups }: ForgetPlan,
+): Promise<Freed | undefined> {
+  if (globals.quiet && !globals.json) return undefined
+  const { bytesFreed } = await import('../../ops/du/freed.ts')
+  const removed = groups.map(
+    ({ verdicts }) => new Set(verdicts.filter(({ kept }) => !kept).map(({ snapshot }) => snapshot.id)),
+  )
+  return bytesFreed(repository, removed, signal)
 }
 
 function listedGroups(repository: Repository, plan: ForgetPlan): ListedGroup[] {

@@ -2,6 +2,7 @@
 import type { CommandModule } from '../program.ts'
 import { auditCommand } from './audit.ts'
 import { backupCommand } from './backup.ts'
+import { duCommand } from './du.ts'
 import { dumpCommand } from './dump.ts'
 import { findCommand } from './find.ts'
 import { forgetCommand } from './forget.ts'
@@ -11,6 +12,7 @@ import { keyCommand } from './key.ts'
 import { lsCommand } from './ls.ts'
 import { manifestCommand } from './manifest.ts'
 import { pruneCommand } from './prune.ts'
+import { purgeCommand } from './purge.ts'
 import { repairCommand } from './repair.ts'
 import { restoreCommand } from './restore.ts'
 import { snapshotsCommand } from './snapshots.ts'
@@ -31,9 +33,11 @@ export const COMMANDS: readonly CommandModule[] = [
   unholdCommand,
   forgetCommand,
   pruneCommand,
+  purgeCommand,
   verifyCommand,
   auditCommand,
   repairCommand,
+  duCommand,
   statsCommand,
   keyCommand,
   manifestCommand,

@@ -17,7 +17,7 @@ export const statsCommand: CommandModule = {
           const { data, tree } = report.packs
           const summary = {
             snapshots: report.snapshots,
-            series: report.series.length,
+            series: report.series,
             packs: data.packs + tree.packs,
             chunks: data.chunks + tree.chunks,
             bytesRestorable: report.bytesInSnapshots,

@@ -1,7 +1,8 @@
 /** What a policy keeps and forgets: a table for each group for people, restic's groups for programs. */
+import type { Freed } from '../../ops/du/freed.ts'
 import type { Counters } from '../../ops/forget/rules.ts'
 import { formatLocalTime } from '../../ops/zoned-time.ts'
-import { plural } from '../output/human.ts'
+import { humanBytes, plural } from '../output/human.ts'
 import { jsonArray } from '../output/json-lines.ts'
 import { safeText } from '../output/safe-text.ts'
 import { renderTable } from '../output/table.ts'
@@ -30,12 +31,29 @@ const COLUMNS = ['', 'id', 'time', 'label', 'tags', 'kept by'].map((title) => ({
 const UNDO =
   '`snap forget --undo` brings them back; their space is freed by `snap prune`, and then they are gone\n'
 
+export type ForgetView = {
+  readonly dryRun: boolean
+  readonly timeZone: string
+  /** What pruning would free; `undefined` where damage leaves it open. */
+  readonly freed: Freed | undefined
+}
+
 /** In each group oldest first, with times on the wall clock of `timeZone`. */
-export function renderForget(groups: readonly ListedGroup[], dryRun: boolean, timeZone: string): string {
+export function renderForget(
+  groups: readonly ListedGroup[],
+  { dryRun, timeZone, freed }: ForgetView,
+): string {
   const tables = groups.map((group) => `${groupName(group)}\n${renderGroup(group, timeZone)}\n`)
   const verdicts = groups.flatMap((group) => group.verdicts)
   const marks = marksExplained(verdicts.map(({ snapshot }) => snapshot))
-  return `${tables.join('')}${marks}${renderCounts(verdicts, dryRun)}`
+  return `${tables.join('')}${marks}${renderCounts(verdicts, dryRun)}${renderFreed(verdicts, dryRun, freed)}`
+}
+
+function renderFreed(verdicts: readonly ListedVerdict[], dryRun: boolean, freed: Freed | undefined): string {
+  if (verdicts.every(({ kept }) => kept)) return ''
+  if (freed === undefined)
+    return 'what pruning would free cannot be told: `snap verify` says what is damaged\n'
+  return `${dryRun ? 'pruning would then free' : 'pruning will free'} ${humanBytes(freed.total)}\n`
 }
 
 function renderGroup({ verdicts }: ListedGroup, timeZone: string): string {
@@ -76,9 +94,10 @@ export function renderForgotten(names: readonly string[], dryRun: boolean): stri
   return `${lines.join('')}${dryRun || names.length === 0 ? '' : UNDO}`
 }
 
-export function renderForgetJson(groups: readonly ListedGroup[]): string {
+/** `prune_frees_bytes`: what the removed snapshots of the group need, and nothing that stays or is of another group. */
+export function renderForgetJson(groups: readonly ListedGroup[], freed: Freed | undefined): string {
   return jsonArray(
-    groups.map(({ host, paths, tags, label, verdicts }) => {
+    groups.map(({ host, paths, tags, label, verdicts }, index) => {
       const kept = verdicts.filter((verdict) => verdict.kept)
       const removed = verdicts.filter((verdict) => !verdict.kept)
       return {
@@ -88,6 +107,7 @@ export function renderForgetJson(groups: readonly ListedGroup[]): string {
         ...(label === undefined ? {} : { label }),
         keep: kept.map(({ snapshot }) => snapshotJson(snapshot)),
         remove: removed.map(({ snapshot }) => snapshotJson(snapshot)),
+        prune_frees_bytes: freed?.each[index] ?? null,
         reasons: kept.map(({ snapshot, reasons, counters }) => ({
           snapshot: snapshotJson(snapshot),
           matches: reasons,

@@ -1,11 +1,12 @@
 /** What a repository holds and what it costs. */
+import type { SeriesStats } from '../../ops/stats.ts'
 import { humanBytes, humanCount, humanPercent } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { renderTable } from '../output/table.ts'
 
 export type RepositoryStats = {
   readonly snapshots: number
-  readonly series: number
+  readonly series: readonly SeriesStats[]
   readonly packs: number
   readonly chunks: number
   /** Bytes of all files of all snapshots, as if each were a full copy. */
@@ -19,12 +20,12 @@ export type RepositoryStats = {
 }
 
 export function renderStats(stats: RepositoryStats): string {
-  const { bytesRestorable, bytesUnique, bytesStored } = stats
-  return renderTable(
+  const { bytesRestorable, bytesUnique, bytesStored, series } = stats
+  const whole = renderTable(
     [{ title: '' }, { title: '', align: 'right' }, { title: '' }],
     [
       ['snapshots', humanCount(stats.snapshots), ''],
-      ['series', humanCount(stats.series), ''],
+      ['series', humanCount(series.length), ''],
       ['packs', humanCount(stats.packs), ''],
       ['chunks', humanCount(stats.chunks), ''],
       ['all snapshots as copies', humanBytes(bytesRestorable), ''],
@@ -33,6 +34,28 @@ export function renderStats(stats: RepositoryStats): string {
       ['index, log and keys', humanBytes(stats.bytesOther), ''],
     ],
   ).replace(/^\n/, '')
+  return series.length === 0 ? whole : `${whole}\n${renderSeries(series)}`
+}
+
+const SERIES_COLUMNS = [
+  { title: 'series' },
+  { title: 'snapshots', align: 'right' },
+  { title: 'as copies', align: 'right' },
+  { title: 'added', align: 'right' },
+  { title: 'stored', align: 'right' },
+  { title: 'a day', align: 'right' },
+] as const
+
+function renderSeries(series: readonly SeriesStats[]): string {
+  const rows = series.map((one) => [
+    `${one.hostname ?? '?'}: ${one.paths.join(' ')}`,
+    humanCount(one.snapshots),
+    humanBytes(one.bytesInSnapshots),
+    humanBytes(one.bytesAdded),
+    humanBytes(one.bytesStored),
+    one.bytesStoredPerDay === undefined ? '-' : humanBytes(one.bytesStoredPerDay),
+  ])
+  return renderTable(SERIES_COLUMNS, rows)
 }
 
 /** restic's names where it has one. */
@@ -40,7 +63,7 @@ export function renderStatsJson(stats: RepositoryStats): string {
   const { bytesUnique, bytesStored } = stats
   return jsonLine({
     snapshots_count: stats.snapshots,
-    series_count: stats.series,
+    series_count: stats.series.length,
     total_blob_count: stats.chunks,
     total_pack_count: stats.packs,
     total_restore_size: stats.bytesRestorable,
@@ -48,5 +71,16 @@ export function renderStatsJson(stats: RepositoryStats): string {
     total_size: bytesStored,
     other_size: stats.bytesOther,
     compression_ratio: bytesStored > 0 ? bytesUnique / bytesStored : 0,
+    series: stats.series.map((one) => ({
+      series: one.series,
+      hostname: one.hostname,
+      paths: one.paths,
+      snapshots_count: one.snapshots,
+      latest: one.latest.id,
+      total_restore_size: one.bytesInSnapshots,
+      data_added: one.bytesAdded,
+      data_added_packed: one.bytesStored,
+      data_added_packed_per_day: one.bytesStoredPerDay ?? null,
+    })),
   })
 }

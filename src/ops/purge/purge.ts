@@ -13,8 +13,15 @@ import type { CurrentSnapshot } from '../current-snapshots.ts'
 import { prune, refuseUnsure } from '../prune/prune.ts'
 import type { PruneReport } from '../prune/report.ts'
 import { type Copies, makeCopies, replaceOriginals, WHAT } from './copies.ts'
-import { Evidence, type Proof, type PurgedChunks } from './evidence.ts'
-import { lookAtAll, type PurgePorts, type PurgeRequest, type PurgeTarget, planPurge } from './plan.ts'
+import { Evidence, estimate, type Proof, type PurgedChunks } from './evidence.ts'
+import {
+  lookAtAll,
+  type PurgePlan,
+  type PurgePorts,
+  type PurgeRequest,
+  type PurgeTarget,
+  planPurge,
+} from './plan.ts'
 import type { Removed } from './remaining-trees.ts'
 
 /** Backups may go on making snapshots with the paths. */
@@ -48,6 +55,27 @@ export type PurgeReport = {
   readonly isManifestClean: boolean
   /** Snapshots with the paths that were committed meanwhile. */
   readonly madeMeanwhile: readonly SnapshotId[]
+}
+
+/** What a purge would do. */
+export type PreparedPurge = PurgePlan & {
+  /** `undefined` where that was not asked for. */
+  readonly chunks: PurgedChunks | undefined
+}
+
+/** Changes nothing. Throws as `planPurge`. `counting`: looks at all snapshots, not only at those that have the paths. */
+export async function preparePurge(
+  repository: Repository,
+  request: PurgeRequest,
+  ports: PurgePorts,
+  counting: boolean,
+): Promise<PreparedPurge> {
+  requireAdmin(repository, WHAT)
+  await repository.log.follow()
+  const hasMore = unfinishedRuns(repository.manifest).length > 0
+  const plan = await (hasMore ? lookAtAll : planPurge)(repository, request, ports)
+  const chunks = counting ? await estimate(repository, request.paths, plan, ports.signal) : undefined
+  return { ...plan, chunks }
 }
 
 /**

@@ -1,0 +1,135 @@
+/** What a purge would take out of which snapshots, and what it has. */
+import { type CurrentSnapshot, nameOf } from '../../ops/current-snapshots.ts'
+import type { PreparedPurge, PurgeReport } from '../../ops/purge/purge.ts'
+import type { Removed } from '../../ops/purge/remaining-trees.ts'
+import { formatLocalTime } from '../../ops/zoned-time.ts'
+import { humanBytes, humanCount, plural } from '../output/human.ts'
+import { jsonLine } from '../output/json-lines.ts'
+import { safeText } from '../output/safe-text.ts'
+import { renderTable } from '../output/table.ts'
+
+const right = (title: string) => ({ title, align: 'right' }) as const
+
+export function renderPurgePlan({ targets, superseded, chunks }: PreparedPurge): string {
+  const rows = targets.map(({ snapshot, removed }) => [
+    nameOf(snapshot),
+    formatLocalTime(snapshot.timeMs),
+    humanCount(removed.files),
+    humanCount(removed.directories),
+    humanBytes(removed.bytes),
+    marks(snapshot),
+  ])
+  const columns = [
+    { title: 'snapshot' },
+    { title: 'time' },
+    right('files'),
+    right('directories'),
+    right('size'),
+    { title: '' },
+  ]
+  return [
+    targets.length === 0 ? '' : renderTable(columns, rows),
+    `${plural(targets.length, 'snapshot')} to be replaced\n`,
+    superseded.length === 0
+      ? ''
+      : `${plural(superseded.length, 'snapshot')} that an interrupted purge has replaced to go\n`,
+    chunks === undefined
+      ? ''
+      : `${plural(chunks.unique, 'chunk')} (${humanBytes(chunks.uniqueBytes)} stored) would go, ${humanCount(chunks.shared)} stay because others need them\n`,
+  ].join('')
+}
+
+const marks = ({ held, forgotten }: CurrentSnapshot): string =>
+  [held ? 'held' : '', forgotten ? 'forgotten' : ''].filter((mark) => mark !== '').join(', ')
+
+export function renderPurgePlanJson({ targets, chunks }: PreparedPurge): string {
+  return [
+    ...targets.map(({ snapshot, removed }) => ({
+      message_type: 'snapshot',
+      id: snapshot.id,
+      ...removedJson(removed),
+      held: snapshot.held,
+      forgotten: snapshot.forgotten,
+    })),
+    {
+      message_type: 'summary',
+      dry_run: true,
+      snapshots: targets.length,
+      chunks_unique: chunks?.unique ?? null,
+      bytes_unique: chunks?.uniqueBytes ?? null,
+      chunks_shared: chunks?.shared ?? null,
+    },
+  ]
+    .map(jsonLine)
+    .join('')
+}
+
+export function renderPurge({ snapshots, chunks, proof, prune }: PurgeReport): string {
+  const found =
+    proof.left === 0
+      ? 'none left'
+      : `${humanCount(proof.left)} left, in ${plural(proof.leftIn.length, 'pack')}: ${proof.leftIn.join(' ')}`
+  const lines = [
+    ...snapshots.map(
+      ({ original, copy, files, bytes }) =>
+        `${safeText(nameOf(original))}: ${plural(files, 'file')}, ${humanBytes(bytes)} taken out; it is ${copy.slice(0, 8)} now`,
+    ),
+    `${plural(chunks.unique, 'chunk')} unique to what was purged: ${found}`,
+    ...(chunks.shared > 0
+      ? [`${plural(chunks.shared, 'chunk')} of it stay, because others need them too`]
+      : []),
+    ...(proof.neededAgain > 0
+      ? [`${plural(proof.neededAgain, 'chunk')} of it needed again by snapshots made meanwhile`]
+      : []),
+    ...(proof.unknownPacks > 0
+      ? [
+          `${plural(proof.unknownPacks, 'pack')} that unfinished backups left were not looked into: \`snap prune --stray-age 0\` removes them`,
+        ]
+      : []),
+    `freed ${humanBytes(Math.max(0, prune.bytes.removed - prune.bytes.added))} of ${humanBytes(prune.bytes.before)}`,
+  ]
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+export function renderPurgeJson({
+  snapshots,
+  chunks,
+  proof,
+  prune,
+  madeMeanwhile,
+  ...rest
+}: PurgeReport): string {
+  return [
+    ...snapshots.map(({ original, copy, ...removed }) => ({
+      message_type: 'purged',
+      original: original.id,
+      id: copy,
+      ...removedJson(removed),
+    })),
+    {
+      message_type: 'summary',
+      dry_run: false,
+      snapshots: snapshots.length,
+      chunks_unique: chunks.unique,
+      bytes_unique: chunks.uniqueBytes,
+      chunks_shared: chunks.shared,
+      chunks_left: proof.left,
+      packs_with_chunks_left: proof.leftIn,
+      chunks_needed_again: proof.neededAgain,
+      packs_unknown: proof.unknownPacks,
+      snapshots_made_meanwhile: madeMeanwhile,
+      manifest_clean: rest.isManifestClean,
+      bytes_before: prune.bytes.before,
+      bytes_removed: prune.bytes.removed,
+      bytes_added: prune.bytes.added,
+    },
+  ]
+    .map(jsonLine)
+    .join('')
+}
+
+const removedJson = ({ files, directories, bytes }: Removed) => ({
+  files,
+  directories,
+  total_size: bytes,
+})
