@@ -1,0 +1,104 @@
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { type Json, jsonLines, Sandbox } from '../support/snap.ts'
+import { seededBytes, seededText, writeTree } from '../support/tree.ts'
+
+const box = new Sandbox()
+const docs = box.path('docs')
+const secret = join(docs, 'private', 'unmentionable.txt')
+const TERMINAL = new URL('../support/terminal.py', import.meta.url).pathname
+
+beforeAll(async () => {
+  writeTree(docs, {
+    'keep.bin': seededBytes(200_000, 1),
+    'private/unmentionable.txt': seededText(300_000, 2),
+    'private/other.txt': seededText(20_000, 3),
+  })
+  await box.init()
+  await box.ok(['backup', docs])
+  writeTree(docs, { 'private/unmentionable.txt': seededText(200_000, 4) })
+  await box.ok(['backup', docs, '--tag', 'second'])
+  await box.ok(['hold', 'latest'])
+})
+
+/** The local database with what lies beside it. */
+function manifests(): Buffer {
+  const [id = ''] = readdirSync(box.cache)
+  const directory = join(box.cache, id)
+  return Buffer.concat(readdirSync(directory).map((name) => readFileSync(join(directory, name))))
+}
+
+describe('purge', () => {
+  it('says what would go, and changes nothing', async () => {
+    const lines = jsonLines(await box.ok(['purge', secret, '--dry-run', '--json'])).filter(
+      ({ message_type }) => message_type !== 'status',
+    )
+    expect(lines).toMatchObject([
+      { message_type: 'snapshot', files: 1, directories: 0, total_size: 300_000, held: false },
+      { message_type: 'snapshot', files: 1, total_size: 200_000, held: true },
+      { message_type: 'summary', dry_run: true, snapshots: 2, chunks_shared: 0 },
+    ])
+    expect(lines.at(-1).chunks_unique).toBeGreaterThan(20)
+    const { stdout } = await box.ok(['purge', secret, '-n'])
+    expect(stdout).toContain('2 snapshots to be replaced\n')
+    expect(stdout).toMatch(/chunks \(.* stored\) would go, 0 stay/)
+    expect(await box.snapshots()).toHaveLength(2)
+  })
+
+  it('asks, and needs --yes where there is nobody to ask', async () => {
+    const refused = await box.expect(2, ['purge', secret])
+    expect(refused.stderr).toContain('hint: Look at --dry-run, then say --yes.')
+    const command = [process.execPath, new URL('../../bin/main.js', import.meta.url).pathname]
+    const answer = (text: string): string => {
+      const script = JSON.stringify([['(yes/no)', `${text}\n`]])
+      const env = { ...box.environment(), TERM: 'dumb' }
+      try {
+        const args = [TERMINAL, script, ...command, 'purge', secret]
+        return execFileSync('python3', args, { env, encoding: 'utf8' })
+      } catch (error) {
+        return (error as { stdout: string }).stdout
+      }
+    }
+    const no = answer('no')
+    expect(no).toContain('Take this out of the repository for good? (yes/no)')
+    expect(no).toContain('nothing was changed')
+    expect(await box.snapshots()).toHaveLength(2)
+    await box.expect(2, ['purge', '/', '--yes'])
+    const unknown = await box.expect(1, ['purge', '/nowhere', '--yes'])
+    expect(unknown.stderr).toContain('no snapshot has anything at /nowhere')
+    const yes = answer('yes')
+    expect(yes).toContain('unique to what was purged: none left')
+  })
+
+  it('leaves the snapshots as they were but for the path, and nothing of it anywhere', async () => {
+    const [first, second] = await box.snapshots()
+    expect([first.tags, second.tags, first.held, second.held]).toEqual([[], ['second'], false, true])
+    for (const { id } of [first, second]) {
+      const { stdout } = await box.ok(['ls', id, '-R'])
+      expect(stdout).not.toContain('unmentionable')
+    }
+    expect(manifests().includes('unmentionable')).toBe(false)
+    const target = box.path('restored')
+    await box.ok(['restore', second.id, '--target', target])
+    expect(readFileSync(join(target, docs, 'keep.bin')).equals(seededBytes(200_000, 1))).toBe(true)
+    expect(readdirSync(join(target, docs, 'private'))).toEqual(['other.txt'])
+    await box.ok(['verify', '--data'])
+    const again = await box.expect(1, ['purge', secret, '--yes'])
+    expect(again.stderr).toContain('no snapshot has anything at')
+  })
+
+  it('does it by globs and filters, for programs', async () => {
+    rmSync(secret)
+    await box.ok(['backup', docs, '--host', 'other'])
+    const lines = jsonLines(await box.ok(['purge', '**/other.txt', '--host', 'other', '--yes', '--json']))
+    const { original, id } = lines.find(({ message_type }: Json) => message_type === 'purged')
+    expect(original).not.toBe(id)
+    const summary = lines.find(({ message_type }: Json) => message_type === 'summary')
+    expect(summary).toMatchObject({ snapshots: 1, chunks_left: 0, manifest_clean: true })
+    expect(summary.chunks_shared).toBeGreaterThan(0)
+    expect(await box.snapshots()).toHaveLength(3)
+    await box.ok(['verify', '--data'])
+  })
+})
