@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: what is looked for in sources is full of them
 /**
  * What is taken away, one piece at a time. `find` is in the file once. `runs`: the suites that should notice, the fastest first.
  * `survives`: why none can.
