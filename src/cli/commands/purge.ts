@@ -17,6 +17,7 @@ import { openChosen, secretSources } from '../repository.ts'
 type Options = FilterOptions & {
   readonly undeleteWindow: string
   readonly strayAge: string
+  readonly acceptDamagedLog: boolean
   readonly dryRun: boolean
   readonly yes: boolean
 }
@@ -36,6 +37,11 @@ export const purgeCommand: CommandModule = {
         '14d',
       )
       .option('--stray-age <span>', 'remove what unfinished backups left when it is older', '7d')
+      .option(
+        '--accept-damaged-log',
+        'go on though log entries cannot be read: their snapshots are lost',
+        false,
+      )
       .option('-n, --dry-run', 'change nothing; say what would go', false)
       .option('-y, --yes', 'do not ask', false)
       .addHelpText(
@@ -61,6 +67,7 @@ async function purgeAction(context: CommandContext, paths: string[], options: Op
     concerns: concernsOf(options),
     undoMs: parseAge(options.undeleteWindow, nowMs),
     strayMs: parseAge(options.strayAge, nowMs),
+    acceptDamagedLog: options.acceptDamagedLog,
   }
   await using repository = await openChosen(context)
   const { purge, preparePurge } = await import('../../ops/purge/purge.ts')

@@ -113,8 +113,7 @@ class Prune {
     const { dryRun, undoMs, strayMs } = this.#request
     await log.follow()
     this.#collections = log.collections
-    refuseUnknown(this.#repository)
-    if (this.#request.acceptDamagedLog !== true) refuseDamagedLog(this.#repository)
+    refuseUnsure(this.#repository, this.#request.acceptDamagedLog === true)
     // Before the listing: a pack that is stored while that goes on is none that the storage has lost.
     const rows = manifest.packs.list()
     const holdings = await listHoldings(storage, log.state.next)
@@ -278,9 +277,9 @@ function refuseOthers({ keys }: Repository): void {
 }
 
 /** `OBJECT_MISSING` or `OBJECT_DAMAGED` where a prune would not begin. */
-export function refuseUnsure(repository: Repository): void {
+export function refuseUnsure(repository: Repository, acceptDamagedLog: boolean): void {
   refuseUnknown(repository)
-  refuseDamagedLog(repository)
+  if (!acceptDamagedLog) refuseDamagedLog(repository)
 }
 
 /** Packs that only an unreadable index object names would look as if nobody needed them. */

@@ -36,6 +36,8 @@ export type PurgeOptions = PurgeRequest & {
   /** How long other forgotten snapshots are spared, and what unfinished backups left, in ms. */
   readonly undoMs: number
   readonly strayMs: number
+  /** Goes on though log entries are damaged, as `prune` then does. */
+  readonly acceptDamagedLog: boolean
 }
 
 export type PurgedSnapshot = Removed & {
@@ -88,7 +90,7 @@ export async function purge(
 ): Promise<PurgeReport> {
   requireAdmin(repository, WHAT)
   await repository.log.follow()
-  refuseUnsure(repository)
+  refuseUnsure(repository, options.acceptDamagedLog)
   const { manifest, clock } = repository
   const unfinished = unfinishedRuns(manifest)
   const first =
@@ -105,6 +107,7 @@ export async function purge(
     repackBytesMax: Number.POSITIVE_INFINITY,
     undoMs: options.undoMs,
     strayMs: options.strayMs,
+    acceptDamagedLog: options.acceptDamagedLog,
     dryRun: false,
     atOnce: new Set(superseded.map(({ id }) => id)),
     erase: evidence.erasure,

@@ -17,6 +17,7 @@ import {
 } from '../../../src/cli/render/snapshots.ts'
 import { renderStats, renderStatsJson } from '../../../src/cli/render/stats.ts'
 import { renderVerifyReport, renderVerifyReportJson } from '../../../src/cli/render/verify-report.ts'
+import { seriesId, snapshotId } from '../../../src/model/ids.ts'
 import type { BackupSummary } from '../../../src/ops/backup/summary.ts'
 
 const ID = '0123456789abcdef0123456789abcdef'
@@ -340,7 +341,19 @@ describe('verify', () => {
 it('shows what a repository holds', () => {
   const stats = {
     snapshots: 3,
-    series: 1,
+    series: [
+      {
+        series: seriesId(ID),
+        hostname: 'web1',
+        paths: ['/srv\u001b'],
+        snapshots: 3,
+        latest: { id: snapshotId(ID), timeMs: 0 },
+        bytesInSnapshots: 4096,
+        bytesAdded: 2048,
+        bytesStored: 1024,
+        bytesStoredPerDay: undefined,
+      },
+    ],
     packs: 12,
     chunks: 123_456,
     bytesRestorable: 4096,
@@ -351,7 +364,10 @@ it('shows what a repository holds', () => {
   const text = renderStats(stats)
   expect(text).toMatch(/^snapshots +3\n/)
   expect(text).toMatch(/without duplicates +2\.0 KiB {2}50\.0%\nstored +1\.0 KiB {2}50\.0% of that\n/)
+  expect(text).toMatch(/\nweb1: \/srv\\x1b +3 +4\.0 KiB +2\.0 KiB +1\.0 KiB +-\n$/)
   expect(lines(renderStatsJson(stats))[0]).toMatchObject({
+    series_count: 1,
+    series: [{ hostname: 'web1', data_added: 2048, data_added_packed_per_day: null }],
     total_size: 1024,
     compression_ratio: 2,
     snapshots_count: 3,

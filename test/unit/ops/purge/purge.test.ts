@@ -32,6 +32,7 @@ const options = (...paths: string[]) => ({
   concerns: () => true,
   undoMs: 14 * DAY_MS,
   strayMs: 7 * DAY_MS,
+  acceptDamagedLog: false,
 })
 
 const purgeNow = (...paths: string[]): Promise<PurgeReport> =>
