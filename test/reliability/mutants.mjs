@@ -1,7 +1,7 @@
 /**
  * Takes one safeguard away at a time, in a copy of the tree, and runs the suites that should notice: `npm run test:mutants`
- * (an hour or so), or with a regular expression for the names of some. Writes `docs/mutants.md`. What was run before and is not
- * asked for now keeps its result.
+ * (an hour or so), or with a regular expression for the names of some, or with `--missing` for those that were not caught yet. Writes
+ * `docs/mutants.md`. What is not asked for keeps its result.
  */
 import { spawn } from 'node:child_process'
 import {
@@ -141,8 +141,12 @@ function render(results) {
 }
 
 const before = existsSync(RESULTS) ? JSON.parse(readFileSync(RESULTS, 'utf8')) : {}
-const wanted = process.argv[2] === undefined ? undefined : new RegExp(process.argv[2])
-const queue = MUTANTS.filter(({ name }) => wanted === undefined || wanted.test(name))
+const [asked] = process.argv.slice(2)
+const isAsked = ({ name }) =>
+  asked === '--missing'
+    ? before[name]?.outcome !== 'caught'
+    : asked === undefined || new RegExp(asked).test(name)
+const queue = MUTANTS.filter(isAsked)
 const results = { ...before }
 const copies = Array.from({ length: AT_ONCE }, copyOfTree)
 try {
