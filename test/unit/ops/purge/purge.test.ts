@@ -152,6 +152,18 @@ describe('purge', () => {
     await expectWhole()
   })
 
+  it('writes packs anew however little of them goes', async () => {
+    write(1, 900_000, 'directory', 'keep')
+    write(2, 2_000, 'directory', 'small')
+    await repo.backup()
+    const data = repo.repository.manifest.packs.list().find(({ kind }) => kind === 'data')
+    const report = await purgeNow(repo.source('directory', 'small'))
+    expect(report.proof.left).toBe(0)
+    expect(repo.keys('packs/').join()).not.toContain(data?.id)
+    expect((await everything()).includes(seededBytes(2_000, 2).subarray(0, 32))).toBe(false)
+    await expectWhole()
+  })
+
   it('keeps time, series, tags, label and place, and says what the copy was made from', async () => {
     write(1, 9_000, 'directory', 'gone')
     const { snapshot } = await repo.backup()
