@@ -473,7 +473,7 @@ const CHECKS = [
     'if (Buffer.compare(hash(bytes), expected) !== 0) {',
     'if (false) {',
     'the hash of an index object',
-    [unit('repository/index-hash')] }],
+    [unit('repository/index-hash')],
   ],
   [
     'src/workers/pack-filler.ts',
