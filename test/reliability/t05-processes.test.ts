@@ -38,6 +38,11 @@ async function run(what: string, plan: CrowdPlan): Promise<Crowd> {
   })
   figures.measure({ name: `snapshots of ${what} read back`, value: restored, unit: '' })
   figures.measure({ name: `${what}: prunes that ended`, value: crowd.ended.get('prune') ?? 0, unit: '' })
+  figures.measure({
+    name: `${what}: gave up, for others pruned all the time`,
+    value: crowd.overtaken,
+    unit: '',
+  })
   figures.measure({ name: `${what}: took`, value: Math.round(crowd.seconds), unit: 's' })
   expect(crowd.unexpected).toEqual([])
   expect(crowd.stuck).toEqual([])

@@ -6,6 +6,7 @@ import { assert } from '../../base/assert.ts'
 import type { SlotSecret } from '../../keys/slot.ts'
 import { isLive } from '../../log/log-state.ts'
 import type { PackRow } from '../../manifest/packs-table.ts'
+import { SnapError } from '../../model/errors.ts'
 import type { PackId } from '../../model/ids.ts'
 import type { ProgressListener } from '../../model/progress.ts'
 import { listKey } from '../../object/object-keys.ts'
@@ -44,7 +45,7 @@ const TRIES_MAX = 5
 
 /**
  * Damage is in the report; a storage or manifest that fails is thrown, and so is `KEY_WRONG` for a role that cannot read. What
- * another client pruned meanwhile is no damage: it begins again.
+ * another client pruned meanwhile is no damage: it begins again. `STORAGE_FAILED` where others prune all the time.
  */
 export async function verify(
   repository: Repository,
@@ -55,10 +56,17 @@ export async function verify(
   for (let tries = 1; ; tries++) {
     const before = log.collections
     const report = await verifyOnce(repository, request, ports)
-    if (report.damages.length === 0 || tries === TRIES_MAX) return report
+    if (report.damages.length === 0) return report
     await log.follow()
     if (log.collections === before) return report
+    if (tries === TRIES_MAX) throw overtaken()
   }
+}
+
+function overtaken(): SnapError {
+  return new SnapError('STORAGE_FAILED', `others pruned ${TRIES_MAX} times meanwhile`, {
+    hint: 'Nothing can be said of damage. Run it again when nobody prunes.',
+  })
 }
 
 async function verifyOnce(

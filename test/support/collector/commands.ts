@@ -116,6 +116,13 @@ export function commands(
         if (process !== undefined) world.kill(process)
       }),
   )
+  const loseAnswer = natural(5).map(
+    (index) =>
+      new Act(`loseAnswer(${index})`, (world) => {
+        const process = processOf(world, index)
+        if (process?.isRunning === true) process.losesAnswer = true
+      }),
+  )
   const reopen = machine.map(
     (at) =>
       new Act(`reopen(${at})`, (world) => {
@@ -129,7 +136,7 @@ export function commands(
   const tick = fc
     .constantFrom(1_000, 31_000, 61_000)
     .map((ms) => new Act(`tick(${ms})`, (world) => world.pass(ms)))
-  const few = fc.oneof(kill, reopen, forgetManifest, tick)
+  const few = fc.oneof(kill, loseAnswer, reopen, forgetManifest, tick)
   return fc.commands(
     [
       edit,

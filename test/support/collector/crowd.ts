@@ -50,6 +50,8 @@ export class Crowd {
   readonly stuck: string[] = []
   /** How many of each kind ended with exit status 0. */
   readonly ended = new Map<Kind, number>()
+  /** Verifications and prunes that gave up since others pruned all the time. */
+  overtaken = 0
   started = 0
   killed = 0
   stopped = 0
@@ -177,6 +179,7 @@ export class Crowd {
       return undefined
     }
     if (run.status === 0) this.ended.set(kind, (this.ended.get(kind) ?? 0) + 1)
+    else if (/others pruned \d+ times/.test(run.stderr)) this.overtaken += 1
     else this.unexpected.push(`${args.join(' ')}: exit status ${run.status}: ${run.stderr.slice(-600)}`)
     return run
   }

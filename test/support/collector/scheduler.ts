@@ -3,6 +3,7 @@
  * known, until it is picked. A process that is never picked again was killed. Knows nothing of repositories.
  */
 import { setImmediate } from 'node:timers/promises'
+import { SnapError } from '../../../src/model/errors.ts'
 import type { ObjectStat, Storage } from '../../../src/model/storage.ts'
 import type { Chance } from '../builders.ts'
 
@@ -10,6 +11,9 @@ import type { Chance } from '../builders.ts'
 const LIST_PAGE_KEYS = 4
 /** Turns of the event loop that a process may take between two storage calls. */
 const TURNS_MAX = 10_000
+
+/** What a process is told whose answer was lost. */
+export const LOST_ANSWER = 'the answer was lost'
 
 /** One that asks a storage for something. */
 export class ScheduledProcess {
@@ -19,6 +23,8 @@ export class ScheduledProcess {
   isKilled = false
   /** Every storage call of it fails, before it takes effect. */
   isDoomed = false
+  /** The answer to its next storage call that changes something is lost: it took effect, and seems to have failed. */
+  losesAnswer = false
 
   get canGoOn(): boolean {
     return this.isRunning && !this.isFrozen && !this.isKilled && this.waiting.length > 0
@@ -45,14 +51,20 @@ export class ScheduledProcess {
       if (result[0].status === 'rejected') throw result[0].reason
       return result[0].value
     }
+    const changing = async <T>(call: () => Promise<T>): Promise<T> => {
+      const result = await around(call)
+      if (!this.losesAnswer) return result
+      this.losesAnswer = false
+      throw new SnapError('STORAGE_FAILED', LOST_ANSWER)
+    }
     return {
       description: storage.description,
-      put: (key, parts) => around(() => storage.put(key, parts)),
-      create: (key, bytes) => around(() => storage.create(key, bytes)),
+      put: (key, parts) => changing(() => storage.put(key, parts)),
+      create: (key, bytes) => changing(() => storage.create(key, bytes)),
       read: (key, range) => around(() => storage.read(key, range)),
       stat: (key) => around(() => storage.stat(key)),
       list: (prefix) => this.#list(storage, prefix),
-      remove: (key) => around(() => storage.remove(key)),
+      remove: (key) => changing(() => storage.remove(key)),
       sweep: () => storage.sweep(),
       secureReserve: () => storage.secureReserve(),
       releaseReserve: () => storage.releaseReserve(),
