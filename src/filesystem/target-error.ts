@@ -1,7 +1,7 @@
 /**
  * Failed calls on the restore target as `SnapError`s: what is full, what is unsafe, what is merely refused.
  */
-import { SnapError } from '../model/errors.ts'
+import { messageOf, SnapError } from '../model/errors.ts'
 import { systemCode } from './system-error.ts'
 
 /** Errors that are not a system call's pass through. */
@@ -42,8 +42,4 @@ export function checkName(name: string, path: string): void {
   if (leads || (process.platform === 'win32' && /[\\:]/.test(name))) {
     throw new SnapError('TARGET_UNSAFE', `${JSON.stringify(name)} is no name for an entry of ${path}`)
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -56,6 +56,11 @@ export class SnapError extends Error {
   }
 }
 
+/** What a caught value says of itself. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** True where `error` is a `SnapError` with one of `codes`. Catch codes, never "an error". */
 export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error is SnapError {
   return error instanceof SnapError && codes.includes(error.code)

@@ -1,5 +1,5 @@
 /** What the system's error numbers mean for a repository on a local file system. Knows no verbs and no keys. */
-import { SnapError } from '../model/errors.ts'
+import { messageOf, SnapError } from '../model/errors.ts'
 
 const ERRNO = /^E[A-Z0-9]+$/
 
@@ -33,10 +33,6 @@ export function storageError(error: unknown, action: string): unknown {
     ...hintOf(errno),
     cause: error,
   })
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 function hintOf(errno: string): { hint?: string } {

@@ -508,7 +508,7 @@ const CHECKS = [
     'if (Buffer.compare(this.#computed, id) !== 0) {',
     'if (false) {',
     'hashing chunks before they are copied',
-    [PRUNE],
+    [unit('ops/prune/wrong-chunks')],
   ],
   [
     'src/ops/keys.ts',

@@ -9,7 +9,14 @@ const YEAR_MS = 365.25 * 24 * HOUR_MS
 const NOW = Date.UTC(2025, 10, 19, 12)
 
 /** What is added to the true time. */
-const OFFSETS_MS = [HOUR_MS, -HOUR_MS, 10 * YEAR_MS, -10 * YEAR_MS, -NOW, Date.UTC(2038, 0, 19, 3, 14, 7) - NOW]
+const OFFSETS_MS = [
+  HOUR_MS,
+  -HOUR_MS,
+  10 * YEAR_MS,
+  -10 * YEAR_MS,
+  -NOW,
+  Date.UTC(2038, 0, 19, 3, 14, 7) - NOW,
+]
 const POLICIES: readonly RetentionPolicy[] = [
   { counts: { daily: 5 }, timeZone: 'UTC' },
   { counts: { last: 3, weekly: 2 }, timeZone: 'UTC' },

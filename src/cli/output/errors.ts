@@ -3,7 +3,7 @@
  * `exit_error` line for programs. It writes nothing itself.
  */
 import { AssertionError } from '../../base/assert.ts'
-import { type ErrorCode, SnapError } from '../../model/errors.ts'
+import { type ErrorCode, messageOf, SnapError } from '../../model/errors.ts'
 import { jsonLine } from './json-lines.ts'
 import { jsonText, safeText } from './safe-text.ts'
 
@@ -105,10 +105,6 @@ function jsonError(error: unknown): string {
     ...(bug && error instanceof Error ? { stack: jsonText(error.stack ?? '') } : {}),
   }
   return jsonLine(line)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 /** An error of the operating system (`ENOENT` ...) that came through as it is. */

@@ -4,7 +4,7 @@
  */
 import type { SnapshotRow } from '../../manifest/snapshots-table.ts'
 import type { Clock } from '../../model/clock.ts'
-import { hasCode, SnapError } from '../../model/errors.ts'
+import { hasCode, messageOf, SnapError } from '../../model/errors.ts'
 import type { SourceFiles } from '../../model/files.ts'
 import type { SeriesId, SnapshotId } from '../../model/ids.ts'
 import type { ProgressListener } from '../../model/progress.ts'
@@ -82,7 +82,7 @@ export async function backup(
       ports.progress({
         kind: 'warning',
         path: repository.storage.description,
-        reason: `${error.message}: going over the sources again`,
+        reason: `${messageOf(error)}: going over the sources again`,
       })
     }
   }

@@ -26,8 +26,6 @@ export type Recording = {
   readonly cacheAt: (ops: number) => string
 }
 
-export type LostPower = { readonly how: string; readonly world: World }
-
 /** Runs the commands one after the other, each in a process of its own. */
 export async function record(start: World, commands: readonly Command[]): Promise<Recording> {
   const world = start.fork()
