@@ -8,6 +8,8 @@ import type { CommandContext } from './context.ts'
 import { stderrWarning } from './output/notes.ts'
 import { placeOf } from './repository.ts'
 
+const ROOT = 0
+
 /** The result of `operate`, or its error; a note that could not be written is a warning. */
 export async function noting<T>(
   context: CommandContext,
@@ -30,10 +32,10 @@ export async function noting<T>(
   return noted(repository, { ...intent, doer }, { notNoted }, operate, outcomeOf)
 }
 
-/** Objects are their owner's alone: one that root left in a user's repository would keep the user out of it. */
+/** Objects are their owner's alone: a note of somebody else would keep the owner out. What root makes belongs to the owner. */
 async function belongsToAnother(path: string): Promise<boolean> {
   const user = process.geteuid?.()
-  if (user === undefined) return false
+  if (user === undefined || user === ROOT) return false
   const config = await stat(join(path, 'config')).catch(() => undefined)
   return config !== undefined && config.uid !== user
 }

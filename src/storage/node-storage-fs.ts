@@ -1,6 +1,7 @@
 /** `StorageFs` over Node's `fs`, on its thread pool, so that the main thread goes on meanwhile. */
 import * as fs from 'node:fs'
 import { promisify } from 'node:util'
+import { giveDirectory, giveFile } from './ownership.ts'
 import type { FsEntryKind, FsStat, StorageFs } from './storage-fs.ts'
 import { errnoOf } from './system-error.ts'
 
@@ -44,7 +45,11 @@ async function fsyncDirectory(path: string): Promise<void> {
 
 export const nodeStorageFs: StorageFs = {
   openForReading: (path) => open(path, O_RDONLY | O_NONBLOCK),
-  createFile: (path) => open(path, O_WRONLY | O_CREAT | O_EXCL, FILE_MODE),
+  createFile: async (path) => {
+    const fd = await open(path, O_WRONLY | O_CREAT | O_EXCL, FILE_MODE)
+    await giveFile(fd, path)
+    return fd
+  },
   writev: (fd, parts) =>
     new Promise((resolve, reject) => {
       fs.writev(fd, parts, (error, written) => (error ? reject(error) : resolve(written)))
@@ -62,6 +67,7 @@ export const nodeStorageFs: StorageFs = {
   unlink: promisify(fs.unlink),
   mkdir: async (path) => {
     await promisify(fs.mkdir)(path, { mode: DIRECTORY_MODE })
+    await giveDirectory(path)
   },
   readdir: async (path) =>
     (await readdir(path, { withFileTypes: true })).map((entry) => ({

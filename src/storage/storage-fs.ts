@@ -18,7 +18,7 @@ export type FsStat = {
 export interface StorageFs {
   /** Opens for reading; never blocks on a FIFO. */
   openForReading(path: string): Promise<number>
-  /** Creates a file (0600) that must not exist (`EEXIST`) and opens it for writing. */
+  /** Creates a file (0600; root's belong to the owner of the directory) that must not exist (`EEXIST`) and opens it for writing. */
   createFile(path: string): Promise<number>
   /** As writev(2): appends, and may write less than all. Returns the bytes written. */
   writev(fd: number, parts: readonly Uint8Array[]): Promise<number>
@@ -35,7 +35,7 @@ export interface StorageFs {
   /** Atomic; `EEXIST` where `to` exists. */
   link(existing: string, to: string): Promise<void>
   unlink(path: string): Promise<void>
-  /** Makes one directory (0700); `EEXIST` where the name exists. */
+  /** Makes one directory (0700; owned as files are); `EEXIST` where the name exists. */
   mkdir(path: string): Promise<void>
   /** Unsorted, without `.` and `..`; a symlink is `other`. */
   readdir(path: string): Promise<FsEntry[]>

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isRoot, jsonLines, type Run, type RunOptions, Sandbox, summaryOf } from '../support/snap.ts'
 import { filesBelow, rsyncDifferences, seededBytes, writeTree } from '../support/tree.ts'
@@ -200,6 +201,39 @@ describe.runIf(isRoot)('another user', () => {
     const restored = await own.expect(3, ['restore', 'latest', '--target', target], { through: nobody })
     expect(restored.stderr).toContain(`${source}/secret`)
     expect(readFileSync(`${target}${source}/open`, 'utf8')).toBe('open')
+  })
+
+  it('is not kept out by what root did in the repository', async () => {
+    const before = filesBelow(own.repository).length
+    const env = { SNAP_CACHE_DIR: own.path("root's cache") }
+    await own.ok(['backup', source], { env })
+    await own.ok(['verify'], { env })
+    await own.ok(['prune', '--undelete-window', '0'], { env })
+    expect(filesBelow(own.repository).length).toBeGreaterThan(before)
+    for (const path of filesBelow(own.repository)) expect(statSync(path).uid, path).toBe(65534)
+    for (const path of filesBelow(own.repository)) expect(statSync(dirname(path)).uid, path).toBe(65534)
+    await own.ok(['verify', '--data'], { through: nobody })
+    await own.ok(['audit'], { through: nobody })
+    await own.expect(3, ['backup', source], { through: nobody })
+  })
+
+  it('leaves nothing that its owner could not read in a repository that is not its own', async () => {
+    const another = ['setpriv', '--reuid=65533', '--regid=65534', '--clear-groups']
+    execFileSync('cp', ['-a', own.root, `${own.root} of all`])
+    const env = { SNAP_REPOSITORY: `${own.root} of all/${basename(own.repository)}` }
+    execFileSync('chmod', ['-R', 'a+rwX', `${own.root} of all`])
+    try {
+      const { stderr } = await own.ok(
+        ['verify', '--key-file', `${own.root} of all/home/${basename(own.keyFile)}`],
+        {
+          through: another,
+          env: { ...env, SNAP_KEY_FILE: undefined, SNAP_CACHE_DIR: `${own.root} of all/another's cache` },
+        },
+      )
+      expect(stderr).toContain('not noted in the audit trail: the repository belongs to another user')
+    } finally {
+      rmSync(`${own.root} of all`, { recursive: true })
+    }
   })
 
   it('never deletes what is in a directory that could not be read', async () => {
