@@ -38,7 +38,8 @@ async function problemsAfter(left: World, command: Command, bytesMax: number): P
     const trial = {
       again: command,
       bytesMax,
-      mayBeMissing: command.name === 'init',
+      // What a lost index object named, who has never seen it finds only when the repair is through.
+      mayBeMissing: command.name === 'init' || (isDamaged(command) && cache === null),
       isDamaged: isDamaged(command),
     }
     const found = await problemsOf(world, world.process(), trial)

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SlotSecret } from '../../../src/keys/slot.ts'
+import { hasCode } from '../../../src/model/errors.ts'
 import type { SnapshotId } from '../../../src/model/ids.ts'
 import type { Disk, DiskNode, DiskOp } from '../storage/disk-model.ts'
 import { interceptingFs, isMutating } from '../storage/intercepting-fs.ts'
@@ -20,6 +21,8 @@ type Promises = {
 export type Recording = {
   readonly journal: readonly DiskOp[]
   readonly before: Disk
+  /** Names of packs and index objects that a log entry condemned before: whoever comes may remove them without another word. */
+  readonly condemned: ReadonlySet<string>
   readonly world: World
   readonly promises: readonly Promises[]
   /** By the number of operations: the manifest as it was then, which another disk holds. */
@@ -30,6 +33,7 @@ export type Recording = {
 export async function record(start: World, commands: readonly Command[]): Promise<Recording> {
   const world = start.fork()
   const before = world.machine.disk.copy()
+  const condemned = await condemnedIn(start)
   const placeOf = (ops: number): string => join(world.directory, `cache at ${ops}`)
   // Of operations that were under way together only the first has one: no commit came between them.
   const cacheAt = (ops: number): string =>
@@ -59,7 +63,19 @@ export async function record(start: World, commands: readonly Command[]): Promis
     promise(journal.length, world.saved, world.secrets)
   }
   copyCache(world.cache, placeOf(journal.length))
-  return { journal, before, world, promises, cacheAt }
+  return { journal, before, condemned, world, promises, cacheAt }
+}
+
+async function condemnedIn(start: World): Promise<ReadonlySet<string>> {
+  using world = start.fork({ cache: null })
+  try {
+    await using repository = await world.process().open()
+    const { condemnedPacks, condemnedIndexes } = repository.log.state
+    return new Set([...condemnedPacks.keys(), ...condemnedIndexes.keys()])
+  } catch (error) {
+    if (hasCode(error, 'REPOSITORY_MISSING')) return new Set()
+    throw error
+  }
 }
 
 /** What is on a disk, for telling two apart. */
@@ -106,7 +122,7 @@ export function afterwards(
 }
 
 /** Packs and index objects that are gone from the disk although no log entry is there that the world's own did not begin with. */
-export function removedWithoutWord({ before }: Recording, disk: Disk): string[] {
+export function removedWithoutWord({ before, condemned }: Recording, disk: Disk): string[] {
   const names = (of: Disk, path: string): Set<string> => {
     try {
       return new Set(of.directory(`${ROOT}/${path}`, 'list').names.keys())
@@ -117,6 +133,8 @@ export function removedWithoutWord({ before }: Recording, disk: Disk): string[] 
   const log = names(before, 'log')
   if ([...names(disk, 'log')].some((entry) => !log.has(entry))) return []
   return ['index', ...[...names(before, 'packs')].map((name) => `packs/${name}`)].flatMap((path) =>
-    [...names(before, path)].filter((name) => !names(disk, path).has(name)).map((name) => `${path}/${name}`),
+    [...names(before, path)]
+      .filter((name) => !condemned.has(name) && !names(disk, path).has(name))
+      .map((name) => `${path}/${name}`),
   )
 }
