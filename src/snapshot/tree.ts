@@ -18,6 +18,20 @@ const ENTRIES_MAX = 16_777_216
 
 export type Owner = { readonly kind: 'user' | 'group'; readonly number: number; readonly name: string }
 
+/** Of encoded entries, each number once. */
+export type OwnerNumbers = { readonly users: ReadonlySet<number>; readonly groups: ReadonlySet<number> }
+
+export function ownerNumbers(entries: readonly Uint8Array[]): OwnerNumbers {
+  const users = new Set<number>()
+  const groups = new Set<number>()
+  for (const entry of entries) {
+    const view = new DataView(entry.buffer, entry.byteOffset, ENTRY_AT.name)
+    users.add(view.getUint32(ENTRY_AT.uid, true))
+    groups.add(view.getUint32(ENTRY_AT.gid, true))
+  }
+  return { users, groups }
+}
+
 /** 32 bytes: what the manifest knows a tree by. */
 export function treeId(idKey: Uint8Array, content: Content): Uint8Array {
   return keyedHash(idKey, TREE_LABEL, encodeContent(content))

@@ -67,7 +67,6 @@ const OTHERS = [
   'main.ts', // package.json
   'manifest/chunks-table.ts', // the local database
   'manifest/connection.ts',
-  'ops/backup/backup.ts',
   'snapshot/same-entry.ts', // entries that were decoded before
   'workers/seen-table.ts', // shared memory
 ]

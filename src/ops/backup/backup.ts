@@ -12,9 +12,8 @@ import { PrunedMeanwhile } from '../../repository/pruned-meanwhile.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { type WriteOptions, WriteSession } from '../../repository/write-session.ts'
 import type { Content } from '../../snapshot/content.ts'
-import { ENTRY_AT } from '../../snapshot/entry.ts'
 import { seriesOf } from '../../snapshot/series.ts'
-import { encodeTree, type Owner, treeId } from '../../snapshot/tree.ts'
+import { encodeTree, type Owner, ownerNumbers, treeId } from '../../snapshot/tree.ts'
 import type { DirectoryNode } from './directory-node.ts'
 import { FileQueue } from './file-queue.ts'
 import { PreviousSnapshot } from './previous.ts'
@@ -286,13 +285,7 @@ function spoiledDirectory({ path }: DirectoryNode): SnapError {
 
 /** The names of all owners that occur, as far as the system knows them. */
 function ownersOf(entries: readonly Uint8Array[], source: SourceFiles): Owner[] {
-  const users = new Set<number>()
-  const groups = new Set<number>()
-  for (const entry of entries) {
-    const view = new DataView(entry.buffer, entry.byteOffset, ENTRY_AT.name)
-    users.add(view.getUint32(ENTRY_AT.uid, true))
-    groups.add(view.getUint32(ENTRY_AT.gid, true))
-  }
+  const { users, groups } = ownerNumbers(entries)
   const owners: Owner[] = []
   for (const number of users) {
     const name = source.userName(number)

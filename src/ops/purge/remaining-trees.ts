@@ -9,8 +9,14 @@ import { SnapError } from '../../model/errors.ts'
 import { DIRECTORY_DEPTH_MAX } from '../../model/limits.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { type Content, encodeContent } from '../../snapshot/content.ts'
-import { decodeEntry, ENTRY_AT, type Entry, encodeEntry } from '../../snapshot/entry.ts'
-import { type EncodedTree, encodeTree, entryNameBytes, type Owner } from '../../snapshot/tree.ts'
+import { decodeEntry, type Entry, encodeEntry } from '../../snapshot/entry.ts'
+import {
+  type EncodedTree,
+  encodeTree,
+  entryNameBytes,
+  type Owner,
+  ownerNumbers,
+} from '../../snapshot/tree.ts'
 import type { Selection } from '../restore/selection.ts'
 
 /** What goes: sizes are those of files. */
@@ -143,12 +149,6 @@ const sum = (a: Removed, b: Removed): Removed => ({
 
 /** The name of an owner of what went would say that there was something. */
 function ownersOf({ owners }: EncodedTree, staying: readonly Uint8Array[]): Owner[] {
-  const users = new Set<number>()
-  const groups = new Set<number>()
-  for (const entry of staying) {
-    const view = new DataView(entry.buffer, entry.byteOffset, ENTRY_AT.name)
-    users.add(view.getUint32(ENTRY_AT.uid, true))
-    groups.add(view.getUint32(ENTRY_AT.gid, true))
-  }
+  const { users, groups } = ownerNumbers(staying)
   return owners.filter(({ kind, number }) => (kind === 'user' ? users : groups).has(number))
 }
