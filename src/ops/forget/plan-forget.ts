@@ -5,6 +5,7 @@
 import type { SeriesId } from '../../model/ids.ts'
 import type { CurrentSnapshot } from '../current-snapshots.ts'
 import { type Group, type GroupKey, groupsOf } from './groups.ts'
+import { Moments } from './moments.ts'
 import type { RetentionPolicy } from './policy.ts'
 import { planRetention, type Verdict } from './retention.ts'
 import type { RisingClock } from './rising-clock.ts'
@@ -33,6 +34,11 @@ export type ForgetPlan = {
   readonly leftAlone: readonly CurrentSnapshot[]
 }
 
+type Rule = (
+  snapshots: readonly CurrentSnapshot[],
+  policy: RetentionPolicy,
+) => readonly Verdict<CurrentSnapshot>[]
+
 type Verdicts = ReadonlyMap<string, Verdict<CurrentSnapshot>>
 
 /** `snapshots`: all that there are, in the order of the log; forgotten ones are passed over. */
@@ -51,9 +57,12 @@ export function planForget(
     }),
   )
   const ruled = concerned.filter((snapshot) => !unreadable.has(snapshot.series))
-  const stay = staying([...series.values()], nowMs, trusted)
+  const moments = new Moments(live)
+  const verdictsOf: Rule = (members, by) =>
+    moments.ruleAsOne(members, (each) => planRetention(each, by, nowMs, trusted).verdicts)
+  const stay = staying([...series.values()], verdictsOf)
   const groups = groupsOf(ruled, groupBy).map((group) => {
-    const { verdicts } = planRetention(group.snapshots, policy, nowMs, trusted)
+    const verdicts = verdictsOf(group.snapshots, policy)
     return { ...group, verdicts: verdicts.map((verdict) => keptBySeries(verdict, stay)) }
   })
   return { groups, leftAlone: [...unreadable.values()] }
@@ -66,14 +75,10 @@ export function removedBy({ groups }: ForgetPlan): CurrentSnapshot[] {
 }
 
 /** What the strictest policy would leave of each whole series, whatever filters and groups take it to pieces. */
-function staying(
-  series: readonly (readonly CurrentSnapshot[])[],
-  nowMs: number,
-  trusted: RisingClock,
-): Verdicts {
+function staying(series: readonly (readonly CurrentSnapshot[])[], verdictsOf: Rule): Verdicts {
   const strictest: RetentionPolicy = { maxCount: 1, timeZone: 'UTC' }
   const kept = series
-    .flatMap((snapshots) => planRetention(snapshots, strictest, nowMs, trusted).verdicts)
+    .flatMap((snapshots) => verdictsOf(snapshots, strictest))
     .filter((verdict) => verdict.kept)
   return new Map(kept.map((verdict) => [verdict.snapshot.id, verdict]))
 }

@@ -11,7 +11,7 @@ import { decodeContent } from '../../snapshot/content.ts'
 import { treeId } from '../../snapshot/tree.ts'
 import type { ExecutorFactory } from '../../workers/executor.ts'
 import { appendAsAdmin } from '../admin-entry.ts'
-import { nameOf } from '../current-snapshots.ts'
+import { type CurrentSnapshot, nameOf, snapshotsReader } from '../current-snapshots.ts'
 import { namesOf } from '../restore/selection.ts'
 import { type PurgePorts, type PurgeTarget, selectionOf } from './plan.ts'
 import { RemainingTrees, type Removed } from './remaining-trees.ts'
@@ -114,8 +114,9 @@ function without(details: SnapshotDetails, paths: readonly string[], removed: Re
 }
 
 /**
- * Copies are held where their originals are, and forgotten where they were; then the originals are let go of and forgotten.
- * Each step is decided on the log right before its entry.
+ * Copies are held where their originals are, and forgotten where they were; then the originals are let go of and forgotten,
+ * but for those whose copies others have forgotten meanwhile: those need new copies. Each step is decided on the log right
+ * before its entry.
  */
 export async function replaceOriginals(
   repository: Repository,
@@ -123,6 +124,11 @@ export async function replaceOriginals(
   lateCopies: readonly SnapshotId[],
 ): Promise<void> {
   const pairs = [...copies]
+  const snapshotsOf = await snapshotsReader(repository)
+  const replaced = (state: Readonly<LogState>): SnapshotId[] => {
+    const standsThere = standingCopies(snapshotsOf(state))
+    return pairs.filter(([, copy]) => standsThere(copy)).map(([original]) => original)
+  }
   const say = async (
     kind: 'hold' | 'unhold' | 'forget',
     choose: (state: Readonly<LogState>) => readonly SnapshotId[],
@@ -139,12 +145,33 @@ export async function replaceOriginals(
       )
       .map(([, copy]) => copy),
   )
-  await say('unhold', ({ snapshots }) =>
-    pairs.map(([original]) => original).filter((original) => snapshots.get(original)?.held === true),
+  await say('unhold', (state) =>
+    replaced(state).filter((original) => state.snapshots.get(original)?.held === true),
   )
-  await say('forget', ({ snapshots }) => {
+  await say('forget', (state) => {
+    const { snapshots } = state
     const isForgotten = (id: SnapshotId): boolean => snapshots.get(id)?.forgotten !== undefined
     const late = pairs.filter(([original]) => isForgotten(original)).map(([, copy]) => copy)
-    return [...pairs.map(([original]) => original), ...late, ...lateCopies].filter((id) => !isForgotten(id))
+    return [...replaced(state), ...late, ...lateCopies].filter((id) => !isForgotten(id))
   })
+}
+
+/** Whether a copy is live, or one that another purge has made of it. */
+function standingCopies(snapshots: readonly CurrentSnapshot[]): (copy: SnapshotId) => boolean {
+  const live = new Set(snapshots.filter(({ forgotten }) => !forgotten).map(({ id }) => id))
+  const copies = new Map<SnapshotId, SnapshotId[]>()
+  for (const { id, original } of snapshots) {
+    if (original !== undefined) copies.set(original, [...(copies.get(original) ?? []), id])
+  }
+  const seen = new Set<SnapshotId>()
+  const stands = (copy: SnapshotId): boolean => {
+    if (live.has(copy)) return true
+    if (seen.has(copy)) return false
+    seen.add(copy)
+    return (copies.get(copy) ?? []).some(stands)
+  }
+  return (copy) => {
+    seen.clear()
+    return stands(copy)
+  }
 }

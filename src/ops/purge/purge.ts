@@ -146,7 +146,8 @@ async function replaceAll(
       await replaceOriginals(repository, copies, lateCopies)
       for (const { snapshot, removed } of targets) {
         const copy = copies.get(snapshot.id)
-        if (copy !== undefined) done.push({ ...removed, original: snapshot, copy })
+        if (copy !== undefined && !isLive(repository, snapshot.id))
+          done.push({ ...removed, original: snapshot, copy })
       }
     }
     const next = await lookAtAll(repository, options, ports)
@@ -154,6 +155,11 @@ async function replaceAll(
     lateCopies = next.lateCopies
   }
   return done
+}
+
+function isLive({ log }: Repository, id: SnapshotId): boolean {
+  const snapshot = log.state.snapshots.get(id)
+  return snapshot !== undefined && snapshot.forgotten === undefined
 }
 
 /** `undefined` where others pruned meanwhile. */

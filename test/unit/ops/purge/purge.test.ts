@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { SnapshotId } from '../../../../src/model/ids.ts'
 import { type CurrentSnapshot, snapshotsReader } from '../../../../src/ops/current-snapshots.ts'
 import { find } from '../../../../src/ops/find/find.ts'
+import { forgetByIds, forgetByPolicy } from '../../../../src/ops/forget/forget.ts'
 import { estimate } from '../../../../src/ops/purge/evidence.ts'
 import { planPurge } from '../../../../src/ops/purge/plan.ts'
 import { type PurgeReport, purge } from '../../../../src/ops/purge/purge.ts'
@@ -320,6 +321,77 @@ describe('purge', () => {
     for (const { id } of await all())
       expect((await entriesOf(id)).has(repo.source('directory', 'gone'))).toBe(false)
     await expectWhole()
+  })
+
+  /** Runs a purge; right before its log entry `at`, another client does `act`. */
+  async function purgeWith(at: number, act: (other: TestRepository) => Promise<unknown>): Promise<number> {
+    const { create } = repo.storage
+    let entries = 0
+    let isActing = false
+    repo.storage.create = async (key, bytes) => {
+      if (key.startsWith('log/') && !isActing && entries++ === at) {
+        isActing = true
+        await using other = await repo.another()
+        await act(other)
+        isActing = false
+      }
+      return create.call(repo.storage, key, bytes)
+    }
+    try {
+      await purgeNow(repo.source('directory', 'gone'))
+    } finally {
+      repo.storage.create = create
+    }
+    return entries
+  }
+
+  async function expectPurged(times: readonly number[]): Promise<void> {
+    await repo.repository.log.follow()
+    const live = (await all()).filter(({ forgotten }) => !forgotten)
+    expect(live.map(({ timeMs }) => timeMs)).toEqual(times)
+    for (const { id } of live) expect((await entriesOf(id)).has(repo.source('directory', 'gone'))).toBe(false)
+    await expectWhole()
+  }
+
+  it('a policy leaves what it would have left, wherever it comes in between', async () => {
+    write(1, 30_000, 'directory', 'gone')
+    for (let day = 0; day < 4; day++) {
+      repo.now += DAY_MS
+      await repo.backup()
+    }
+    const newest = (await all()).slice(-2).map(({ timeMs }) => timeMs)
+    const policy = { counts: { last: 2 }, timeZone: 'UTC' }
+    const request = { policy, groupBy: ['series'] as const, concerns: () => true }
+    const saved = new Map(repo.storage.objects)
+    let at = 0
+    for (; ; at++) {
+      repo.storage.objects.clear()
+      for (const [key, object] of saved) repo.storage.objects.set(key, object)
+      await repo.reopen({ forgetting: true })
+      const entries = await purgeWith(at, ({ repository }) =>
+        forgetByPolicy(repository, request, { dryRun: false }),
+      )
+      if (entries <= at) break
+      await expectPurged(newest)
+    }
+    expect(at).toBeGreaterThan(5)
+  })
+
+  it('makes a new copy where somebody forgets one whose original is live', async () => {
+    write(1, 30_000, 'directory', 'gone')
+    repo.now += DAY_MS
+    await repo.backup()
+    repo.now += DAY_MS
+    await repo.backup()
+    const times = (await all()).map(({ timeMs }) => timeMs)
+    let forgotten: SnapshotId | undefined
+    await purgeWith(2, async ({ repository }) => {
+      const current = (await snapshotsReader(repository))(repository.log.state)
+      forgotten = current.find(({ original }) => original !== undefined)!.id
+      await forgetByIds(repository, [forgotten], { dryRun: false, evenLast: false })
+    })
+    expect(repo.repository.log.state.snapshots.get(forgotten!)?.forgotten).toBeDefined()
+    await expectPurged(times)
   })
 
   it('comes to the same end wherever it was killed and run again', async () => {
