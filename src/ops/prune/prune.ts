@@ -96,16 +96,19 @@ class Prune {
 
   /** `again`: another collected meanwhile, or the disk was full and now has room. */
   async run(hadRoomMade: boolean): Promise<'done' | 'again'> {
-    const { log } = this.#repository
     try {
       return await this.#runOnce(hadRoomMade)
     } catch (error) {
-      if (!isDamage(error)) throw error
-      // What is missing may have been removed by another who collects.
-      await log.follow()
-      if (log.collections === this.#collections) throw error
-      return 'again'
+      if (isDamage(error) && (await this.#wasOvertaken())) return 'again'
+      throw error
     }
+  }
+
+  /** What is missing may have been removed by another who collects. */
+  async #wasOvertaken(): Promise<boolean> {
+    const { log } = this.#repository
+    await log.follow()
+    return log.collections !== this.#collections
   }
 
   async #runOnce(hadRoomMade: boolean): Promise<'done' | 'again'> {
@@ -173,6 +176,7 @@ class Prune {
   ): Promise<'done' | 'again'> {
     const { manifest } = this.#repository
     const repacked = await this.#repack(needed, plan.repacked)
+    if (repacked.damaged.length > 0 && (await this.#wasOvertaken())) return 'again'
     const fresh = repacked.stored.map(({ id }) => manifest.packs.byId(id)).filter((row) => row !== undefined)
     const pending = plan.kept.map(({ row }) => row).filter(({ state }) => state === 'pending')
     const collected = await collect(this.#repository, {

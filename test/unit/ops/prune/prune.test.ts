@@ -449,6 +449,17 @@ describe('what runs while another client prunes', () => {
     expect(report).toMatchObject({ damages: [], affectedTotal: 0 })
   })
 
+  it('prunes: a pack that the other wrote anew is not damaged, though nothing else is to be said', async () => {
+    await halfForgotten()
+    await pruneNow({ unusedShareMax: 1 })
+    await repo.reopen()
+    const wasPruned = pruneAtRead()
+    const report = await pruneNow()
+    expect(wasPruned()).toBe(true)
+    expect(report).toMatchObject({ damaged: [], packs: { repacked: 0, added: 0 } })
+    await expectWhole()
+  })
+
   it('backs up: packs that went while it began are not taken for lost', async () => {
     await halfForgotten()
     await repo.reopen()
