@@ -47,7 +47,7 @@ function parseShare(text: string): number {
   const percent = /^(\d{1,3}(?:\.\d+)?) ?%?$/.exec(text.trim())?.[1]
   if (percent === undefined || Number(percent) > 100) {
     throw new SnapError('USAGE', `${JSON.stringify(text)} is not a share`, {
-      hint: 'Write it as 5% or 0.5%.',
+      hint: 'Write it as 5% or 0.5%, up to 100%.',
     })
   }
   return Number(percent) / 100

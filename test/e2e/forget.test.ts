@@ -6,7 +6,7 @@ import { writeTree } from '../support/tree.ts'
 const box = new Sandbox()
 const docs = box.path('docs')
 const UNDO =
-  '`snap forget --undo` brings them back; their space is freed by `snap prune`, and then they are gone'
+  '`snap forget --undo` brings them back; `snap prune` frees their space 14d from now, and then they are gone'
 
 const backup = (time: string, ...more: string[]): Promise<unknown> =>
   box.ok(['backup', docs, '--host', 'main', '--time', time, ...more])
@@ -81,6 +81,30 @@ describe('forget', () => {
     const berlin = await json(...dry, '--timezone', 'Europe/Berlin')
     expect(berlin[0].keep.map(({ short_id }: Json) => short_id)).toEqual([newest, all[1]])
     expect(await ids('--host', 'main')).toEqual(all)
+  })
+
+  it('warns of a label and of tags that no snapshot has', async () => {
+    const policy = ['--keep-label', 'ful=30d', '--keep-label', 'full=30d', '--keep-tag', 'one,three', '--keep-tag', 'one']
+    const { stderr } = await box.ok(['forget', '--dry-run', ...policy])
+    expect(stderr.split('\n')).toEqual([
+      'warning: --keep-label keeps nothing: no snapshot has the label ful',
+      'warning: --keep-tag keeps nothing: no snapshot has the tags one,three',
+      '',
+    ])
+  })
+
+  it('offers no undo of what it prunes at once', async () => {
+    const repo = box.path('pruned')
+    const on = ['--repo', repo]
+    await box.ok(['init', ...on])
+    await box.ok(['backup', docs, ...on])
+    await box.ok(['backup', docs, ...on])
+    const forget = ['forget', '--keep-last', '1', '--prune', ...on]
+    const { stdout } = await box.ok([...forget, '--undelete-window', '0'])
+    expect(stdout).toContain('1 snapshot forgotten, 1 kept\npruning will then free')
+    expect(stdout).toContain('1 forgotten snapshot gone for good')
+    await box.ok(['backup', docs, ...on])
+    expect((await box.ok([...forget, '--undelete-window', '3d'])).stdout).toContain('frees their space 3d from now')
   })
 
   it('prints the groups of restic for programs', async () => {

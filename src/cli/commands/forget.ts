@@ -137,13 +137,14 @@ function summaryOf({ id, series, number, timeMs, host, paths, label, tags }: Cur
 async function policyAction(
   context: CommandContext,
   request: ForgetRequest,
-  { dryRun }: Options,
+  { dryRun, undeleteWindow, prune }: Options,
   afterwards: Afterwards | undefined,
 ): Promise<void> {
   const { forgetByPolicy } = await import('../../ops/forget/forget.ts')
   const { nameOf } = await import('../../ops/current-snapshots.ts')
   await using repository = await openChosen(context)
   const plan = await forgetByPolicy(repository, request, { dryRun })
+  warnOfUnused(context, plan, request)
   const { globals, stdout } = context
   const groups = listedGroups(repository, plan)
   const freed = await freedBy(context, repository, plan)
@@ -151,7 +152,7 @@ async function policyAction(
     stderrNote(context, 'no snapshot passes the filters')
   if (globals.json) stdout.write(renderForgetJson(groups, freed))
   else if (!globals.quiet)
-    stdout.write(renderForget(groups, { dryRun, timeZone: request.policy.timeZone, freed }))
+    stdout.write(renderForget(groups, { dryRun, timeZone: request.policy.timeZone, freed, spared: { undeleteWindow, prune } }))
   for (const newest of plan.leftAlone) {
     stderrWarning(context, `series ${newest.series} was left alone: its newest snapshot is ${nameOf(newest)}`)
   }
@@ -160,6 +161,20 @@ async function policyAction(
     throw new SnapError('INCOMPLETE', `${plural(plan.leftAlone.length, 'series', 'series')} left alone`, {
       hint: 'Find out who made those snapshots; one that is forgotten by its id is no longer in the way.',
     })
+  }
+}
+
+/** A rule that no snapshot fits keeps nothing: it may be misspelt. */
+function warnOfUnused(context: CommandContext, { groups }: ForgetPlan, { policy }: ForgetRequest): void {
+  const snapshots = groups.flatMap(({ verdicts }) => verdicts.map(({ snapshot }) => snapshot))
+  if (snapshots.length === 0) return
+  for (const label of policy.labelDays?.keys() ?? []) {
+    if (snapshots.every((snapshot) => snapshot.label !== label))
+      stderrWarning(context, `--keep-label keeps nothing: no snapshot has the label ${label}`)
+  }
+  for (const tags of policy.tags ?? []) {
+    if (tags.length > 0 && !snapshots.some((snapshot) => tags.every((tag) => snapshot.tags.includes(tag))))
+      stderrWarning(context, `--keep-tag keeps nothing: no snapshot has the tags ${tags.join(',')}`)
   }
 }
 
@@ -199,13 +214,13 @@ async function idsAction(
   const { nameOf } = await import('../../ops/current-snapshots.ts')
   await using repository = await openChosen(context)
   const ids = chooseNamed(repository, texts, options).map(({ id }) => id)
-  const { evenLast, dryRun } = options
+  const { evenLast, dryRun, undeleteWindow, prune } = options
   const forgotten = await forgetByIds(repository, ids, { evenLast, dryRun })
   const { globals, stdout } = context
   if (globals.json) {
     const done = { message_type: 'forgotten', snapshots: forgotten.map(({ id }) => id) }
     stdout.write(jsonLine(dryRun ? { ...done, dry_run: true } : done))
-  } else if (!globals.quiet) stdout.write(renderForgotten(forgotten.map(nameOf), dryRun))
+  } else if (!globals.quiet) stdout.write(renderForgotten(forgotten.map(nameOf), dryRun, { undeleteWindow, prune }))
   if (forgotten.length < ids.length) {
     stderrNote(context, `${plural(ids.length - forgotten.length, 'snapshot')} forgotten already`)
   }

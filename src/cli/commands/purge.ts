@@ -71,10 +71,10 @@ async function purgeAction(context: CommandContext, paths: string[], options: Op
   }
   await using repository = await openChosen(context)
   const { purge, preparePurge } = await import('../../ops/purge/purge.ts')
-  using progress = progressOf(context)
-  const ports = { progress: progress.on.bind(progress), signal: context.signal }
-  const { globals, stdout } = context
+  const { globals, stdout, signal } = context
   if (options.dryRun || !options.yes) {
+    using progress = progressOf(context)
+    const ports = { progress: progress.on.bind(progress), signal }
     const plan = await preparePurge(repository, request, ports, options.dryRun)
     progress.close()
     if (options.dryRun) {
@@ -84,7 +84,7 @@ async function purgeAction(context: CommandContext, paths: string[], options: Op
     await ask(context, renderPurgePlan(plan))
   }
   using working = progressOf(context)
-  const report = await purge(repository, request, { ...ports, progress: working.on.bind(working) })
+  const report = await purge(repository, request, { progress: working.on.bind(working), signal })
   working.close()
   if (report.unmatched.length > 0 && report.snapshots.length === 0)
     stderrNote(context, 'no snapshot has the paths (any more): a purge that was interrupted is complete now')

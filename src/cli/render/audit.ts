@@ -129,7 +129,7 @@ function collectedInWords({ packs, indexes, newIndexes, snapshots }: Action & { 
     ...(indexes === 0 ? [] : [plural(indexes, 'index object')]),
   ]
   return [
-    ...(removed.length === 0 ? [] : [`removed ${removed.join(' and ')}`]),
+    `removed ${removed.length === 0 ? 'nothing' : removed.join(' and ')}`,
     ...(newIndexes === 0 ? [] : [`wrote ${plural(newIndexes, 'index object')}`]),
     ...(snapshots.length === 0 ? [] : [`for ${named('snapshot', snapshots)}`]),
   ].join(', ')

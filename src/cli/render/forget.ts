@@ -28,32 +28,38 @@ export type ListedGroup = {
 }
 
 const COLUMNS = ['', 'id', 'time', 'label', 'tags', 'kept by'].map((title) => ({ title }))
-const UNDO =
-  '`snap forget --undo` brings them back; their space is freed by `snap prune`, and then they are gone\n'
+
+/** A span as people wrote it, for which a prune spares what was forgotten; `0` spares nothing. */
+export type Spared = {
+  readonly undeleteWindow: string
+  /** A prune follows at once. */
+  readonly prune: boolean
+}
 
 export type ForgetView = {
   readonly dryRun: boolean
   readonly timeZone: string
   /** What pruning would free; `undefined` where damage leaves it open. */
   readonly freed: Freed | undefined
+  readonly spared: Spared
 }
 
 /** In each group oldest first, with times on the wall clock of `timeZone`. */
 export function renderForget(
   groups: readonly ListedGroup[],
-  { dryRun, timeZone, freed }: ForgetView,
+  { dryRun, timeZone, freed, spared }: ForgetView,
 ): string {
   const tables = groups.map((group) => `${groupName(group)}\n${renderGroup(group, timeZone)}\n`)
   const verdicts = groups.flatMap((group) => group.verdicts)
   const marks = marksExplained(verdicts.map(({ snapshot }) => snapshot))
-  return `${tables.join('')}${marks}${renderCounts(verdicts, dryRun)}${renderFreed(verdicts, dryRun, freed)}`
+  return `${tables.join('')}${marks}${renderCounts(verdicts, dryRun, spared)}${renderFreed(verdicts, dryRun, freed)}`
 }
 
 function renderFreed(verdicts: readonly ListedVerdict[], dryRun: boolean, freed: Freed | undefined): string {
   if (verdicts.every(({ kept }) => kept)) return ''
   if (freed === undefined)
     return 'what pruning would free cannot be told: `snap verify` says what is damaged\n'
-  return `${dryRun ? 'pruning would then free' : 'pruning will free'} ${humanBytes(freed.total)}\n`
+  return `pruning ${dryRun ? 'would' : 'will'} then free ${humanBytes(freed.total)}\n`
 }
 
 function renderGroup({ verdicts }: ListedGroup, timeZone: string): string {
@@ -81,17 +87,25 @@ function groupName({ host, paths, tags, label }: ListedGroup): string {
   return safeText(parts.length === 0 ? 'all snapshots' : parts.join(', '))
 }
 
-function renderCounts(verdicts: readonly ListedVerdict[], dryRun: boolean): string {
+function renderCounts(verdicts: readonly ListedVerdict[], dryRun: boolean, spared: Spared): string {
   const kept = verdicts.filter((verdict) => verdict.kept).length
   const removed = verdicts.length - kept
   if (dryRun) return `would forget ${plural(removed, 'snapshot')}, and keep ${kept}\n`
-  return `${plural(removed, 'snapshot')} forgotten, ${kept} kept\n${removed > 0 ? UNDO : ''}`
+  return `${plural(removed, 'snapshot')} forgotten, ${kept} kept\n${removed > 0 ? undoInWords(spared) : ''}`
+}
+
+function undoInWords({ undeleteWindow, prune }: Spared): string {
+  if (undeleteWindow.trim() !== '0')
+    return `\`snap forget --undo\` brings them back; \`snap prune\` frees their space ${undeleteWindow} from now, and then they are gone\n`
+  return prune
+    ? ''
+    : '`snap forget --undo` brings them back; `snap prune` frees their space, and then they are gone\n'
 }
 
 /** By name rather than by a policy. `names`: as messages name them. */
-export function renderForgotten(names: readonly string[], dryRun: boolean): string {
+export function renderForgotten(names: readonly string[], dryRun: boolean, spared: Spared): string {
   const lines = names.map((name) => `${dryRun ? 'would forget' : 'forgot'} ${safeText(name)}\n`)
-  return `${lines.join('')}${dryRun || names.length === 0 ? '' : UNDO}`
+  return `${lines.join('')}${dryRun || names.length === 0 ? '' : undoInWords(spared)}`
 }
 
 /** `prune_frees_bytes`: what the removed snapshots of the group need, and nothing that stays or is of another group. */

@@ -35,7 +35,7 @@ export function renderPurgePlan({ targets, superseded, chunks }: PreparedPurge):
       : `${plural(superseded.length, 'snapshot')} that an interrupted purge has replaced to go\n`,
     chunks === undefined
       ? ''
-      : `${plural(chunks.unique, 'chunk')} (${humanBytes(chunks.uniqueBytes)} stored) would go, ${humanCount(chunks.shared)} stay because others need them\n`,
+      : `${plural(chunks.unique, 'chunk')} (${humanBytes(chunks.uniqueBytes)} stored) would go; others need too, and stay: ${humanCount(chunks.shared)}\n`,
   ].join('')
 }
 
@@ -71,12 +71,12 @@ export function renderPurge({ snapshots, chunks, proof, prune }: PurgeReport): s
       : `${humanCount(proof.left)} left, in ${plural(proof.leftIn.length, 'pack')}: ${proof.leftIn.join(' ')}`
   const lines = [
     ...snapshots.map(
-      ({ original, copy, files, bytes }) =>
-        `${safeText(nameOf(original))}: ${plural(files, 'file')}, ${humanBytes(bytes)} taken out; it is ${copy.slice(0, 8)} now`,
+      ({ original, copy, files, directories, bytes }) =>
+        `${safeText(nameOf(original))}: ${plural(files, 'file')}, ${directories > 0 ? `${plural(directories, 'directory', 'directories')}, ` : ''}${humanBytes(bytes)} taken out; it is ${copy.slice(0, 8)} now`,
     ),
     `${plural(chunks.unique, 'chunk')} unique to what was purged: ${found}`,
     ...(chunks.shared > 0
-      ? [`${plural(chunks.shared, 'chunk')} of it stay, because others need them too`]
+      ? [`${plural(chunks.shared, 'chunk')} that others need too: still there`]
       : []),
     ...(proof.neededAgain > 0
       ? [`${plural(proof.neededAgain, 'chunk')} of it needed again by snapshots made meanwhile`]

@@ -180,7 +180,10 @@ export class Crowd {
     }
     if (run.status === 0) this.ended.set(kind, (this.ended.get(kind) ?? 0) + 1)
     else if (/others pruned \d+ times/.test(run.stderr)) this.overtaken += 1
-    else this.unexpected.push(`${args.join(' ')}: exit status ${run.status}: ${run.stdout.slice(-600)}${run.stderr.slice(-600)}`)
+    else
+      this.unexpected.push(
+        `${args.join(' ')}: exit status ${run.status}: ${run.stdout.slice(-600)}${run.stderr.slice(-600)}`,
+      )
     return run
   }
 }
