@@ -84,7 +84,16 @@ describe('forget', () => {
   })
 
   it('warns of a label and of tags that no snapshot has', async () => {
-    const policy = ['--keep-label', 'ful=30d', '--keep-label', 'full=30d', '--keep-tag', 'one,three', '--keep-tag', 'one']
+    const policy = [
+      '--keep-label',
+      'ful=30d',
+      '--keep-label',
+      'full=30d',
+      '--keep-tag',
+      'one,three',
+      '--keep-tag',
+      'one',
+    ]
     const { stderr } = await box.ok(['forget', '--dry-run', ...policy])
     expect(stderr.split('\n')).toEqual([
       'warning: --keep-label keeps nothing: no snapshot has the label ful',
@@ -95,7 +104,7 @@ describe('forget', () => {
 
   it('offers no undo of what it prunes at once', async () => {
     const repo = box.path('pruned')
-    const on = ['--repo', repo]
+    const on = ['--repo', repo, '--key-file', box.path('pruned.key')]
     await box.ok(['init', ...on])
     await box.ok(['backup', docs, ...on])
     await box.ok(['backup', docs, ...on])
@@ -104,7 +113,9 @@ describe('forget', () => {
     expect(stdout).toContain('1 snapshot forgotten, 1 kept\npruning will then free')
     expect(stdout).toContain('1 forgotten snapshot gone for good')
     await box.ok(['backup', docs, ...on])
-    expect((await box.ok([...forget, '--undelete-window', '3d'])).stdout).toContain('frees their space 3d from now')
+    expect((await box.ok([...forget, '--undelete-window', '3d'])).stdout).toContain(
+      'frees their space 3d from now',
+    )
   })
 
   it('prints the groups of restic for programs', async () => {

@@ -152,7 +152,14 @@ async function policyAction(
     stderrNote(context, 'no snapshot passes the filters')
   if (globals.json) stdout.write(renderForgetJson(groups, freed))
   else if (!globals.quiet)
-    stdout.write(renderForget(groups, { dryRun, timeZone: request.policy.timeZone, freed, spared: { undeleteWindow, prune } }))
+    stdout.write(
+      renderForget(groups, {
+        dryRun,
+        timeZone: request.policy.timeZone,
+        freed,
+        spared: { undeleteWindow, prune },
+      }),
+    )
   for (const newest of plan.leftAlone) {
     stderrWarning(context, `series ${newest.series} was left alone: its newest snapshot is ${nameOf(newest)}`)
   }
@@ -220,7 +227,8 @@ async function idsAction(
   if (globals.json) {
     const done = { message_type: 'forgotten', snapshots: forgotten.map(({ id }) => id) }
     stdout.write(jsonLine(dryRun ? { ...done, dry_run: true } : done))
-  } else if (!globals.quiet) stdout.write(renderForgotten(forgotten.map(nameOf), dryRun, { undeleteWindow, prune }))
+  } else if (!globals.quiet)
+    stdout.write(renderForgotten(forgotten.map(nameOf), dryRun, { undeleteWindow, prune }))
   if (forgotten.length < ids.length) {
     stderrNote(context, `${plural(ids.length - forgotten.length, 'snapshot')} forgotten already`)
   }

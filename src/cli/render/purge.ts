@@ -75,9 +75,7 @@ export function renderPurge({ snapshots, chunks, proof, prune }: PurgeReport): s
         `${safeText(nameOf(original))}: ${plural(files, 'file')}, ${directories > 0 ? `${plural(directories, 'directory', 'directories')}, ` : ''}${humanBytes(bytes)} taken out; it is ${copy.slice(0, 8)} now`,
     ),
     `${plural(chunks.unique, 'chunk')} unique to what was purged: ${found}`,
-    ...(chunks.shared > 0
-      ? [`${plural(chunks.shared, 'chunk')} that others need too: still there`]
-      : []),
+    ...(chunks.shared > 0 ? [`${plural(chunks.shared, 'chunk')} that others need too: still there`] : []),
     ...(proof.neededAgain > 0
       ? [`${plural(proof.neededAgain, 'chunk')} of it needed again by snapshots made meanwhile`]
       : []),
