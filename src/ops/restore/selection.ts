@@ -62,20 +62,30 @@ function nameGlob(name: string): Glob {
   return name === '**' ? ANY_DEPTH : compileGlob(name)
 }
 
-/** `all`: the pattern covers the path or a directory above it; `some`: something below the path may match. */
+/**
+ * `all`: the pattern covers the path or a directory above it; `some`: something below the path may match. All places in the
+ * pattern that the names so far lead to are kept at once: names times pattern is the time, whatever both are.
+ */
 function matchNames(pattern: Pattern, names: readonly string[]): Wanted {
-  const [first, ...rest] = pattern
-  if (first === undefined) return 'all'
-  const [name, ...below] = names
-  if (first === ANY_DEPTH) {
-    if (matchNames(rest, names) === 'all') return 'all'
-    return name === undefined ? 'some' : best(matchNames(rest, names), matchNames(pattern, below))
+  let places = withSkips(pattern, [0])
+  for (const name of names) {
+    if (places.has(pattern.length)) return 'all'
+    const next: number[] = []
+    for (const place of places) {
+      const glob = pattern[place]
+      if (glob === ANY_DEPTH) next.push(place)
+      else if (glob?.matches(name) === true) next.push(place + 1)
+    }
+    if (next.length === 0) return 'none'
+    places = withSkips(pattern, next)
   }
-  if (name === undefined) return 'some'
-  return first.matches(name) ? matchNames(rest, below) : 'none'
+  return places.has(pattern.length) ? 'all' : 'some'
 }
 
-function best(a: Wanted, b: Wanted): Wanted {
-  if (a === 'all' || b === 'all') return 'all'
-  return a === 'some' || b === 'some' ? 'some' : 'none'
+/** `**` also stands for no name. */
+function withSkips(pattern: Pattern, from: readonly number[]): ReadonlySet<number> {
+  const places = new Set(from)
+  // A set goes on with what is added meanwhile.
+  for (const place of places) if (pattern[place] === ANY_DEPTH) places.add(place + 1)
+  return places
 }
