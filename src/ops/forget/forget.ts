@@ -3,7 +3,8 @@
  * back. What goes is decided on the log right before the entry, so those who forget at once cannot together take what
  * each of them alone would have left.
  */
-import { SnapError } from '../../model/errors.ts'
+import type { LogPayload } from '../../log/payloads.ts'
+import { hasCode, SnapError } from '../../model/errors.ts'
 import type { SnapshotId } from '../../model/ids.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { appendAsAdmin, requireAdmin } from '../admin-entry.ts'
@@ -38,12 +39,23 @@ export async function forgetByPolicy(
   }
   if (dryRun) return planNow()
   let plan: ForgetPlan = { groups: [], leftAlone: [] }
-  await appendAsAdmin(repository, WHAT, () => {
+  await appendForget(repository, () => {
     plan = planNow()
     const removed = removedBy(plan)
     return removed.length === 0 ? undefined : { kind: 'forget', snapshots: removed.map(({ id }) => id) }
   })
   return plan
+}
+
+/** On a full disk from the reserve: forgetting is how room is made. */
+async function appendForget(repository: Repository, draft: () => LogPayload | undefined): Promise<void> {
+  try {
+    await appendAsAdmin(repository, WHAT, draft)
+  } catch (error) {
+    if (!hasCode(error, 'REPOSITORY_FULL')) throw error
+    await repository.storage.releaseReserve()
+    await appendAsAdmin(repository, WHAT, draft)
+  }
 }
 
 function refuseEmpty({ policy }: ForgetRequest): void {
@@ -79,7 +91,7 @@ export async function forgetByIds(
   }
   if (dryRun) return chooseNow()
   let chosen: readonly CurrentSnapshot[] = []
-  await appendAsAdmin(repository, WHAT, () => {
+  await appendForget(repository, () => {
     chosen = chooseNow()
     return chosen.length === 0 ? undefined : { kind: 'forget', snapshots: chosen.map(({ id }) => id) }
   })

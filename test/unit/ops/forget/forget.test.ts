@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { SnapError } from '../../../../src/model/errors.ts'
 import type { SnapshotId } from '../../../../src/model/ids.ts'
 import type { CurrentSnapshot } from '../../../../src/ops/current-snapshots.ts'
 import { forgetByIds, forgetByPolicy } from '../../../../src/ops/forget/forget.ts'
@@ -78,6 +79,39 @@ function live(repository = test.repository): SnapshotId[] {
 }
 
 const logLength = (): number => test.keys('log/').length
+
+/** No object fits any more until the reserve is given up. */
+function fillStorage(): void {
+  const { create, releaseReserve } = test.storage
+  test.storage.create = () => Promise.reject(new SnapError('REPOSITORY_FULL', 'no space is left'))
+  test.storage.releaseReserve = async () => {
+    test.storage.create = create
+    await releaseReserve.call(test.storage)
+  }
+}
+
+describe('on a full disk', () => {
+  it('a policy writes its entry from the reserve', async () => {
+    const ids = await commitDaily({}, {})
+    fillStorage()
+    await byPolicy()
+    expect(live()).toEqual([ids[1]])
+  })
+
+  it('so do those who name snapshots', async () => {
+    const [first, second] = await commitDaily({}, {})
+    fillStorage()
+    await forgetByIds(test.repository, [first!], IDS)
+    expect(live()).toEqual([second])
+  })
+
+  it('says so where the reserve is no help either', async () => {
+    await commitDaily({}, {})
+    fillStorage()
+    test.storage.releaseReserve = () => Promise.resolve()
+    await expect(byPolicy()).rejects.toMatchObject({ code: 'REPOSITORY_FULL' })
+  })
+})
 
 describe('forgetting by a policy', () => {
   it('forgets what no rule keeps, in each series by itself', async () => {
