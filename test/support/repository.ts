@@ -49,7 +49,7 @@ export class TestRepository implements AsyncDisposable {
     return test
   }
 
-  private constructor(of?: TestRepository) {
+  private constructor(of?: TestRepository, sharesManifest = false) {
     this.directory = of?.directory ?? mkdtempSync(join(tmpdir(), 'snap-ops-'))
     if (of !== undefined) this.now = of.now
     const clock = { now: () => this.now }
@@ -58,7 +58,9 @@ export class TestRepository implements AsyncDisposable {
     this.ports = {
       storage: this.storage,
       cacheDirectory:
-        of === undefined ? join(this.directory, 'cache') : mkdtempSync(join(this.directory, 'cache-')),
+        of === undefined || sharesManifest
+          ? join(this.directory, 'cache')
+          : mkdtempSync(join(this.directory, 'cache-')),
       clock,
       random: systemRandom,
     }
@@ -69,9 +71,9 @@ export class TestRepository implements AsyncDisposable {
     return this.#repository
   }
 
-  /** Another client of the same storage and sources, with a manifest of its own. */
-  async another(): Promise<TestRepository> {
-    const other = new TestRepository(this)
+  /** Another client of the same storage and sources, with a manifest of its own or as another process on this one's. */
+  async another({ sharesManifest = false } = {}): Promise<TestRepository> {
+    const other = new TestRepository(this, sharesManifest)
     other.#repository = await openRepository(other.ports, SECRET)
     return other
   }

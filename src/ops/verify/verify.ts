@@ -56,7 +56,7 @@ export async function verify(
   for (let tries = 1; ; tries++) {
     const before = log.collections
     const report = await verifyOnce(repository, request, ports)
-    if (report.damages.length === 0) return report
+    if (report.damages.length + report.affectedTotal === 0) return report
     await log.follow()
     if (log.collections === before) return report
     if (tries === TRIES_MAX) throw overtaken()
@@ -79,17 +79,18 @@ async function verifyOnce(
   const { pool, progress, signal } = ports
   const damages = new DamageList()
   await checkKeys(repository, request.secret, damages)
-  const inventory = await takeInventory(storage)
-  const log = await checkLog(repository, inventory.logHead, damages)
-  await checkIndexes(repository, inventory, data, damages)
-  signal.throwIfAborted()
-
   const planned = new Set(request.planned)
+  // Before the listing: what another process on this manifest stores while that goes on is none that is missing.
   const packs = [
     ...manifest.packs.list('live'),
     ...manifest.packs.list('pending').filter(({ id }) => planned.has(id)),
   ]
   const setAside = manifest.packs.list('quarantined')
+  const inventory = await takeInventory(storage)
+  const log = await checkLog(repository, inventory.logHead, damages)
+  await checkIndexes(repository, inventory, data, damages)
+  signal.throwIfAborted()
+
   const places = new Places(
     manifest,
     packs.map(({ no }) => no),

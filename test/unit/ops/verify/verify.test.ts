@@ -57,6 +57,22 @@ function pathsOf(report: VerifyReport, snapshot: SnapshotId): string[] {
 }
 
 describe('a sound repository', () => {
+  test('has no damage where another process on the manifest backs up behind the listing', async () => {
+    await using other = await repo.another({ sharesManifest: true })
+    const { list } = repo.storage
+    let listings = 0
+    repo.storage.list = async function* (prefix) {
+      yield* list.call(repo.storage, prefix)
+      if (prefix !== '' || listings++ > 0) return
+      writeFileSync(repo.source('changing', 'file'), new Chance(5).bytes(20_000))
+      await other.backup()
+    }
+    const report = await quick()
+    repo.storage.list = list
+    expect(listings).toBe(1)
+    expect(report).toMatchObject({ damages: [], affectedTotal: 0, snapshots: 2 })
+  })
+
   test('has no damage, by structure and by data, and packs are marked as verified', async () => {
     const structure = await quick()
     expect(structure).toMatchObject({
