@@ -1,5 +1,5 @@
-// ../../tmp/insp.mts
-import { readFileSync as readFileSync2, mkdtempSync, readdirSync } from "node:fs";
+// ../../tmp/insp2.mts
+import { readFileSync as readFileSync2, mkdtempSync } from "node:fs";
 
 // src/crypto/random.ts
 import { randomFillSync, timingSafeEqual } from "node:crypto";
@@ -2462,9 +2462,9 @@ function readPackHead(header, repository, expected) {
   if (kind === void 0) throw new SnapError("OBJECT_DAMAGED", `pack ${expected} has no kind`);
   return { id: expected, kind };
 }
-function openPackKeys(header, repository, expected, secrets, box) {
+function openPackKeys(header, repository, expected, secrets, box2) {
   const { id } = readPackHead(header, repository, expected);
-  const packSecret = box.open(
+  const packSecret = box2.open(
     secrets.contentPublic,
     secrets.contentSecret,
     header.subarray(SECRET_AT, COMMITMENT_AT2)
@@ -3093,14 +3093,14 @@ function sortedByKey(map) {
 // src/log/details.ts
 var DETAILS_BYTES_MAX = 4194304;
 var UNREADABLE_MAX = 100;
-function openDetails(box, keys, sealed) {
-  return validateDetails(openJson(box, keys, sealed));
+function openDetails(box2, keys, sealed) {
+  return validateDetails(openJson(box2, keys, sealed));
 }
-function openTags(box, keys, sealed) {
-  return texts(object(openJson(box, keys, sealed), "tags")["tags"], "tags");
+function openTags(box2, keys, sealed) {
+  return texts(object(openJson(box2, keys, sealed), "tags")["tags"], "tags");
 }
-function openJson(box, keys, sealed) {
-  const json = box.open(keys.contentPublic, keys.contentSecret, sealed);
+function openJson(box2, keys, sealed) {
+  const json = box2.open(keys.contentPublic, keys.contentSecret, sealed);
   checkBytes(json.length);
   try {
     return JSON.parse(decodeText(json, "sealed JSON"));
@@ -3791,11 +3791,11 @@ var LogFollower = class {
   /** What is sealed to readers, for those who can read it. */
   async #open(entries) {
     const opened = { details: /* @__PURE__ */ new Map(), tags: /* @__PURE__ */ new Map() };
-    const { keys, box } = this.#parts;
+    const { keys, box: box2 } = this.#parts;
     const { contentSecret, contentPublic } = keys;
     const sealed = entries.filter(({ applied }) => /^(commit|tag)$/.test(applied?.payload.kind ?? ""));
     if (contentSecret === void 0 || sealed.length === 0) return opened;
-    const opener = await box();
+    const opener = await box2();
     const pair = { contentPublic, contentSecret };
     for (const { number, applied } of sealed) {
       const payload = applied?.payload;
@@ -3952,11 +3952,11 @@ var PackKeyring = class {
   #secrets;
   #box;
   #opened = /* @__PURE__ */ new Map();
-  constructor(storage2, repository, secrets, box) {
+  constructor(storage2, repository, secrets, box2) {
     this.#storage = storage2;
     this.#repository = repository;
     this.#secrets = secrets;
-    this.#box = box;
+    this.#box = box2;
   }
   async of(id) {
     const known = this.#opened.get(id);
@@ -5179,34 +5179,23 @@ async function readFully(fs3, fd, key, { offset, bytes }) {
   return into;
 }
 
-// ../../tmp/insp.mts
+// ../../tmp/insp2.mts
 var [dir, ...packs] = process.argv.slice(2);
 var storage = openLocalDirectory(`${dir}/repository`);
 var r = await openRepository({ storage, cacheDirectory: mkdtempSync("/tmp/insp-"), clock: Date, random: systemRandom }, { kind: "key file", secret: decodeKeyFile(readFileSync2(`${dir}/home/test.key`, "utf8")).secret });
 var log = { storage, repositoryId: r.id, logKey: r.keys.logKey };
 var state = emptyState(r.config.firstAdmin);
+var box = await r.box();
 for await (const raw of readEntries(log, 0, r.log.state.next - 1)) {
   const e = applyEntry(state, raw, log);
   const p = e.applied?.payload;
   let s = `${e.number} ${new Date(e.applied?.entry.timeMs ?? 0).toISOString().slice(11)} ${p?.kind} ${e.problems.map((x) => x.reason)}`;
-  if (p?.kind === "commit") s += ` ${p.snapshot.slice(0, 6)} idx ${p.indexes.map((i) => i.id.slice(0, 6))}`;
+  if (p?.kind === "commit") {
+    const d = openDetails(box, r.keys, p.details);
+    s += ` ${p.snapshot.slice(0, 6)} t=${new Date(p.timeMs).toISOString().slice(17)} head ${p.headRead} ${d.hostname} parent ${JSON.stringify(d.parent ?? null)?.slice(0, 8)} idx ${p.indexes.map((i) => i.id.slice(0, 6))}`;
+  }
   if (p?.kind === "gc") s += ` packs ${p.packs.map((x) => x.slice(0, 6))} idx ${p.indexes.map((x) => x.slice(0, 6))} new ${p.newIndexes.map((i) => i.id.slice(0, 6))} snaps ${p.snapshots.map((x) => x.slice(0, 6))}`;
   if (p?.kind === "forget") s += ` ${p.snapshots.map((x) => x.slice(0, 6))}`;
-  for (const i of [...p?.indexes ?? [], ...p?.newIndexes ?? []]) {
-    if (typeof i === "string") continue;
-    try {
-      const { tables } = await readIndex(r, i.id, i.hash);
-      s += ` [${i.id.slice(0, 6)}: ${tables.map((t) => t.id.slice(0, 6))}]`;
-    } catch {
-    }
-  }
-  const hit = packs.some((x) => s.includes(x.slice(0, 6)));
-  console.log((hit ? "** " : "   ") + s.slice(0, 900));
+  console.log(s);
 }
-console.log("condemned?", packs.map((p) => state.condemnedPacks.has(p)), "there?", packs.map((p) => {
-  try {
-    return readdirSync(`${dir}/repository/packs/${p.slice(0, 2)}`).includes(p);
-  } catch {
-    return false;
-  }
-}));
+console.log("in force", [...state.indexes.keys()].map((x) => x.slice(0, 6)));

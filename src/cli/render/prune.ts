@@ -1,5 +1,6 @@
 /** What a prune freed, or would free. */
 import type { PruneReport } from '../../ops/prune/report.ts'
+import { formatLocalTime } from '../../ops/zoned-time.ts'
 import { humanBytes, humanDuration, humanPercent, plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { safeText } from '../output/safe-text.ts'
@@ -13,7 +14,7 @@ export type PruneSummary = {
 export function renderPrune({ report, dryRun, durationMs }: PruneSummary): string {
   const { snapshots, packs, indexes, bytes, damaged } = report
   const would = dryRun ? 'would be ' : ''
-  const going = packs.dead + packs.repacked + packs.stray
+  const going = packs.dead + packs.repacked + packs.stray + packs.left
   const lines = [
     ...damaged.map(
       ({ pack, error }) => `damaged: pack ${pack}: ${safeText(error.message)}; it stays as it is`,
@@ -24,10 +25,13 @@ export function renderPrune({ report, dryRun, durationMs }: PruneSummary): strin
     ...(packs.dead === 0 ? [] : [`${plural(packs.dead, 'pack')} that nothing needs ${would}removed`]),
     ...(packs.repacked === 0
       ? []
-      : [`${plural(packs.repacked, 'pack')} ${would}written anew without what nothing needs`]),
+      : [`${plural(packs.repacked, 'pack')} ${would}written anew, joined or without what nothing needs`]),
     ...(packs.stray === 0
       ? []
       : [`${plural(packs.stray, 'pack')} that an unfinished backup left ${would}removed`]),
+    ...(packs.left === 0
+      ? []
+      : [`${plural(packs.left, 'pack')} that an interrupted prune had done with ${would}removed`]),
     ...(indexes.removed === 0
       ? []
       : [`${plural(indexes.removed, 'index object')} replaced by ${indexes.added}`]),
@@ -35,21 +39,33 @@ export function renderPrune({ report, dryRun, durationMs }: PruneSummary): strin
     going === 0
       ? 'nothing to remove'
       : `${dryRun ? 'would free' : 'freed'} ${humanBytes(Math.max(0, bytes.removed - bytes.added))} of ${humanBytes(bytes.before)}${dryRun ? '' : ` in ${humanDuration(durationMs)}`}`,
+    ...sparedLines(report),
     `${humanBytes(bytes.unused)} (${humanPercent(bytes.unused, bytes.before)}) in the packs that stay is not needed`,
   ]
   return lines.map((line) => `${line}\n`).join('')
 }
 
+/** Why nothing may go although much was forgotten. */
+function sparedLines({ spared, sparedUntilMs }: PruneReport): string[] {
+  if (sparedUntilMs === undefined) return []
+  const what = plural(spared.length, 'forgotten snapshot')
+  return [
+    `${what} can still be had back, the first until ${formatLocalTime(sparedUntilMs)} (--undelete-window)`,
+  ]
+}
+
 export function renderPruneJson({ report, dryRun, durationMs }: PruneSummary): string {
-  const { snapshots, packs, indexes, bytes, damaged, wasFull } = report
+  const { snapshots, spared, packs, indexes, bytes, damaged, wasFull } = report
   return jsonLine({
     message_type: 'summary',
     dry_run: dryRun,
     snapshots,
+    snapshots_spared: spared,
     packs_kept: packs.kept,
     packs_dead: packs.dead,
     packs_repacked: packs.repacked,
     packs_stray: packs.stray,
+    packs_left: packs.left,
     packs_added: packs.added,
     indexes_removed: indexes.removed,
     indexes_added: indexes.added,

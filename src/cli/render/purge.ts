@@ -74,7 +74,9 @@ export function renderPurge({ snapshots, chunks, proof, prune }: PurgeReport): s
       ({ original, copy, files, directories, bytes }) =>
         `${safeText(nameOf(original))}: ${plural(files, 'file')}, ${directories > 0 ? `${plural(directories, 'directory', 'directories')}, ` : ''}${humanBytes(bytes)} taken out; it is ${copy.slice(0, 8)} now`,
     ),
-    `${plural(chunks.unique, 'chunk')} unique to what was purged: ${found}`,
+    snapshots.length + chunks.unique === 0
+      ? 'the interrupted purge had copied what stays, and its packs are removed; which chunks went with them cannot be told any more'
+      : `${plural(chunks.unique, 'chunk')} unique to what was purged: ${found}`,
     ...(chunks.shared > 0 ? [`${plural(chunks.shared, 'chunk')} that others need too: still there`] : []),
     ...(proof.neededAgain > 0
       ? [`${plural(proof.neededAgain, 'chunk')} of it needed again by snapshots made meanwhile`]

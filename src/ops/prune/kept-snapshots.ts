@@ -6,6 +6,8 @@ export type Division = {
   /** Live, held, or forgotten so shortly ago that it can be undone. */
   readonly kept: readonly LoggedSnapshot[]
   readonly pruned: readonly LoggedSnapshot[]
+  /** Of those kept: forgotten and not held, so that they go when their time is over. */
+  readonly spared: readonly LoggedSnapshot[]
 }
 
 /**
@@ -20,12 +22,14 @@ export function divideSnapshots(
 ): Division {
   const kept: LoggedSnapshot[] = []
   const pruned: LoggedSnapshot[] = []
+  const spared: LoggedSnapshot[] = []
   for (const snapshot of state.snapshots.values()) {
     const { forgotten, held } = snapshot
     const isOver = atOnce.has(snapshot.id) || nowMs - (forgotten?.timeMs ?? nowMs) >= undoMs
-    const isGone = forgotten !== undefined && !held && isOver
-    if (isGone) pruned.push(snapshot)
+    const isToGo = forgotten !== undefined && !held
+    if (isToGo && isOver) pruned.push(snapshot)
     else kept.push(snapshot)
+    if (isToGo && !isOver) spared.push(snapshot)
   }
-  return { kept, pruned }
+  return { kept, pruned, spared }
 }

@@ -120,15 +120,16 @@ class Prune {
     // Before the listing: a pack that is stored while that goes on is none that the storage has lost.
     const rows = manifest.packs.list()
     const holdings = await listHoldings(storage, log.state.next)
+    this.#countLeft(holdings)
     await this.#removeCondemned(holdings)
     const lastTree = manifest.trees.lastNo()
-    const { kept, pruned } = divideSnapshots(log.state, clock.now(), undoMs, this.#request.atOnce)
+    const division = divideSnapshots(log.state, clock.now(), undoMs, this.#request.atOnce)
     const needed = new Needed(this.#repository, rows, holdings, this.#ports.signal, this.#request.erase?.has)
-    await needed.add(kept)
+    await needed.add(division.kept)
     needed.decide()
     const plan = this.#plan(needed, holdings)
     const strays = straysOf(this.#repository, holdings, strayMs)
-    this.#tally.planned(holdings, plan, strays, pruned)
+    this.#tally.planned(holdings, plan, strays, division, undoMs)
     if (dryRun) return 'done'
     try {
       const outcome = await this.#carryOut(holdings, needed, plan, strays)
@@ -252,6 +253,17 @@ class Prune {
     if (collected.unrecorded !== undefined) throw collected.unrecorded
     await storage.secureReserve()
     return 'again'
+  }
+
+  /** What an earlier collection condemned and did not come to remove. */
+  #countLeft({ packs, indexes }: Holdings): void {
+    const { condemnedPacks, condemnedIndexes } = this.#repository.log.state
+    const left = [...packs].filter(([id]) => condemnedPacks.has(id))
+    const objects = [...left, ...[...indexes].filter(([id]) => condemnedIndexes.has(id))]
+    this.#tally.left(
+      left.length,
+      objects.reduce((sum, [, { bytes }]) => sum + bytes, 0),
+    )
   }
 
   /** What any GC entry so far condemned and the storage still has. Any client may do it, at any time, any number of times. */

@@ -3,6 +3,7 @@ import type { LoggedSnapshot } from '../../log/log-state.ts'
 import type { PackId, SnapshotId } from '../../model/ids.ts'
 import type { Collected } from './collect.ts'
 import type { Holdings } from './inventory.ts'
+import type { Division } from './kept-snapshots.ts'
 import type { PrunePlan } from './plan.ts'
 import type { RepackedPacks } from './repack.ts'
 import type { Strays } from './strays.ts'
@@ -10,6 +11,9 @@ import type { Strays } from './strays.ts'
 export type PruneReport = {
   /** Snapshots that cannot be had back after this. */
   readonly snapshots: readonly SnapshotId[]
+  /** Forgotten ones that stay for now, and when the first of them is no longer spared (ms; `undefined` where there is none). */
+  readonly spared: readonly SnapshotId[]
+  readonly sparedUntilMs: number | undefined
   readonly packs: {
     /** As they are. */
     readonly kept: number
@@ -19,6 +23,8 @@ export type PruneReport = {
     readonly repacked: number
     /** Removed, for no entry ever named them. */
     readonly stray: number
+    /** Removed, for an earlier prune that did not come to its end had condemned them. */
+    readonly left: number
     readonly added: number
   }
   readonly indexes: { readonly removed: number; readonly added: number }
@@ -61,12 +67,29 @@ export class PruneTally {
   #plan: PrunePlan = { kept: [], dead: [], repacked: [] }
   #strays: Strays = { packs: [], indexes: [] }
   #snapshots: SnapshotId[] = []
+  #spared: readonly LoggedSnapshot[] = []
+  #undoMs = 0
+  #left = { packs: 0, bytes: 0 }
   #damaged: RepackedPacks['damaged'] = []
   /** Of earlier rounds and this one; `undefined` until something was carried out. */
   #done: Done | undefined
 
-  planned(holdings: Holdings, plan: PrunePlan, strays: Strays, pruned: readonly LoggedSnapshot[]): void {
+  /** Packs and index objects that an earlier entry had condemned, once for each. */
+  left(packs: number, bytes: number): void {
+    this.#left.packs += packs
+    this.#left.bytes += bytes
+  }
+
+  planned(
+    holdings: Holdings,
+    plan: PrunePlan,
+    strays: Strays,
+    { pruned, spared }: Pick<Division, 'pruned' | 'spared'>,
+    undoMs: number,
+  ): void {
     this.#before ??= bytesOf(holdings)
+    this.#spared = spared
+    this.#undoMs = undoMs
     this.#holdings = holdings
     this.#plan = plan
     this.#strays = strays
@@ -94,6 +117,11 @@ export class PruneTally {
     for (const { bytes } of [...repacked.stored, ...collected.newIndexes]) done.addedBytes += bytes
   }
 
+  #sparedUntil(): number | undefined {
+    const times = this.#spared.map(({ forgotten }) => (forgotten?.timeMs ?? 0) + this.#undoMs)
+    return times.length === 0 ? undefined : times.reduce((first, time) => Math.min(first, time))
+  }
+
   report(): PruneReport {
     const { kept, dead, repacked } = this.#plan
     const done = this.#done
@@ -104,17 +132,20 @@ export class PruneTally {
     const planned = [...dead, ...repacked].reduce((sum, { row }) => sum + row.bytes, strayBytes)
     return {
       snapshots: this.#snapshots,
+      spared: this.#spared.map(({ id }) => id),
+      sparedUntilMs: this.#sparedUntil(),
       packs: {
         kept: kept.length,
         dead: done?.dead ?? dead.length,
         repacked: done?.repacked ?? repacked.length,
         stray: done?.stray ?? this.#strays.packs.length,
+        left: this.#left.packs,
         added: done?.added ?? 0,
       },
       indexes: { removed: done?.indexes ?? 0, added: done?.newIndexes ?? 0 },
       bytes: {
         before: this.#before ?? 0,
-        removed: done?.removed ?? planned,
+        removed: this.#left.bytes + (done?.removed ?? planned),
         added: done?.addedBytes ?? repacked.reduce((sum, { neededBytes }) => sum + neededBytes, 0),
         unused: kept.reduce(
           (sum, { row, neededBytes, chunks, neededChunks }) =>

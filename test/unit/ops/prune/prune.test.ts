@@ -95,12 +95,20 @@ describe('prune', () => {
     await repo.backup()
     await forget(snapshot)
     repo.now += 13 * DAY_MS
-    expect((await pruneNow({ undoMs: 14 * DAY_MS })).snapshots).toEqual([])
+    expect(await pruneNow({ undoMs: 14 * DAY_MS })).toMatchObject({
+      snapshots: [],
+      spared: [snapshot],
+      sparedUntilMs: repo.now + DAY_MS,
+    })
     await repo.repository.log.append(() => ({ kind: 'unforget', snapshots: [snapshot] }))
     await expectWhole()
     await forget(snapshot)
     repo.now += 14 * DAY_MS
-    expect((await pruneNow({ undoMs: 14 * DAY_MS })).snapshots).toEqual([snapshot])
+    expect(await pruneNow({ undoMs: 14 * DAY_MS })).toMatchObject({
+      snapshots: [snapshot],
+      spared: [],
+      sparedUntilMs: undefined,
+    })
     await expectWhole()
   })
 
@@ -182,6 +190,22 @@ describe('prune', () => {
     repo.now += 2 * DAY_MS
     expect((await pruneNow()).packs.stray).toBe(2)
     expect(repo.keys('packs/')).toEqual(copy.filter((key) => key.startsWith('packs/')))
+    await expectWhole()
+  })
+
+  it('removes what a prune had condemned that did not come to remove it, and counts it', async () => {
+    writeFileSync(repo.source('directory', 'first'), noise(300_000, 1))
+    const { snapshot } = await repo.backup()
+    writeFileSync(repo.source('directory', 'first'), noise(10_000, 2))
+    await repo.backup()
+    await forget(snapshot)
+    const { remove } = repo.storage
+    repo.storage.remove = () => Promise.reject(new Error('killed'))
+    await expect(pruneNow()).rejects.toThrow('killed')
+    repo.storage.remove = remove
+    const report = await pruneNow()
+    expect(report).toMatchObject({ snapshots: [], packs: { dead: 0, left: 2 } })
+    expect(report.bytes.removed).toBeGreaterThan(300_000)
     await expectWhole()
   })
 
