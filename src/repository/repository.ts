@@ -13,7 +13,7 @@ import type { Clock, Random } from '../model/clock.ts'
 import { SnapError } from '../model/errors.ts'
 import type { RepositoryId, SlotId } from '../model/ids.ts'
 import type { Storage } from '../model/storage.ts'
-import { PACK_PREFIX, packIdOf } from '../object/object-keys.ts'
+import { PACK_PREFIX, packIdOf, packKey } from '../object/object-keys.ts'
 import { ChunkReader } from './chunk-reader.ts'
 import { LogFollower } from './log-follower.ts'
 import { PackKeyring } from './pack-keyring.ts'
@@ -116,6 +116,10 @@ export class Repository implements AsyncDisposable {
     for await (const stat of this.storage.list(PACK_PREFIX)) {
       const id = packIdOf(stat.key)
       if (id !== undefined && lost.get(id)?.bytes === stat.bytes) lost.delete(id)
+    }
+    // A listing while others write and remove may leave out what is there.
+    for (const [id, { bytes }] of lost) {
+      if ((await this.storage.stat(packKey(id)))?.bytes === bytes) lost.delete(id)
     }
     return [...lost.values()]
   }

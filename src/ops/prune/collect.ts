@@ -22,7 +22,7 @@ export type CollectParts = {
   readonly needed: Needed
   /** Nothing in them is needed, or it was copied. */
   readonly packs: readonly PackRow[]
-  /** Pending packs that are kept: copies, also those of an interrupted collection. */
+  /** New copies. Whatever else is needed and no entry names yet is named too. */
   readonly fresh: readonly PackRow[]
   readonly strays: Strays
   /** Writes nothing but the entry itself, and keeps that small. */
@@ -119,8 +119,11 @@ async function choose(repository: Repository, parts: CollectParts): Promise<Choi
   ]
   if (small) return chooseFew(snapshots, packs)
   const indexes = strays.indexes.filter((id) => !repository.log.state.indexes.has(id))
-  const fresh = parts.fresh.filter(({ id }) => !packs.includes(id))
-  const change = changeIndexes(repository, parts.holdings, new Set(packs), fresh)
+  const condemned = new Set(packs)
+  const fresh = [...parts.fresh, ...needed.unnamed].filter(({ id }) => !condemned.has(id))
+  // Another process on this manifest found one missing.
+  if (fresh.some(({ no }) => repository.manifest.packs.byNo(no) === undefined)) throw new Overtaken()
+  const change = changeIndexes(repository, parts.holdings, condemned, fresh)
   return { packs, snapshots, indexes: [...indexes, ...change.condemned], renamed: change.renamed }
 }
 

@@ -12,7 +12,7 @@ export type Division = {
 
 /**
  * `undoMs`: how long a forgotten snapshot can be had back, by the clock of who forgot it. What was forgotten in the future is
- * kept. `atOnce`: forgotten ones that go all the same.
+ * kept, unless `undoMs` is 0. `atOnce`: forgotten ones that go all the same.
  */
 export function divideSnapshots(
   state: Readonly<LogState>,
@@ -25,7 +25,8 @@ export function divideSnapshots(
   const spared: LoggedSnapshot[] = []
   for (const snapshot of state.snapshots.values()) {
     const { forgotten, held } = snapshot
-    const isOver = atOnce.has(snapshot.id) || nowMs - (forgotten?.timeMs ?? nowMs) >= undoMs
+    const age = nowMs - (forgotten?.timeMs ?? nowMs)
+    const isOver = undoMs === 0 || atOnce.has(snapshot.id) || age >= undoMs
     const isToGo = forgotten !== undefined && !held
     if (isToGo && isOver) pruned.push(snapshot)
     else kept.push(snapshot)

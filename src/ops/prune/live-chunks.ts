@@ -15,6 +15,12 @@ import type { SegmentRow } from '../../model/pack-table.ts'
 /** Chunks that lie in several packs and are looked at to keep one copy of each; those beyond stay where they are. */
 export const DUPLICATES_MAX = 1_000_000
 
+type LiveChunksOptions = {
+  readonly onNew?: ((pack: number) => void) | undefined
+  readonly isErased?: ((id: Uint8Array) => boolean) | undefined
+  readonly isDoubtful?: ((pack: PackRow) => boolean) | undefined
+}
+
 export class LiveChunks {
   readonly #manifest: Manifest
   /** What a chunk may be read from. */
@@ -29,27 +35,33 @@ export class LiveChunks {
   readonly #lost = new Set<string>()
   readonly #onNew: (pack: number) => void
   readonly #isErased: (id: Uint8Array) => boolean
+  readonly #isDoubtful: (pack: PackRow) => boolean
   /** Segments whose bases go although they are needed themselves, as a number of pack and segment, and their packs. */
   readonly #inFull = new Set<number>()
   readonly #packsInFull = new Set<number>()
 
-  /** `onNew` is told the pack of each chunk that becomes needed. `isErased`: no segment may keep the chunk as a base. */
+  /**
+   * `onNew` is told the pack of each chunk that becomes needed. `isErased`: no segment may keep the chunk as a base.
+   * `isDoubtful`: such a pack is no place where there is another.
+   */
   constructor(
     manifest: Manifest,
     packs: readonly PackRow[],
-    onNew: (pack: number) => void = () => {},
-    isErased: (id: Uint8Array) => boolean = () => false,
+    { onNew = () => {}, isErased = () => false, isDoubtful = () => false }: LiveChunksOptions = {},
   ) {
     this.#manifest = manifest
     this.#onNew = onNew
     this.#isErased = isErased
+    this.#isDoubtful = isDoubtful
     this.#finder = this.learn(packs)
   }
 
   /** Takes more packs in. */
   learn(packs: readonly PackRow[]): ChunkFinder {
     for (const pack of packs) this.#packs.set(pack.no, pack)
-    const trusted = [...this.#packs.values()].filter((pack) => pack.trusted && pack.state !== 'quarantined')
+    const trusted = [...this.#packs.values()].filter(
+      (pack) => pack.trusted && pack.state !== 'quarantined' && !this.#isDoubtful(pack),
+    )
     this.#trusted = new Set(trusted.map(({ no }) => no))
     this.#finder = this.#manifest.chunkFinder(trusted)
     return this.#finder

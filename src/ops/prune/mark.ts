@@ -12,6 +12,20 @@ import { isDamage } from '../verify/report.ts'
 import type { Holdings } from './inventory.ts'
 import { LiveChunks } from './live-chunks.ts'
 
+export type NeededParts = {
+  readonly repository: Repository
+  /** The packs that were known before `holdings` were listed. */
+  readonly rows: readonly PackRow[]
+  readonly holdings: Holdings
+  readonly signal: AbortSignal
+  /** No segment that is kept may have the chunk as a base. */
+  readonly isErased?: ((id: Uint8Array) => boolean) | undefined
+  /** Not to be relied upon as long as a chunk lies elsewhere. */
+  readonly isDoubtful?: ((row: PackRow) => boolean) | undefined
+  /** Absent: all are. What is needed is looked for in these alone. */
+  readonly isPlace?: ((row: PackRow) => boolean) | undefined
+}
+
 export class Needed {
   readonly chunks: LiveChunks
   /** Packs that the storage holds whole. */
@@ -22,23 +36,25 @@ export class Needed {
   readonly #reachable: Reachable
   readonly #marked = new Set<SnapshotId>()
   readonly #known: Set<number>
+  readonly #isPlace: (row: PackRow) => boolean
   readonly #touched = new Set<number>()
   readonly #mourned = new Set<number>()
 
-  /** `rows`: the packs that were known before `holdings` were listed. `isErased`: no segment that is kept may have the chunk as a base. */
-  constructor(
-    repository: Repository,
-    rows: readonly PackRow[],
-    holdings: Holdings,
-    signal: AbortSignal,
-    isErased?: (id: Uint8Array) => boolean,
-  ) {
+  constructor({ repository, rows, holdings, signal, isErased, isDoubtful, isPlace }: NeededParts) {
+    const isThere = ({ id, bytes }: PackRow): boolean => holdings.packs.get(id)?.bytes === bytes
     this.#repository = repository
+    this.#isPlace = isPlace ?? (() => true)
     this.#known = new Set(rows.map(({ no }) => no))
-    this.packs = rows.filter(({ id, bytes }) => holdings.packs.get(id)?.bytes === bytes)
-    this.absent = rows.filter(({ id, bytes }) => holdings.packs.get(id)?.bytes !== bytes)
-    this.chunks = new LiveChunks(repository.manifest, this.packs, (pack) => this.#touched.add(pack), isErased)
+    this.packs = rows.filter((row) => isThere(row) && this.#isPlace(row))
+    this.absent = rows.filter((row) => !isThere(row))
+    const onNew = (pack: number): void => void this.#touched.add(pack)
+    this.chunks = new LiveChunks(repository.manifest, this.packs, { onNew, isErased, isDoubtful })
     this.#reachable = new Reachable({ repository, visit: (id) => this.chunks.need(id), signal })
+  }
+
+  /** Packs that no entry names yet and of which something is needed: whoever relies on this must name them. */
+  get unnamed(): PackRow[] {
+    return this.packs.filter(({ no, state }) => state === 'pending' && (this.chunks.of(no)?.count ?? 0) > 0)
   }
 
   /** Numbers of packs of which a chunk became needed since `decide`. */
@@ -84,8 +100,9 @@ export class Needed {
   learn(): void {
     const added = this.#repository.manifest.packs.list().filter(({ no }) => !this.#known.has(no))
     for (const { no } of added) this.#known.add(no)
-    this.packs.push(...added)
-    if (added.length > 0) this.chunks.learn(added)
+    const places = added.filter(this.#isPlace)
+    this.packs.push(...places)
+    if (places.length > 0) this.chunks.learn(places)
   }
 
   /** What is lost with a pack that was quarantined is no reason to keep the rest for ever. */

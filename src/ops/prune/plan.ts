@@ -24,6 +24,8 @@ export type PlanOptions = {
   readonly unusedShareMax: number
   /** Stored bytes of packs that are written anew in one run, at most. */
   readonly repackBytesMax: number
+  /** Absent: all may be. A pack that cannot be copied stays as long as something in it is needed. */
+  readonly mayCopy?: (pack: PackUse) => boolean
   /** A pack that is written anew whatever its unused share. */
   readonly mustGo?: (pack: PackUse) => boolean
   /** Bytes of a full pack of each kind. */
@@ -61,7 +63,8 @@ export function usePack(row: PackRow, table: readonly SegmentRow[], bits: ChunkB
 export function planPrune(packs: readonly PackUse[], options: PlanOptions): PrunePlan {
   const dead = packs.filter(({ neededChunks }) => neededChunks === 0)
   const used = packs.filter(({ neededChunks }) => neededChunks > 0)
-  const candidates = used
+  const copyable = used.filter((pack) => options.mayCopy?.(pack) !== false)
+  const candidates = copyable
     .filter(
       (pack) =>
         pack.row.state === 'quarantined' ||
@@ -72,7 +75,7 @@ export function planPrune(packs: readonly PackUse[], options: PlanOptions): Prun
   const chosen = new Set(candidates)
   const small = (['data', 'tree'] as const).flatMap((kind) =>
     mergeable(
-      used.filter((pack) => pack.row.kind === kind && pack.row.state === 'live'),
+      copyable.filter((pack) => pack.row.kind === kind && pack.row.state === 'live'),
       options.fullBytes[kind],
       chosen,
     ),

@@ -3,6 +3,8 @@
  * and durable, then one GC entry says what goes, and only when that is durable is anything removed. It can be killed
  * anywhere and run again; other clients back up, forget and prune meanwhile.
  */
+
+import type { LoggedSnapshot } from '../../log/log-state.ts'
 import type { PackRow } from '../../manifest/packs-table.ts'
 import { hasCode, SnapError } from '../../model/errors.ts'
 import type { PackId, SnapshotId } from '../../model/ids.ts'
@@ -124,9 +126,7 @@ class Prune {
     await this.#removeCondemned(holdings)
     const lastTree = manifest.trees.lastNo()
     const division = divideSnapshots(log.state, clock.now(), undoMs, this.#request.atOnce)
-    const needed = new Needed(this.#repository, rows, holdings, this.#ports.signal, this.#request.erase?.has)
-    await needed.add(division.kept)
-    needed.decide()
+    const needed = await this.#mark(rows, holdings, division.kept)
     const plan = this.#plan(needed, holdings)
     const strays = straysOf(this.#repository, holdings, strayMs)
     this.#tally.planned(holdings, plan, strays, division, undoMs)
@@ -137,8 +137,28 @@ class Prune {
       return outcome
     } catch (error) {
       if (!hasCode(error, 'REPOSITORY_FULL') || hadRoomMade) throw error
-      return await this.#makeRoom(holdings, needed, plan, strays)
+      return await this.#makeRoom(rows, holdings, strays)
     }
+  }
+
+  async #mark(
+    rows: readonly PackRow[],
+    holdings: Holdings,
+    kept: readonly LoggedSnapshot[],
+    isPlace?: (row: PackRow) => boolean,
+  ): Promise<Needed> {
+    const needed = new Needed({
+      repository: this.#repository,
+      rows,
+      holdings,
+      signal: this.#ports.signal,
+      isErased: this.#request.erase?.has,
+      isDoubtful: ({ id }) => this.#tally.damaged.has(id),
+      isPlace,
+    })
+    await needed.add(kept)
+    needed.decide()
+    return needed
   }
 
   #plan(needed: Needed, holdings: Holdings): PrunePlan {
@@ -152,14 +172,16 @@ class Prune {
     const absent = needed.absent.filter((row) => !needed.mourned.has(row.no))
     const uses = [...needed.packs, ...absent]
       .filter(
-        (row) => needed.chunks.of(row.no) !== undefined || erase?.packs.has(row.id) === true || !isYoung(row),
+        (row) =>
+          (needed.chunks.of(row.no)?.count ?? 0) > 0 || erase?.packs.has(row.id) === true || !isYoung(row),
       )
       .map((row) => usePack(row, manifest.packs.tableOf(row.no), needed.chunks.of(row.no)))
     const tree = Math.min(config.packBytesTarget, TREE_PACK_BYTES_TARGET)
     const fullBytes = { data: config.packBytesTarget, tree }
     const mustGo = ({ row, chunks, neededChunks }: PackUse): boolean =>
       needed.chunks.hasInFull(row.no) || (erase?.packs.has(row.id) === true && neededChunks < chunks)
-    return planPrune(uses, { unusedShareMax, repackBytesMax, fullBytes, mustGo })
+    const mayCopy = ({ row }: PackUse): boolean => !this.#tally.damaged.has(row.id)
+    return planPrune(uses, { unusedShareMax, repackBytesMax, fullBytes, mustGo, mayCopy })
   }
 
   /** What the manifest keeps of directories that no snapshot has any more. */
@@ -177,14 +199,18 @@ class Prune {
   ): Promise<'done' | 'again'> {
     const { manifest } = this.#repository
     const repacked = await this.#repack(needed, plan.repacked)
-    if (repacked.damaged.length > 0 && (await this.#wasOvertaken())) return 'again'
+    if (repacked.damaged.length > 0) {
+      // What else lies in them may lie elsewhere as well, in a pack that was to go: all is decided anew without them.
+      if (!(await this.#wasOvertaken())) this.#tally.foundDamaged(repacked.damaged)
+      return 'again'
+    }
     const fresh = repacked.stored.map(({ id }) => manifest.packs.byId(id)).filter((row) => row !== undefined)
-    const pending = plan.kept.map(({ row }) => row).filter(({ state }) => state === 'pending')
+    if (fresh.length < repacked.stored.length) return 'again'
     const collected = await collect(this.#repository, {
       holdings,
       needed,
       packs: [...plan.dead, ...repacked.copied].map(({ row }) => row),
-      fresh: [...fresh, ...pending],
+      fresh,
       strays,
       small: false,
       undoMs: this.#request.undoMs,
@@ -222,18 +248,19 @@ class Prune {
     return repacked
   }
 
-  /** On a full disk: an entry as small as can be, from the reserve, for what needs no copying. */
-  async #makeRoom(
-    holdings: Holdings,
-    needed: Needed,
-    plan: PrunePlan,
-    strays: Strays,
-  ): Promise<'done' | 'again'> {
-    const { storage, manifest } = this.#repository
+  /**
+   * On a full disk: an entry as small as can be, from the reserve, for what needs no copying. It cannot name packs: what only
+   * packs hold that no entry names yet must stay where else it lies.
+   */
+  async #makeRoom(rows: readonly PackRow[], holdings: Holdings, strays: Strays): Promise<'done' | 'again'> {
+    const { storage, manifest, log, clock } = this.#repository
     await storage.releaseReserve()
     this.#tally.wasFull = true
+    const { kept } = divideSnapshots(log.state, clock.now(), this.#request.undoMs, this.#request.atOnce)
+    const needed = await this.#mark(rows, holdings, kept, ({ state }) => state !== 'pending')
+    const plan = this.#plan(needed, holdings)
     // Copies made so far are in nobody's way but the disk's; another backup on this manifest may have named them by now.
-    const known = new Set(needed.packs.map(({ no }) => no))
+    const known = new Set(rows.map(({ no }) => no))
     const copies = manifest.packs.pending().filter(({ no }) => !known.has(no))
     const collected = await collect(this.#repository, {
       holdings,

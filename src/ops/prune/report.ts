@@ -1,5 +1,6 @@
 /** What a collection did, or would do, in numbers. */
 import type { LoggedSnapshot } from '../../log/log-state.ts'
+import type { SnapError } from '../../model/errors.ts'
 import type { PackId, SnapshotId } from '../../model/ids.ts'
 import type { Collected } from './collect.ts'
 import type { Holdings } from './inventory.ts'
@@ -38,7 +39,7 @@ export type PruneReport = {
     readonly unused: number
   }
   /** Packs that could not be copied because they are damaged: they stay. */
-  readonly damaged: RepackedPacks['damaged']
+  readonly damaged: readonly { readonly pack: PackId; readonly error: SnapError }[]
   /** The disk was full: what needed no copying went first. */
   readonly wasFull: boolean
 }
@@ -70,9 +71,14 @@ export class PruneTally {
   #spared: readonly LoggedSnapshot[] = []
   #undoMs = 0
   #left = { packs: 0, bytes: 0 }
-  #damaged: RepackedPacks['damaged'] = []
+  /** Packs that could not be copied, in any round. */
+  readonly damaged = new Map<PackId, SnapError>()
   /** Of earlier rounds and this one; `undefined` until something was carried out. */
   #done: Done | undefined
+
+  foundDamaged(packs: RepackedPacks['damaged']): void {
+    for (const { pack, error } of packs) this.damaged.set(pack, error)
+  }
 
   /** Packs and index objects that an earlier entry had condemned, once for each. */
   left(packs: number, bytes: number): void {
@@ -99,7 +105,6 @@ export class PruneTally {
   collected(collected: Collected, repacked: RepackedPacks): void {
     if (this.#done === undefined) this.#snapshots = []
     this.#snapshots.push(...collected.snapshots)
-    this.#damaged = repacked.damaged
     const copied = new Set(repacked.copied.map(({ row }) => row.id))
     const strays = new Set(this.#strays.packs)
     const of = (which: (id: PackId) => boolean): number => collected.packs.filter(which).length
@@ -153,7 +158,7 @@ export class PruneTally {
           0,
         ),
       },
-      damaged: this.#damaged,
+      damaged: [...this.damaged].map(([pack, error]) => ({ pack, error })),
       wasFull: this.wasFull,
     }
   }

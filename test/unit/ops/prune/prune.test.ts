@@ -2,9 +2,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { SnapError } from '../../../../src/model/errors.ts'
 import type { SnapshotId } from '../../../../src/model/ids.ts'
 import { packKey } from '../../../../src/object/object-keys.ts'
-import { prune } from '../../../../src/ops/prune/prune.ts'
+import { type PruneRequest, prune } from '../../../../src/ops/prune/prune.ts'
 import type { PruneReport } from '../../../../src/ops/prune/report.ts'
 import { verify } from '../../../../src/ops/verify/verify.ts'
 import { addDeltaSnapshot } from '../../../support/delta-repository.ts'
@@ -29,20 +30,22 @@ const noise = (bytes: number, seed: number): Buffer => {
   return out
 }
 
-async function pruneNow(change: Partial<Parameters<typeof prune>[1]> = {}): Promise<PruneReport> {
-  return prune(
-    repo.repository,
-    {
-      unusedShareMax: 0.05,
-      repackBytesMax: Number.POSITIVE_INFINITY,
-      undoMs: 0,
-      strayMs: DAY_MS,
-      acceptDamagedLog: false,
-      dryRun: false,
-      ...change,
-    },
-    { progress: () => undefined, signal: new AbortController().signal },
-  )
+const NOBODY_ASKS = { progress: () => undefined, signal: new AbortController().signal }
+
+function requestOf(change: Partial<PruneRequest> = {}): PruneRequest {
+  return {
+    unusedShareMax: 0.05,
+    repackBytesMax: Number.POSITIVE_INFINITY,
+    undoMs: 0,
+    strayMs: DAY_MS,
+    acceptDamagedLog: false,
+    dryRun: false,
+    ...change,
+  }
+}
+
+async function pruneNow(change: Partial<PruneRequest> = {}): Promise<PruneReport> {
+  return prune(repo.repository, requestOf(change), NOBODY_ASKS)
 }
 
 async function forget(...snapshots: SnapshotId[]): Promise<void> {
@@ -50,12 +53,12 @@ async function forget(...snapshots: SnapshotId[]): Promise<void> {
 }
 
 /** Nothing is damaged, for this client and for one that has never seen the repository; nothing is left over. */
-async function expectWhole(): Promise<void> {
+async function expectWhole({ unreferenced = 0 } = {}): Promise<void> {
   for (const forgetting of [false, true]) {
     await repo.reopen({ forgetting })
     const ports = { pool: repo.pool(), progress: () => undefined, signal: new AbortController().signal }
     const report = await verify(repo.repository, { data: true }, ports)
-    expect(report).toMatchObject({ damages: [], affectedTotal: 0, unreferenced: 0 })
+    expect(report).toMatchObject({ damages: [], affectedTotal: 0, unreferenced })
   }
 }
 
@@ -348,6 +351,82 @@ describe('prune, with others at work', () => {
     await expectWhole()
   })
 
+  /** A copy of `wanted` that no entry names in the manifest of this client, which makes no backups, and one that all know. */
+  async function copiedTwice(other: TestRepository): Promise<SnapshotId> {
+    writeFileSync(repo.source('directory', 'wanted'), noise(30_000, 1))
+    writeFileSync(repo.source('directory', 'unwanted'), noise(300_000, 2))
+    const { snapshot: both } = await other.backup()
+    rmSync(repo.source('directory', 'unwanted'))
+    const { snapshot } = await other.backup()
+    await forget(both)
+    const { create } = repo.storage
+    repo.storage.create = () => Promise.reject(new Error('killed'))
+    await expect(pruneNow()).rejects.toThrow('killed')
+    repo.storage.create = create
+    expect(repo.repository.manifest.packs.pending()).toHaveLength(1)
+    await prune(other.repository, requestOf(), NOBODY_ASKS)
+    return snapshot
+  }
+
+  it('names the copies of an interrupted prune where they serve a snapshot that was committed meanwhile', async () => {
+    await using other = await repo.another()
+    const wanted = await copiedTwice(other)
+    rmSync(repo.source('directory', 'wanted'))
+    await other.backup()
+    await forget(wanted)
+    const { create } = repo.storage
+    let overtaken = false
+    repo.storage.create = async (key, bytes) => {
+      if (key.startsWith('log/') && !overtaken) {
+        overtaken = true
+        writeFileSync(repo.source('directory', 'again'), noise(30_000, 1))
+        await other.backup()
+      }
+      return create.call(repo.storage, key, bytes)
+    }
+    await pruneNow()
+    repo.storage.create = create
+    expect(overtaken).toBe(true)
+    // The index object of the interrupted one is left.
+    await expectWhole({ unreferenced: 1 })
+  })
+
+  it('lets nothing go on a full disk whose copies it has no room to name', async () => {
+    await using other = await repo.another()
+    await copiedTwice(other)
+    const { put } = repo.storage
+    repo.storage.put = () => Promise.reject(new SnapError('REPOSITORY_FULL', 'no room'))
+    await expect(pruneNow()).rejects.toMatchObject({ code: 'REPOSITORY_FULL' })
+    repo.storage.put = put
+    await expectWhole({ unreferenced: 2 })
+  })
+
+  it.each([0, 1])(
+    'keeps the sound one of two copies where the other turns out damaged: %i',
+    async (which) => {
+      writeFileSync(repo.source('directory', 'wanted'), noise(30_000, 1))
+      writeFileSync(repo.source('directory', 'unwanted'), noise(300_000, 2))
+      const { create } = repo.storage
+      const snapshots: SnapshotId[] = []
+      repo.storage.create = async (key, bytes) => {
+        repo.storage.create = create
+        await using other = await repo.another()
+        snapshots.push((await other.backup()).snapshot)
+        return create.call(repo.storage, key, bytes)
+      }
+      snapshots.push((await repo.backup()).snapshot)
+      rmSync(repo.source('directory', 'unwanted'))
+      await repo.backup()
+      await forget(...snapshots)
+      const packs = repo.repository.manifest.packs.list().filter(({ kind }) => kind === 'data')
+      expect(packs).toHaveLength(2)
+      const bytes = repo.bytesOf(packKey(packs[which]!.id))
+      for (let at = 1_000; at < bytes.length; at += 1_000) bytes[at]! ^= 1
+      await pruneNow()
+      await expectWhole()
+    },
+  )
+
   it('spares what was had back meanwhile', async () => {
     writeFileSync(repo.source('directory', 'first'), noise(300_000, 1))
     const { snapshot } = await repo.backup()
@@ -385,18 +464,7 @@ describe('prune, with others at work', () => {
       if (key.startsWith('log/') && !overtaken) {
         overtaken = true
         await using other = await repo.another()
-        await prune(
-          other.repository,
-          {
-            unusedShareMax: 0.05,
-            repackBytesMax: 1e9,
-            undoMs: 0,
-            strayMs: DAY_MS,
-            acceptDamagedLog: false,
-            dryRun: false,
-          },
-          { progress: () => undefined, signal: new AbortController().signal },
-        )
+        await prune(other.repository, requestOf(), NOBODY_ASKS)
       }
       return create.call(repo.storage, key, bytes)
     }
@@ -416,18 +484,7 @@ describe('what runs while another client prunes', () => {
       if (key.startsWith('packs/') && !pruned) {
         pruned = true
         await using other = await repo.another()
-        await prune(
-          other.repository,
-          {
-            unusedShareMax: 0.05,
-            repackBytesMax: 1e9,
-            undoMs: 0,
-            strayMs: DAY_MS,
-            acceptDamagedLog: false,
-            dryRun: false,
-          },
-          { progress: () => undefined, signal: new AbortController().signal },
-        )
+        await prune(other.repository, requestOf(), NOBODY_ASKS)
       }
       return read.call(repo.storage, key, range)
     }
@@ -493,18 +550,7 @@ describe('what runs while another client prunes', () => {
       if (prefix === 'packs/' && !pruned) {
         pruned = true
         await using other = await repo.another()
-        await prune(
-          other.repository,
-          {
-            unusedShareMax: 0.05,
-            repackBytesMax: 1e9,
-            undoMs: 0,
-            strayMs: DAY_MS,
-            acceptDamagedLog: false,
-            dryRun: false,
-          },
-          { progress: () => undefined, signal: new AbortController().signal },
-        )
+        await prune(other.repository, requestOf(), NOBODY_ASKS)
       }
       yield* list.call(repo.storage, prefix)
     }
