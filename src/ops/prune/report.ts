@@ -72,7 +72,7 @@ export class PruneTally {
   #undoMs = 0
   #left = { packs: 0, bytes: 0 }
   /** Packs that could not be copied, in any round. */
-  readonly damaged = new Map<PackId, SnapError>()
+  readonly damaged: Map<PackId, SnapError> = new Map()
   /** Of earlier rounds and this one; `undefined` until something was carried out. */
   #done: Done | undefined
 
