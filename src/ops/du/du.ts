@@ -5,6 +5,7 @@
 import type { SeriesId, SnapshotId } from '../../model/ids.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { decodeContent } from '../../snapshot/content.ts'
+import { lookAgain } from '../overtaken.ts'
 import { namesOf } from '../restore/selection.ts'
 import { ChunkOwners } from './chunk-owners.ts'
 import { DirectorySizes, type SizedDirectory } from './directory-sizes.ts'
@@ -78,6 +79,10 @@ export async function diskUse(
   request: DuRequest,
   signal: AbortSignal,
 ): Promise<DuReport> {
+  return await lookAgain(repository, () => measure(repository, request, signal))
+}
+
+async function measure(repository: Repository, request: DuRequest, signal: AbortSignal): Promise<DuReport> {
   const all = [...repository.log.state.snapshots.values()]
   const live = all.filter(({ forgotten, held }) => forgotten === undefined || held)
   const owners = new Owners()

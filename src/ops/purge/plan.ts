@@ -90,10 +90,13 @@ export async function lookAtAll(
   return { targets, superseded, lateCopies, unmatched: selection.unmatched }
 }
 
+const SOME_NAME = ' a name that no pattern names '
+
 /** `USAGE` where nothing would be left of any snapshot. */
 export function selectionOf(paths: readonly string[]): Selection {
-  const selection = new Selection(paths)
-  if (paths.length > 0 && selection.wants([]) !== 'all') return selection
+  const trial = new Selection(paths)
+  const isEverything = trial.wants([]) === 'all' || trial.wants([SOME_NAME]) === 'all'
+  if (paths.length > 0 && !isEverything) return new Selection(paths)
   throw new SnapError('USAGE', 'that is all that snapshots hold', {
     hint: 'Name paths in snapshots, as /home/me/file. `snap forget` drops whole snapshots.',
   })

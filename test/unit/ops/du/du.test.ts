@@ -47,6 +47,31 @@ function segmentBytes(): number {
 }
 
 describe('disk use', () => {
+  it('looks again where another client prunes what it looks at', async () => {
+    write(1, 50_000, 'one', 'first')
+    const { snapshot: first } = await repo.backup()
+    write(2, 50_000, 'one', 'first')
+    const { snapshot: second } = await repo.backup()
+    await repo.repository.log.append(() => ({ kind: 'forget', snapshots: [first] }))
+    await repo.reopen({ forgetting: true })
+    const { read } = repo.storage
+    let pruned = false
+    repo.storage.read = async (key, range) => {
+      if (key.startsWith('packs/') && !pruned) {
+        pruned = true
+        await using other = await repo.another()
+        const request = { unusedShareMax: 0, repackBytesMax: 1e9, undoMs: 0, strayMs: 0, dryRun: false }
+        await prune(other.repository, request, { progress: () => undefined, signal })
+      }
+      return read.call(repo.storage, key, range)
+    }
+    const report = await use()
+    repo.storage.read = read
+    expect(pruned).toBe(true)
+    expect(report.snapshots.map(({ id }) => id)).toEqual([second])
+    expect(report.bytesForgotten).toBe(0)
+  })
+
   it('says what each snapshot and each series alone keep, and what they share', async () => {
     write(1, 100_000, 'one', 'shared')
     write(2, 50_000, 'two', 'first')

@@ -264,7 +264,8 @@ describe('purge', () => {
     await expect(purgeNow(repo.source('directory'), '/nowhere')).rejects.toMatchObject({
       code: 'PATH_UNKNOWN',
     })
-    for (const path of ['/', '**']) await expect(purgeNow(path)).rejects.toMatchObject({ code: 'USAGE' })
+    for (const path of ['/', '**', '*', '/*', '**/**'])
+      await expect(purgeNow(path)).rejects.toMatchObject({ code: 'USAGE' })
     expect(repo.keys()).toEqual(before)
   })
 
