@@ -44,6 +44,12 @@ export function manifestError(error: unknown, path: string): unknown {
   })
 }
 
+/** Another connection held a lock. */
+export function isBusy(error: unknown): boolean {
+  const cause = error instanceof SnapError ? error.cause : undefined
+  return cause instanceof Error && 'code' in cause && /^SQLITE_BUSY/.test(String(cause.code))
+}
+
 /** For a manifest that opens but holds what this program never wrote. */
 export function manifestDamaged(path: string, why: string, cause?: unknown): SnapError {
   return new SnapError('MANIFEST_FAILED', `the manifest ${path} ${why}`, { hint: REBUILD_HINT, cause })

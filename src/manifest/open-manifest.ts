@@ -5,9 +5,9 @@
 import { chmodSync, closeSync, fstatSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { SnapError } from '../model/errors.ts'
-import { Connection } from './connection.ts'
+import { BUSY_TIMEOUT_MS, Connection } from './connection.ts'
 import { Manifest } from './manifest.ts'
-import { manifestDamaged } from './manifest-error.ts'
+import { isBusy, manifestDamaged } from './manifest-error.ts'
 import { migrate, SCHEMA_VERSION, schemaVersion } from './migrations.ts'
 import { isUnsafeSqlite } from './sqlite-version.ts'
 
@@ -19,6 +19,8 @@ const MMAP_BYTES = 0
 const WAL_CHECKPOINT_PAGES = 16_384
 /** A WAL that one large transaction made longer is cut back to this. */
 const WAL_BYTES_KEPT = 67_108_864
+
+const BUSY_STEP_MS = 20
 
 export type OpenManifestOptions = {
   /** For worker threads, beside a writer: the file must exist with the current schema. Every write then fails. */
@@ -65,7 +67,7 @@ function refuseUnsafe(connection: Connection): void {
  * is dropped is folded again from the log and the index objects, because an entry and its effects share a transaction.
  */
 function setUpWriter(connection: Connection): void {
-  if (connection.pragma('journal_mode = WAL') !== 'wal') {
+  if (journalMode(connection) !== 'wal') {
     throw new SnapError('MANIFEST_FAILED', `the manifest ${connection.path} cannot use WAL mode`, {
       hint: 'Keep the cache directory on a local file system.',
     })
@@ -73,6 +75,21 @@ function setUpWriter(connection: Connection): void {
   connection.pragma('synchronous = NORMAL')
   connection.pragma(`wal_autocheckpoint = ${WAL_CHECKPOINT_PAGES}`)
   connection.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`)
+}
+
+/**
+ * Of a new file: SQLite takes the change as one from reading to writing, at which it never waits for another that writes, and
+ * several processes may open the file for the first time at once.
+ */
+function journalMode(connection: Connection): unknown {
+  for (let waited = 0; ; waited += BUSY_STEP_MS) {
+    try {
+      return connection.pragma('journal_mode = WAL')
+    } catch (error) {
+      if (!isBusy(error) || waited >= BUSY_TIMEOUT_MS) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_STEP_MS)
+    }
+  }
 }
 
 function setUp(connection: Connection): void {

@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { Connection } from '../../../src/manifest/connection.ts'
@@ -45,6 +47,23 @@ test('a file that others could read becomes private', () => {
   writeFileSync(scratch.file, '', { mode: 0o644 })
   openManifest(scratch.file)[Symbol.dispose]()
   expect(statSync(scratch.file).mode & 0o777).toBe(0o600)
+})
+
+test('who opens a new file while another writes its first bytes waits for that', async () => {
+  using scratch = new ScratchDirectory()
+  prepare(scratch.file)
+  const other = new Worker(
+    `const { parentPort, workerData } = require('node:worker_threads')
+     const database = new (require('better-sqlite3'))(workerData)
+     database.exec('BEGIN IMMEDIATE')
+     parentPort.postMessage('writing')
+     setTimeout(() => { database.exec('COMMIT'); database.close() }, 300)`,
+    { eval: true, workerData: scratch.file },
+  )
+  await once(other, 'message')
+  using manifest = openManifest(scratch.file)
+  expect(manifest.runs.begin('backup', 1)).toBe(1)
+  await once(other, 'exit')
 })
 
 test('the file says whose it is, which schema it has and that it uses WAL', () => {
