@@ -18,6 +18,8 @@ const ABANDONED_MS = 7 * 86_400_000
 const RESERVE_NAME = 'reserve'
 /** A few log entries, the directories' blocks that they need, and room for others who write meanwhile. */
 const RESERVE_BYTES = 524_288
+/** Where there is no room for all: for one log entry and its directory's blocks. */
+const RESERVE_BYTES_MIN = 65_536
 /** Below IOV_MAX of every system. */
 const WRITEV_PARTS_MAX = 1_024
 
@@ -104,24 +106,31 @@ export class TemporaryFiles {
     return removed
   }
 
-  /** Random bytes, since some file systems keep no space for zeros. Where there is no room, or no permission, there is no reserve. */
+  /** Random bytes, since some file systems keep no space for zeros. Where there is little room it is smaller; where there is none, or no permission, there is none. */
   async secureReserve(): Promise<void> {
     const path = this.#reservePath
     await ifPossible(async () => {
       const found = await ifPossible(() => this.#fs.stat(path))
       if (found !== undefined && found.bytes >= RESERVE_BYTES) return
       if (found !== undefined) await this.#fs.unlink(path)
-      const fd = await this.#create(path)
-      let whole = false
-      try {
-        await writeAll(this.#fs, fd, [this.#random.bytes(RESERVE_BYTES)])
-        await this.#fs.fsync(fd)
-        whole = true
-      } finally {
-        await this.#fs.close(fd)
-        if (!whole) await this.discard(path)
+      for (let bytes = RESERVE_BYTES; bytes >= RESERVE_BYTES_MIN; bytes /= 2) {
+        if ((await ifPossible(() => this.#reserve(path, bytes))) === true) return
       }
     })
+  }
+
+  async #reserve(path: string, bytes: number): Promise<true> {
+    const fd = await this.#create(path)
+    let whole = false
+    try {
+      await writeAll(this.#fs, fd, [this.#random.bytes(bytes)])
+      await this.#fs.fsync(fd)
+      whole = true
+    } finally {
+      await this.#fs.close(fd)
+      if (!whole) await this.discard(path)
+    }
+    return true
   }
 
   async releaseReserve(): Promise<void> {

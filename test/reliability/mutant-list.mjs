@@ -52,8 +52,8 @@ const FSYNCS = [
   ],
   [
     'src/storage/temporary-files.ts',
-    'await writeAll(this.#fs, fd, [this.#random.bytes(RESERVE_BYTES)])\n        await this.#fs.fsync(fd)',
-    'await writeAll(this.#fs, fd, [this.#random.bytes(RESERVE_BYTES)])',
+    'await writeAll(this.#fs, fd, [this.#random.bytes(bytes)])\n      await this.#fs.fsync(fd)',
+    'await writeAll(this.#fs, fd, [this.#random.bytes(bytes)])',
     'fsync of the reserve, which allocates its blocks',
     [unit('storage/reserve')],
   ],
@@ -688,6 +688,34 @@ const ORDER = [
     '',
     'using the reserve on a full disk',
     [T3('prune'), suite('t03-full-disk')],
+  ],
+  [
+    'src/ops/prune/collect.ts',
+    'const fresh = [...parts.fresh, ...needed.unnamed].filter',
+    'const fresh = [...parts.fresh].filter',
+    'naming copies that no entry names yet and something needs',
+    [PRUNE],
+  ],
+  [
+    'src/ops/prune/prune.ts',
+    "kept, ({ state }) => state !== 'pending')",
+    'kept)',
+    'taking copies for no places where they cannot be named',
+    [PRUNE],
+  ],
+  [
+    'src/ops/prune/prune.ts',
+    'isDoubtful: ({ id }) => this.#tally.damaged.has(id),',
+    '',
+    'preferring the copy that can be read',
+    [PRUNE],
+  ],
+  [
+    'src/ops/prune/prune.ts',
+    'if (!(await this.#wasOvertaken())) this.#tally.foundDamaged(repacked.damaged)',
+    'this.#tally.foundDamaged(repacked.damaged)',
+    'looking whether another prune took what could not be copied',
+    [PRUNE],
   ],
 ]
 

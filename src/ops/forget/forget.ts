@@ -55,6 +55,8 @@ async function appendForget(repository: Repository, draft: () => LogPayload | un
     if (!hasCode(error, 'REPOSITORY_FULL')) throw error
     await repository.storage.releaseReserve()
     await appendAsAdmin(repository, WHAT, draft)
+    // What is left of it, for the prune.
+    await repository.storage.secureReserve()
   }
 }
 
