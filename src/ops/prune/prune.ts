@@ -361,7 +361,7 @@ function stillFull({ storage }: Repository): SnapError {
     'REPOSITORY_FULL',
     `${storage.description} is full, and nothing can go without copying`,
     {
-      hint: 'Forget more snapshots, or free some space by other means; then run it again.',
+      hint: 'Forget more snapshots, free some space by other means, or copy in steps with --max-repack; then run it again.',
     },
   )
 }
