@@ -121,7 +121,9 @@ export class Crowd {
 
   async #forget(): Promise<void> {
     const ids = [...this.saved.keys()].filter((id) => !this.forgotten.has(id))
-    const chosen = this.#chance.shuffle(ids).slice(0, Math.min(2, ids.length - 10))
+    // At first nearly all go, so that much comes and goes; later few, so that much is there that must not be lost.
+    const most = ids.length > 10 ? 2 : ids.length - 3
+    const chosen = this.#chance.shuffle(ids).slice(0, Math.max(0, most))
     if (chosen.length > 0) {
       for (const id of chosen) this.forgotten.add(id)
       await this.#process('forget', ['forget', ...chosen, '--even-last'], 'shared')
