@@ -109,6 +109,11 @@ export class Connection implements Disposable {
     return this.#guard(() => this.#database.transaction(work).immediate())
   }
 
+  /** `work`, which is synchronous and writes nothing, sees one state of the file, whatever other processes write meanwhile. */
+  reading<T>(work: () => T): T {
+    return this.#guard(() => this.#database.transaction(work).deferred())
+  }
+
   /** Parses a JSON column. */
   json(text: string): unknown {
     try {

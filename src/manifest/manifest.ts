@@ -54,6 +54,11 @@ export class Manifest implements Disposable {
     return this.#connection.transaction(work)
   }
 
+  /** `work`, which is synchronous and writes nothing, sees one state of the manifest, whatever other processes write meanwhile. */
+  reading<T>(work: () => T): T {
+    return this.#connection.reading(work)
+  }
+
   /** For reading very many chunks: those in `packs`, by default in trusted packs that are live or pending now. */
   chunkFinder(packs?: readonly PackRow[]): ChunkFinder {
     const usable = packs ?? this.packs.list().filter(isUsable)

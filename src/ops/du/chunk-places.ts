@@ -21,6 +21,10 @@ export class ChunkPlaces {
 
   constructor(manifest: Manifest, packs: readonly PackRow[]) {
     this.#finder = manifest.chunkFinder(packs)
+    manifest.reading(() => this.#choose(manifest, packs))
+  }
+
+  #choose(manifest: Manifest, packs: readonly PackRow[]): void {
     const usable = new Map(packs.map((pack) => [pack.no, pack]))
     const several = manifest.chunks
       .duplicates(DUPLICATES_MAX)

@@ -95,11 +95,14 @@ export class LiveChunks {
   }
 
   #needAll(id: Uint8Array, depthBelow: number): void {
-    const places = this.#manifest.chunks
-      .locations(id)
-      .filter(({ pack, depth }) => this.#packs.has(pack) && depth < depthBelow)
+    const places = this.#manifest.reading(() => {
+      const found = this.#manifest.chunks
+        .locations(id)
+        .filter(({ pack, depth }) => this.#packs.has(pack) && depth < depthBelow)
+      return withOrdinals(this.#manifest, found)
+    })
     if (places.length === 0) this.#lost.add(Buffer.from(id).toString('latin1'))
-    for (const place of withOrdinals(this.#manifest, places)) this.#take(place)
+    for (const place of places) this.#take(place)
   }
 
   #take(place: Pick<ChunkPlace, 'pack' | 'ordinal' | 'segment'>): void {
@@ -144,6 +147,10 @@ export class LiveChunks {
    * needed, so that packs full of copies become free. To be called when everything needed is known.
    */
   keepOneOfEach(): void {
+    this.#manifest.reading(() => this.#keepOneOfEach())
+  }
+
+  #keepOneOfEach(): void {
     const chunks = this.#manifest.chunks
       .duplicates(DUPLICATES_MAX)
       .map((places) => places.filter(({ pack }) => this.#trusted.has(pack)))

@@ -144,3 +144,17 @@ test('so does a worker thread', async () => {
   expect(await once(worker, 'exit')).toEqual([0])
   expect(integrity(scratch.file)).toBe('ok')
 })
+
+test('who reads sees one state of the manifest, whatever another process writes meanwhile', () => {
+  using scratch = new ScratchDirectory()
+  using manifest = openManifest(scratch.file)
+  using other = openManifest(scratch.file)
+  const no = manifest.packs.add(pack('a', [segment(['chunk'])]))
+  const seen = manifest.reading(() => {
+    const before = manifest.packs.list().length
+    other.packs.remove(no)
+    return [before, manifest.packs.tableOf(no).length]
+  })
+  expect(seen).toEqual([1, 1])
+  expect(manifest.packs.list()).toEqual([])
+})
