@@ -33,6 +33,7 @@ export class RunsTable {
   readonly #begin: Statement
   readonly #end: Statement
   readonly #list: Statement<Stored>
+  readonly #unfinished: Statement<number>
 
   constructor(connection: Connection) {
     this.#connection = connection
@@ -44,6 +45,7 @@ export class RunsTable {
       `SELECT id, kind, started_ms AS startedMs, ended_ms AS endedMs, outcome, snapshot, details FROM runs
        ORDER BY id DESC LIMIT ?`,
     )
+    this.#unfinished = connection.prepareValue('SELECT id FROM runs WHERE kind = ? AND ended_ms IS NULL')
   }
 
   /** Returns the run's number. */
@@ -56,6 +58,11 @@ export class RunsTable {
     const details = end.details === undefined ? null : JSON.stringify(end.details)
     const snapshot = end.snapshot === undefined ? null : fromHex(end.snapshot)
     return this.#end.run(end.endedMs, end.outcome, snapshot, details, id) === 1
+  }
+
+  /** Numbers of those of a kind that are under way or did not get to their end. */
+  unfinished(kind: string): number[] {
+    return this.#unfinished.all(kind)
   }
 
   /** The newest first. */

@@ -39,6 +39,9 @@ const TREE_WINDOW_BYTES = CHUNK_BYTES_MAX + 65_536
 /** Tree packs that wait for the storage before the next flush of them is awaited. */
 export const TREE_PACK_BYTES_TARGET: number = 8 * 1024 * 1024
 
+/** The kind of its runs in the manifest's history. */
+export const BACKUP_RUN = 'backup'
+
 const NEVER: AbortSignal = new AbortController().signal
 
 export type WriteOptions = {
@@ -100,7 +103,7 @@ export class WriteSession implements AsyncDisposable {
     this.#collections = repository.log.collections
     this.#box = box
     const { keys, config, manifest, storage, random, id } = repository
-    this.#store = new PackStore(repository, box, manifest.runs.begin('backup', repository.clock.now()))
+    this.#store = new PackStore(repository, box, manifest.runs.begin(BACKUP_RUN, repository.clock.now()))
     this.recorder = new TreeRecorder(manifest)
     this.#index = new IndexWriter({ storage, repository: id, indexKey: keys.indexKey, random })
     const seen = createSeenMemory()

@@ -13,7 +13,7 @@ import { indexKey, packKey } from '../../object/object-keys.ts'
 import { forgetTrees } from '../../repository/forget-trees.ts'
 import { PackStore } from '../../repository/pack-store.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { TREE_PACK_BYTES_TARGET } from '../../repository/write-session.ts'
+import { BACKUP_RUN, TREE_PACK_BYTES_TARGET } from '../../repository/write-session.ts'
 import { isDamage } from '../verify/report.ts'
 import { type Collected, collect } from './collect.ts'
 import { type Holdings, listHoldings } from './inventory.ts'
@@ -165,22 +165,23 @@ class Prune {
     const { manifest, config, clock } = this.#repository
     const { unusedShareMax, repackBytesMax, strayMs, erase } = this.#request
     const before = clock.now() - strayMs
-    // A backup of this machine may be about to name them.
-    const isYoung = ({ id, state }: PackRow): boolean =>
-      state === 'pending' && (holdings.packs.get(id)?.storedAt ?? 0) > before
+    const unfinished = new Set(manifest.runs.unfinished(BACKUP_RUN))
+    /** A backup of this machine may be about to rely on it, though another's entry has named it by now. */
+    const isAwaited = ({ id, state, run }: PackRow): boolean =>
+      (state === 'pending' || (state === 'live' && run !== null && unfinished.has(run))) &&
+      (holdings.packs.get(id)?.storedAt ?? 0) > before
+    const isToErase = ({ id }: PackRow): boolean => erase?.packs.has(id) === true
     // What is lost with them may come back; what nobody needs will not be missed.
     const absent = needed.absent.filter((row) => !needed.mourned.has(row.no))
     const uses = [...needed.packs, ...absent]
-      .filter(
-        (row) =>
-          (needed.chunks.of(row.no)?.count ?? 0) > 0 || erase?.packs.has(row.id) === true || !isYoung(row),
-      )
+      .filter((row) => (needed.chunks.of(row.no)?.count ?? 0) > 0 || isToErase(row) || !isAwaited(row))
       .map((row) => usePack(row, manifest.packs.tableOf(row.no), needed.chunks.of(row.no)))
     const tree = Math.min(config.packBytesTarget, TREE_PACK_BYTES_TARGET)
     const fullBytes = { data: config.packBytesTarget, tree }
     const mustGo = ({ row, chunks, neededChunks }: PackUse): boolean =>
-      needed.chunks.hasInFull(row.no) || (erase?.packs.has(row.id) === true && neededChunks < chunks)
-    const mayCopy = ({ row }: PackUse): boolean => !this.#tally.damaged.has(row.id)
+      needed.chunks.hasInFull(row.no) || (isToErase(row) && neededChunks < chunks)
+    const mayCopy = (use: PackUse): boolean =>
+      !this.#tally.damaged.has(use.row.id) && (mustGo(use) || !isAwaited(use.row))
     return planPrune(uses, { unusedShareMax, repackBytesMax, fullBytes, mustGo, mayCopy })
   }
 
@@ -361,7 +362,7 @@ function stillFull({ storage }: Repository): SnapError {
     'REPOSITORY_FULL',
     `${storage.description} is full, and nothing can go without copying`,
     {
-      hint: 'Forget more snapshots, free some space by other means, or copy in steps with --max-repack; then run it again.',
+      hint: 'Forget more snapshots, free some space by other means, remove what unfinished backups left (--stray-age 0, while none runs), or copy in steps with --max-repack; then run it again.',
     },
   )
 }

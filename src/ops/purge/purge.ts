@@ -3,7 +3,6 @@
  * saved, then their originals are forgotten, then a prune takes the originals and every chunk that only they needed. Ended
  * anywhere, it is run again and goes on where it was.
  */
-import type { Manifest } from '../../manifest/manifest.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { SnapshotId } from '../../model/ids.ts'
 import { PrunedMeanwhile } from '../../repository/pruned-meanwhile.ts'
@@ -26,8 +25,7 @@ import type { Removed } from './remaining-trees.ts'
 
 /** Backups may go on making snapshots with the paths. */
 const TRIES_MAX = 5
-/** Runs of this machine that are looked at for a purge that did not end. */
-const RUNS_LOOKED_AT = 1_000
+/** The kind of its runs in the manifest. */
 const RUN = 'purge'
 /** As of a prune that is told nothing. */
 const UNUSED_SHARE_MAX = 0.05
@@ -74,7 +72,7 @@ export async function preparePurge(
 ): Promise<PreparedPurge> {
   requireAdmin(repository, WHAT)
   await repository.log.follow()
-  const hasMore = unfinishedRuns(repository.manifest).length > 0
+  const hasMore = repository.manifest.runs.unfinished(RUN).length > 0
   const plan = await (hasMore ? lookAtAll : planPurge)(repository, request, ports)
   const chunks = counting ? await estimate(repository, request.paths, plan, ports.signal) : undefined
   return { ...plan, chunks }
@@ -92,7 +90,7 @@ export async function purge(
   await repository.log.follow()
   refuseUnsure(repository, options.acceptDamagedLog)
   const { manifest, clock } = repository
-  const unfinished = unfinishedRuns(manifest)
+  const unfinished = manifest.runs.unfinished(RUN)
   const first =
     unfinished.length > 0
       ? await lookAtAll(repository, options, ports)
@@ -176,14 +174,6 @@ async function copiesOrNothing(
     await repository.log.follow()
     return undefined
   }
-}
-
-/** Of this machine: they did not get to their end, or are under way. */
-function unfinishedRuns({ runs }: Manifest): number[] {
-  return runs
-    .list(RUNS_LOOKED_AT)
-    .filter(({ kind, endedMs }) => kind === RUN && endedMs === null)
-    .map(({ id }) => id)
 }
 
 function tooMany(): SnapError {

@@ -95,7 +95,10 @@ test('a run that has not ended is told from one that has', () =>
         details: { paths: ['/'] },
       },
     ])
+    expect(runs.unfinished('prune')).toEqual([second])
+    expect(runs.unfinished('backup')).toEqual([])
     runs.end(second, { endedMs: 3_000, outcome: 'failed', details: { why: 'full' } })
+    expect(runs.unfinished('prune')).toEqual([])
     expect(runs.list(1)).toMatchObject([{ id: second, details: { why: 'full' } }])
   }))
 
