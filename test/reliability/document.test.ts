@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { type Figure, isMet } from '../support/figures.ts'
-import { DOCUMENT, readPublished } from './publish.ts'
-import { type Published, renderDocument } from './scorecard.ts'
+import { DOCUMENT, readPublished, suiteFiles } from './publish.ts'
+import { type Published, renderDocument, suiteOf } from './scorecard.ts'
 
 const FIGURE: Figure = {
   tried: 'bits',
@@ -26,18 +26,20 @@ const published = (figure: Figure, outcome: 'begun' | 'passed' | 'failed' = 'pas
   },
 })
 
+const FILES = ['t04-every-bit']
+
 const rowOf = (text: string, id: string): string =>
   text.split('\n').find((line) => line.startsWith(`| ${id} `)) ?? ''
 
 describe('docs/reliability.md', () => {
   it('is what docs/reliability.json renders to', () => {
-    expect(readFileSync(DOCUMENT, 'utf8')).toBe(renderDocument(readPublished()))
+    expect(readFileSync(DOCUMENT, 'utf8')).toBe(renderDocument(readPublished(), suiteFiles()))
   })
 })
 
 describe('the document', () => {
   it('says which suites were not run in full', () => {
-    const text = renderDocument(published(FIGURE))
+    const text = renderDocument(published(FIGURE), FILES)
     expect(rowOf(text, 'T4')).toMatch(/\| met \|$/)
     expect(rowOf(text, 'T1')).toMatch(/\| not run \|$/)
     expect(text).toContain('| bits | 1,000 | 1 missed | at least 99.9 % right | met |')
@@ -48,16 +50,28 @@ describe('the document', () => {
   })
 
   it('says where a target is not met', () => {
-    const text = renderDocument(published({ ...FIGURE, wrong: 2 }))
+    const text = renderDocument(published({ ...FIGURE, wrong: 2 }), FILES)
     expect(rowOf(text, 'T4')).toMatch(/\*\*NOT met\*\* \|$/)
     expect(text).toContain('| bits | 1,000 | 2 missed | at least 99.9 % right | **NOT met** |')
   })
 
+  it('says which files of a suite were not run in full', () => {
+    const text = renderDocument(published(FIGURE), ['t04-every-bit', 't04-some-bytes', 't05-processes'])
+    expect(rowOf(text, 'T4')).toMatch(/\| in part: not `t04-some-bytes` \|$/)
+    expect(text).toContain('\n0 of 15 met.')
+  })
+
+  it('knows the suites that there are', () => {
+    expect(suiteFiles().length).toBeGreaterThan(15)
+    expect(suiteFiles().map(suiteOf)).toContain('T14')
+    expect(suiteOf('document')).toBeUndefined()
+  })
+
   it('believes no suite that failed, that has no target, or that never ended', () => {
     const { target: _, ...untargeted } = FIGURE
-    expect(rowOf(renderDocument(published(FIGURE, 'failed')), 'T4')).toContain('**NOT met**')
-    expect(rowOf(renderDocument(published(untargeted)), 'T4')).toContain('**NOT met**')
-    expect(rowOf(renderDocument(published(FIGURE, 'begun')), 'T4')).toContain('**did not end**')
+    expect(rowOf(renderDocument(published(FIGURE, 'failed'), FILES), 'T4')).toContain('**NOT met**')
+    expect(rowOf(renderDocument(published(untargeted), FILES), 'T4')).toContain('**NOT met**')
+    expect(rowOf(renderDocument(published(FIGURE, 'begun'), FILES), 'T4')).toContain('**did not end**')
   })
 })
 

@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { Publisher } from './publish.ts'
 
 /** The full sizes, each suite in a process of its own; the results go to `docs/reliability.json` and `docs/reliability.md`. */
 export default defineConfig({
@@ -6,13 +7,12 @@ export default defineConfig({
     root: new URL('../..', import.meta.url).pathname,
     include: ['test/reliability/*.test.ts'],
     setupFiles: ['test/support/seed.ts'],
-    globalSetup: ['test/reliability/publish.ts'],
     env: { SNAP_RELIABILITY: 'full' },
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 7_200_000,
     hookTimeout: 120_000,
     disableConsoleIntercept: true,
-    reporters: ['default'],
+    reporters: ['default', new Publisher()],
   },
 })
