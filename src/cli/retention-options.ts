@@ -65,10 +65,13 @@ export function addRetentionOptions(command: Command): Command {
     .option('--timezone <zone>', "whose hours, days ... count, as Europe/Berlin (the system's)")
 }
 
-/** `USAGE` for what cannot be understood, an unknown zone among it. It may be empty (`isEmptyPolicy`). */
+/** `USAGE` for what cannot be understood or contradicts itself, an unknown zone among it. It may be empty (`isEmptyPolicy`). */
 export function policyOf(options: RetentionOptions): RetentionPolicy {
   const timeZone = options.timezone ?? localTimeZone()
   wallTimeAt(0, timeZone)
+  const minCount = optional(options.minCount, parseCount)
+  const maxCount = optional(options.maxCount, parseCount)
+  refuseCrossed(minCount ?? 0, maxCount ?? 0)
   return {
     counts: given(COUNTED, (name) => optional(options[countOption(name)], parseCount)),
     within: optional(options.keepWithin, parseSpan),
@@ -77,10 +80,18 @@ export function policyOf(options: RetentionOptions): RetentionPolicy {
     ),
     tags: options.keepTag.map(parseTags),
     labelDays: labelDaysOf(options.keepLabel),
-    minCount: optional(options.minCount, parseCount),
-    maxCount: optional(options.maxCount, parseCount),
+    minCount,
+    maxCount,
     timeZone,
   }
+}
+
+/** A most of 0 is none. */
+function refuseCrossed(least: number, most: number): void {
+  if (most === 0 || least <= most) return
+  throw new SnapError('USAGE', `--min-count ${least} is more than --max-count ${most}`, {
+    hint: 'Leave one of them out, or give a least that is no more than the most.',
+  })
 }
 
 /** Some option says what to keep, or how many. */

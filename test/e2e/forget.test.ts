@@ -38,6 +38,7 @@ describe('forget', () => {
       [['latest', '--keep-last', '1'], 'snapshots and a policy'],
       [['--keep-last', '0'], 'does not say what to keep'],
       [['--min-count', '3'], 'does not say what to keep'],
+      [['--min-count', '3', '--max-count', '2'], '--min-count 3 is more than --max-count 2'],
       [['--keep-last', 'x'], 'is not a count'],
       [['--keep-within', '5q'], 'is not a span'],
       [['--keep-label', 'full'], 'label'],
