@@ -30,7 +30,7 @@ export type Entry = {
   readonly xattrs?: readonly Xattr[] | undefined
   /** The file changed while it was read; the content may mix two states. */
   readonly changed?: boolean | undefined
-  /** Why it could not be read, as `EACCES`: its content is not here. */
+  /** Why it could not be read, as `EACCES`: its content is not here, or that of a directory not all of it. */
   readonly unreadable?: string | undefined
 }
 

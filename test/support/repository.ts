@@ -123,7 +123,12 @@ export class TestRepository implements AsyncDisposable {
   }
 
   /** Restores all of a snapshot below `target`; `strip`: a directory of it, whose entries come right below. */
-  async restore(id: SnapshotId, target: string, strip?: string): Promise<RestoreReport> {
+  async restore(
+    id: SnapshotId,
+    target: string,
+    strip?: string,
+    { deleteExtra = false } = {},
+  ): Promise<RestoreReport> {
     const files = createTargetFiles()
     using root = files.openRoot(target)
     using writer = new RestoreWriter(files, root, this.repository.keys.idKey)
@@ -135,7 +140,7 @@ export class TestRepository implements AsyncDisposable {
         strip,
         target,
         overwrite: 'always',
-        deleteExtra: false,
+        deleteExtra,
         sources: [this.source()],
         keep: new Set(),
         dryRun: false,

@@ -33,7 +33,7 @@ export class DirectoryNode {
   /** Encoded entries in order of their names; the slot of a file that vanished stays `undefined`. */
   readonly slots: (Uint8Array | undefined)[] = []
   #missing = 1
-  /** Why its own list could not be read. */
+  /** Why its own list could not be read, or something in it that is not among its slots. */
   unreadable: string | undefined
   /** Set when its names are walked. */
   scope: DirectoryScope | undefined

@@ -286,7 +286,7 @@ export class Walk {
       if (name === last) continue // some FUSE file systems list a name twice
       last = name
       const path = joinPath(node.path, name)
-      const stat = this.#lstat(path)
+      const stat = this.#lstat(path, node)
       if (stat === undefined || this.#isExcluded(name, path, stat, inner, device)) continue
       const previous = before.find(name)
       if (stat.type === 'file') this.#file(node, name, path, stat, previous)
@@ -364,6 +364,7 @@ export class Walk {
   #specialFailed(entry: ReplacedEntry, reason: string): void {
     if (reason !== 'ENOENT') {
       if (this.#willLookAgain(entry, reason)) return
+      entry.node.unreadable ??= reason
       this.#ports.events.unreadable(entry.path, reason)
     }
     this.#drop(entry.node)
@@ -416,13 +417,15 @@ export class Walk {
     queue.add({ node, slot: node.reserve(), path, name, stat })
   }
 
-  /** `undefined`: gone by now, or reported as unreadable. */
-  #lstat(path: string): FileStat | undefined {
+  /** `undefined`: gone by now, or reported as unreadable, which `node` then records: nothing else says that the name was there. */
+  #lstat(path: string, node?: DirectoryNode): FileStat | undefined {
     try {
       return this.#ports.source.lstat(path)
     } catch (error) {
       const reason = sourceReason(error)
-      if (!GONE.has(reason)) this.#ports.events.unreadable(path, reason)
+      if (GONE.has(reason)) return undefined
+      if (node !== undefined) node.unreadable ??= reason
+      this.#ports.events.unreadable(path, reason)
       return undefined
     }
   }

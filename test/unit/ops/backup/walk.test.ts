@@ -374,6 +374,8 @@ describe('a source that cannot be read', () => {
     const { content, events } = await walk(['/s'])
     expect(pathsOf(content)).toEqual(['/s', '/s/a', '/s/a/x'])
     expect(only(events, 'unreadable')).toEqual(['unreadable /s/c EIO'])
+    expect(entriesOf(content).get('/s')).toMatchObject({ type: 'dir', unreadable: 'EIO' })
+    expect(entriesOf(content).get('/s/a')!.unreadable).toBeUndefined()
   })
 
   it('is reported where a link cannot be read or attributes cannot', async () => {
@@ -382,6 +384,7 @@ describe('a source that cannot be read', () => {
     const { content, events } = await walk(['/s'])
     expect(only(events, 'unreadable').sort()).toEqual(['unreadable /s/link EACCES', 'unreadable /s/pipe EIO'])
     expect(pathsOf(content)).toContain('/s/pipe')
+    expect(entriesOf(content).get('/s')!.unreadable).toBe('EACCES')
   })
 
   it('ends the walk where it is a mistake of ours, not of the source', async () => {
