@@ -6,6 +6,7 @@ import type { SlotContents } from '../keys/slot-body.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
 import type { SlotId } from '../model/ids.ts'
 import { SLOTS_MAX } from '../model/limits.ts'
+import type { Storage } from '../model/storage.ts'
 import { slotKey } from '../object/object-keys.ts'
 import { readObject } from '../object/read-object.ts'
 import { slotIds } from '../repository/open-repository.ts'
@@ -103,8 +104,34 @@ export async function removeKey(
       hint: 'Use another key to remove it.',
     })
   }
-  await repository.storage.remove(slotKey(id))
+  await removeSlot(repository, id)
   return id
+}
+
+/**
+ * Where others remove what was to be left at the same time, the last one of them finds nothing left, and puts its own back:
+ * `KEY_IN_USE` then.
+ */
+async function removeSlot(repository: Repository, id: SlotId): Promise<void> {
+  const { storage } = repository
+  const key = slotKey(id)
+  const bytes = await readSlot(storage, id)
+  await storage.remove(key)
+  if ((await listKeys(repository)).some(({ kind }) => kind !== undefined)) return
+  if (bytes !== undefined) await storage.put(key, [bytes])
+  throw new SnapError('KEY_IN_USE', `${id} is the last key by now: others were removed meanwhile`, {
+    hint: 'It was put back. Add another key first.',
+  })
+}
+
+/** `undefined` where there is nothing to put back. */
+async function readSlot(storage: Storage, id: SlotId): Promise<Uint8Array | undefined> {
+  try {
+    return await readObject(storage, slotKey(id), SLOT_OBJECT_BYTES_MAX)
+  } catch (error) {
+    if (!hasCode(error, 'OBJECT_MISSING', 'LIMIT_EXCEEDED')) throw error
+    return undefined
+  }
 }
 
 function matchingSlot(slots: readonly KeySlot[], prefix: string): KeySlot {
@@ -119,9 +146,9 @@ function matchingSlot(slots: readonly KeySlot[], prefix: string): KeySlot {
 
 export type ChangedKey = { readonly added: SlotId; readonly removed: SlotId }
 
-/** Puts another secret in the place of the one in use: the old slot goes when the new one has been seen to open. */
+/** Puts another secret in the place of the one in use: the old slot goes when the new one has been seen to open. `KEY_IN_USE` as `removeKey`. */
 export async function changeKey(repository: Repository, key: NewKey): Promise<ChangedKey> {
   const added = await addKey(repository, key)
-  await repository.storage.remove(slotKey(repository.slot))
+  await removeSlot(repository, repository.slot)
   return { added, removed: repository.slot }
 }

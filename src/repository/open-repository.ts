@@ -102,7 +102,7 @@ export async function openRepository(ports: RepositoryPorts, secret: SlotSecret)
   const { storage, cacheDirectory, clock, random } = ports
   const configBytes = await readConfig(storage)
   const id = repositoryIdOfConfig(configBytes)
-  const { slot, contents } = await findSlot(storage, id, secret)
+  const { slot, contents, slots } = await findSlot(storage, id, secret)
   const config = openConfig(configBytes, id, contents.keys.configKey)
   if (Buffer.compare(config.contentPublic, contents.keys.contentPublic) !== 0) {
     throw new SnapError('OBJECT_DAMAGED', `config and slots/${slot} name different content keys`)
@@ -118,6 +118,7 @@ export async function openRepository(ports: RepositoryPorts, secret: SlotSecret)
     manifest,
     manifestPath,
     slot,
+    slotsAtOpening: new Set(slots),
     clock,
     random,
   })
@@ -166,7 +167,12 @@ async function removeForeignSlots(storage: Storage, id: RepositoryId): Promise<v
   }
 }
 
-export type OpenedSlot = { readonly slot: SlotId; readonly contents: SlotContents }
+type OpenedSlot = {
+  readonly slot: SlotId
+  readonly contents: SlotContents
+  /** All that there were. */
+  readonly slots: readonly SlotId[]
+}
 
 /**
  * `KEY_WRONG` where no slot opens; `OBJECT_DAMAGED` where none that is whole could have been for this secret;
@@ -178,7 +184,8 @@ async function findSlot(storage: Storage, id: RepositoryId, secret: SlotSecret):
   let refused = false
   let untried = 0
   const work = new PasswordWork()
-  for (const slot of await slotIds(storage)) {
+  const slots = await slotIds(storage)
+  for (const slot of slots) {
     try {
       const bytes = await readObject(storage, slotKey(slot), SLOT_OBJECT_BYTES_MAX)
       const head = readSlotHead(bytes, id, slot)
@@ -187,7 +194,7 @@ async function findSlot(storage: Storage, id: RepositoryId, secret: SlotSecret):
         untried += 1
         continue
       }
-      return { slot, contents: await openSlot(bytes, id, slot, secret) }
+      return { slot, contents: await openSlot(bytes, id, slot, secret), slots }
     } catch (error) {
       if (hasCode(error, 'OBJECT_DAMAGED', 'LIMIT_EXCEEDED', 'OBJECT_MISSING')) damaged = { slot, error }
       else if (hasCode(error, 'KEY_WRONG')) refused = true

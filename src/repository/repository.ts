@@ -29,6 +29,8 @@ export type RepositoryParts = {
   readonly manifestPath: string
   /** The slot that opened it. */
   readonly slot: SlotId
+  /** All that there were when it was opened. */
+  readonly slotsAtOpening: ReadonlySet<SlotId>
   readonly clock: Clock
   readonly random: Random
 }
@@ -41,6 +43,7 @@ export class Repository implements AsyncDisposable {
   readonly manifest: Manifest
   readonly manifestPath: string
   readonly slot: SlotId
+  readonly slotsAtOpening: ReadonlySet<SlotId>
   readonly clock: Clock
   readonly random: Random
   readonly log: LogFollower
@@ -57,6 +60,7 @@ export class Repository implements AsyncDisposable {
     this.manifest = parts.manifest
     this.manifestPath = parts.manifestPath
     this.slot = parts.slot
+    this.slotsAtOpening = parts.slotsAtOpening
     this.clock = parts.clock
     this.random = parts.random
     this.log = new LogFollower({ ...parts, box: () => this.box() })

@@ -3,7 +3,9 @@
 import { OBJECT_SEAL_BYTES } from '../../crypto/aead.ts'
 import { CONFIG_OBJECT_BYTES_MAX, openConfig } from '../../keys/config.ts'
 import { openSlot, readSlotHead, SLOT_OBJECT_BYTES_MAX, type SlotSecret } from '../../keys/slot.ts'
-import { SnapError } from '../../model/errors.ts'
+import { hasCode, SnapError } from '../../model/errors.ts'
+import type { SlotId } from '../../model/ids.ts'
+import type { Storage } from '../../model/storage.ts'
 import { CONFIG_KEY, slotKey } from '../../object/object-keys.ts'
 import { padmeBytes } from '../../object/padme.ts'
 import { readObject } from '../../object/read-object.ts'
@@ -24,16 +26,27 @@ export async function checkKeys(
   await damages.collect(CONFIG_KEY, async () => {
     openConfig(await readObject(storage, CONFIG_KEY, CONFIG_OBJECT_BYTES_MAX), id, keys.configKey)
   })
-  const slots = await slotIds(storage)
-  if (!slots.includes(repository.slot)) {
-    damages.add(slotKey(repository.slot), `${slotKey(repository.slot)}, which opened the repository, is gone`)
-  }
-  for (const slot of slots) {
+  for (const slot of await slotIds(storage)) {
     await damages.collect(slotKey(slot), async () => {
-      const bytes = await readObject(storage, slotKey(slot), SLOT_OBJECT_BYTES_MAX)
+      const bytes = await readSlot(storage, slot)
+      if (bytes === undefined) return
       if (slot === repository.slot && secret !== undefined) await opens(bytes, repository, secret)
       else checkShape(bytes, repository, slot)
     })
+  }
+  const left = await slotIds(storage)
+  // A key that is changed meanwhile has a new slot first; then the old one goes.
+  if (left.includes(repository.slot) || left.some((slot) => !repository.slotsAtOpening.has(slot))) return
+  damages.add(slotKey(repository.slot), `${slotKey(repository.slot)}, which opened the repository, is gone`)
+}
+
+/** `undefined` where somebody has removed it since it was listed. */
+async function readSlot(storage: Storage, slot: SlotId): Promise<Uint8Array | undefined> {
+  try {
+    return await readObject(storage, slotKey(slot), SLOT_OBJECT_BYTES_MAX)
+  } catch (error) {
+    if (!hasCode(error, 'OBJECT_MISSING') || (await slotIds(storage)).includes(slot)) throw error
+    return undefined
   }
 }
 

@@ -75,6 +75,33 @@ test('the last key stays, whatever is asked', async () => {
   await repo.reopen()
 })
 
+test('of two admins who remove the key of the other at the same time, one finds that it is the last', async () => {
+  const id = await add(OTHER)
+  await using other = await repo.another()
+  await other.reopen({ secret: OTHER })
+  const own = repo.repository.slot
+  const { remove: removeObject } = repo.storage
+  const bothThere = new Promise<void>((resolve) => {
+    let waiting = 0
+    repo.storage.remove = async (key) => {
+      waiting += 1
+      if (waiting === 2) resolve()
+      await bothThere
+      await removeObject.call(repo.storage, key)
+    }
+  })
+  const ends = await Promise.allSettled([
+    remove(id),
+    removeKey(other.repository, { id: own, evenInUse: false }),
+  ])
+  repo.storage.remove = removeObject
+  expect(ends.map(({ status }) => status)).toContain('rejected')
+  for (const end of ends)
+    if (end.status === 'rejected') expect(end.reason).toMatchObject({ code: 'KEY_IN_USE' })
+  expect(repo.keys('slots/').length).toBeGreaterThan(0)
+  await repo.reopen({ secret: repo.keys('slots/').includes(slotKey(own)) ? SECRET : OTHER })
+})
+
 test('the key in use stays unless that is meant', async () => {
   await add(OTHER)
   const { slot } = repo.repository

@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { SnapshotId } from '../../../../src/model/ids.ts'
-import { packKey } from '../../../../src/object/object-keys.ts'
+import { packKey, slotKey } from '../../../../src/object/object-keys.ts'
+import { addKey, changeKey } from '../../../../src/ops/keys.ts'
 import { AFFECTED_LISTED_MAX, type VerifyReport } from '../../../../src/ops/verify/report.ts'
 import { verify } from '../../../../src/ops/verify/verify.ts'
 import { Chance } from '../../../support/builders.ts'
@@ -57,6 +58,38 @@ function pathsOf(report: VerifyReport, snapshot: SnapshotId): string[] {
 }
 
 describe('a sound repository', () => {
+  test('has no damage where its key is changed behind the listing, nor where another is removed', async () => {
+    const slot = (seed: number) => ({
+      secret: { kind: 'key file', secret: new Uint8Array(32).fill(seed) } as const,
+      name: 'another',
+    })
+    const third = await addKey(repo.repository, slot(3))
+    await repo.reopen()
+    const { list } = repo.storage
+    let listings = 0
+    repo.storage.list = async function* (prefix) {
+      yield* list.call(repo.storage, prefix)
+      if (prefix !== 'slots/' || listings++ > 0) return
+      await changeKey(repo.repository, slot(2))
+      await repo.storage.remove(slotKey(third))
+    }
+    const report = await quick()
+    repo.storage.list = list
+    expect(listings).toBeGreaterThan(1)
+    expect(report).toMatchObject({ damages: [], affectedTotal: 0 })
+  })
+
+  test('has lost what opened it where that slot is gone and none took its place', async () => {
+    await addKey(repo.repository, {
+      secret: { kind: 'key file', secret: new Uint8Array(32).fill(3) },
+      name: 'another',
+    })
+    await repo.reopen()
+    await repo.storage.remove(slotKey(repo.repository.slot))
+    const { damages } = await quick()
+    expect(damages).toMatchObject([{ object: slotKey(repo.repository.slot) }])
+  })
+
   test('has no damage where another process on the manifest backs up behind the listing', async () => {
     await using other = await repo.another({ sharesManifest: true })
     const { list } = repo.storage
