@@ -60,6 +60,19 @@ describe('signature', () => {
     expect(verifySignature(new Uint8Array(32).fill(255), message, signature)).toBe(false)
   })
 
+  it('tells any number of authors apart, each time anew', () => {
+    const message = new Uint8Array(10)
+    const authors = Array.from({ length: 150 }, (_, index) => {
+      const seed = new Uint8Array(32).fill(index + 1)
+      return { publicKey: signaturePublicKey(seed), signature: sign(seed, message) }
+    })
+    for (const [index, { publicKey, signature }] of [...authors, ...authors].entries()) {
+      const next = authors[(index + 1) % authors.length]!
+      expect(verifySignature(publicKey, message, signature)).toBe(true)
+      expect(verifySignature(publicKey, message, next.signature)).toBe(false)
+    }
+  })
+
   it('asserts the length of a seed', () => {
     expect(() => sign(new Uint8Array(31), new Uint8Array(1))).toThrow('32 bytes')
   })
