@@ -12,10 +12,11 @@ import { DIRECTORY_DEPTH_MAX, LINK_TARGET_BYTES_MAX } from '../../model/limits.t
 import type { Content } from '../../snapshot/content.ts'
 import { type Entry, encodeEntry } from '../../snapshot/entry.ts'
 import { isSameFile } from '../../snapshot/same-entry.ts'
-import { entryNameBytes } from '../../snapshot/tree.ts'
 import { entryOf, sourceReason } from '../../workers/file-pipeline.ts'
 import { DirectoryNode, type PreviousDirectory } from './directory-node.ts'
+import { type ExclusionEvents, type ExclusionOptions, Exclusions } from './exclusions.ts'
 import type { QueuedFile } from './file-queue.ts'
+import { PreviousNames } from './previous-names.ts'
 import { joinPath, type RootNode } from './roots.ts'
 
 /** Where the walk puts files whose content is to be read. */
@@ -40,32 +41,13 @@ export type WalkPorts = {
   readonly signal: AbortSignal
 }
 
-export type WalkEvents = {
+export type WalkEvents = ExclusionEvents & {
   readonly found: (path: string, stat: FileStat) => void
   /** Taken over from the parent snapshot without being read. */
   readonly unmodified: (path: string, bytes: number) => void
   /** Queued: new, or changed since the parent snapshot. */
   readonly queued: (path: string, isNew: boolean) => void
-  readonly unreadable: (path: string, reason: string) => void
-  readonly excluded: (path: string, why: string) => void
 }
-
-export type WalkOptions = {
-  /** Reread every file. */
-  readonly full: boolean
-  readonly oneFileSystem: boolean
-  readonly largestFile: number | undefined
-  readonly excludeCaches: boolean
-  /** Rules at the root of each source. */
-  readonly rules: Rules
-  /** Name of the ignore file read in each directory. */
-  readonly ignoreFile: string | undefined
-  readonly isCacheDirectory: (path: string) => boolean
-  /** Absolute paths that never belong to a snapshot: the repository and its caches. */
-  readonly neverPaths: ReadonlySet<string>
-}
-
-const IGNORE_FILE_BYTES_MAX = 1_048_576
 
 /**
  * What `lstat` says of an entry that is gone, perhaps with a directory above it: the walk came down through directories, so that
@@ -92,9 +74,17 @@ type ReplacedEntry = Pick<QueuedFile, 'node' | 'slot' | 'path' | 'name'> & {
   readonly replaced: number
 }
 
+export type WalkOptions = ExclusionOptions & {
+  /** Reread every file. */
+  readonly full: boolean
+  /** Rules at the root of each source. */
+  readonly rules: Rules
+}
+
 export class Walk {
   readonly #ports: WalkPorts
   readonly #options: WalkOptions
+  readonly #exclusions: Exclusions
   #root: Content | undefined
   /** Lets messages from the threads in. */
   readonly #breath = createBreath()
@@ -104,6 +94,7 @@ export class Walk {
   constructor(ports: WalkPorts, options: WalkOptions) {
     this.#ports = ports
     this.#options = options
+    this.#exclusions = new Exclusions(options, ports.source, ports.events)
   }
 
   /** Walks everything; resolves, when the queue has drained too, with the content of the root tree. */
@@ -164,9 +155,9 @@ export class Walk {
     const { scope } = node
     assert(scope !== undefined, 'an entry is found when its directory is walked')
     const { rules, depth } = scope
-    const stat = this.#lstat(path)
+    const stat = this.#lstat(path, node)
     const isExcluded = (found: FileStat): boolean =>
-      rules !== undefined && this.#isExcluded(name, path, found, rules, scope.device)
+      rules !== undefined && this.#exclusions.excludes(name, path, found, rules, scope.device)
     if (stat === undefined || isExcluded(stat)) {
       this.#drop(node)
       return
@@ -189,7 +180,7 @@ export class Walk {
       const parent = { node, slot }
       const child = new DirectoryNode({ name, path, stat, previous: undefined, parent, replaced })
       const device = rules === undefined ? stat.device : scope.device
-      if (this.#isBeyond(stat, device)) this.#leaveEmpty(child)
+      if (this.#exclusions.isBeyond(stat, device)) this.#leaveEmpty(child)
       else await this.#directory(child, rules?.descend(name) ?? this.#options.rules, device, depth + 1)
       return
     }
@@ -277,7 +268,7 @@ export class Walk {
       names = []
     }
     names.sort(compareNames)
-    const inner = this.#withIgnoreFile(node.path, names, rules)
+    const inner = this.#exclusions.withIgnoreFile(node.path, names, rules)
     node.scope = { rules: inner, device, depth }
     const before = new PreviousNames(node.previous)
     const later: (() => Promise<void>)[] = []
@@ -287,7 +278,7 @@ export class Walk {
       last = name
       const path = joinPath(node.path, name)
       const stat = this.#lstat(path, node)
-      if (stat === undefined || this.#isExcluded(name, path, stat, inner, device)) continue
+      if (stat === undefined || this.#exclusions.excludes(name, path, stat, inner, device)) continue
       const previous = before.find(name)
       if (stat.type === 'file') this.#file(node, name, path, stat, previous)
       else {
@@ -330,7 +321,7 @@ export class Walk {
         return []
       }
       const child = await this.#child(node, name, path, stat, previous)
-      if (this.#isBeyond(stat, device)) {
+      if (this.#exclusions.isBeyond(stat, device)) {
         this.#leaveEmpty(child)
         return []
       }
@@ -373,11 +364,6 @@ export class Walk {
   #tooDeep(name: string, path: string, stat: FileStat): Uint8Array {
     this.#ports.events.unreadable(path, 'TOO_DEEP')
     return encodeEntry({ ...entryOf(name, stat, undefined), unreadable: 'TOO_DEEP' })
-  }
-
-  /** On another file system, where those are not entered. */
-  #isBeyond(stat: FileStat, device: number): boolean {
-    return this.#options.oneFileSystem && stat.type === 'dir' && stat.device !== device
   }
 
   /** The place of a mount, without what is mounted there: a restore has somewhere to mount to. */
@@ -428,71 +414,5 @@ export class Walk {
       this.#ports.events.unreadable(path, reason)
       return undefined
     }
-  }
-
-  #isExcluded(name: string, path: string, stat: FileStat, rules: Rules, device: number): boolean {
-    const why = this.#whyExcluded(name, path, stat, rules, device)
-    if (why !== undefined) this.#ports.events.excluded(path, why)
-    return why !== undefined
-  }
-
-  #whyExcluded(name: string, path: string, stat: FileStat, rules: Rules, device: number): string | undefined {
-    const { neverPaths, largestFile, excludeCaches, isCacheDirectory } = this.#options
-    const isDirectory = stat.type === 'dir'
-    if (neverPaths.size > 0 && neverPaths.has(path)) return 'the repository itself'
-    if (rules.ignores(name, isDirectory)) return 'excluded by a pattern'
-    if (this.#isBeyond(stat, device)) return undefined // nothing in it is looked at, a cache tag neither
-    if (largestFile !== undefined && stat.type === 'file' && stat.size > largestFile)
-      return 'larger than the limit'
-    if (excludeCaches && isDirectory && isCacheDirectory(path)) return 'a cache directory'
-    return undefined
-  }
-
-  #withIgnoreFile(path: string, names: readonly string[], rules: Rules): Rules {
-    const { ignoreFile } = this.#options
-    if (ignoreFile === undefined || !names.includes(ignoreFile)) return rules
-    const text = this.#readIgnoreFile(joinPath(path, ignoreFile))
-    return text === undefined ? rules : rules.withIgnoreFile(text)
-  }
-
-  #readIgnoreFile(path: string): string | undefined {
-    const { source, events } = this.#ports
-    try {
-      const fd = source.open(path)
-      try {
-        const bytes = Buffer.alloc(Math.min(source.fstat(fd).size, IGNORE_FILE_BYTES_MAX))
-        return bytes.toString('utf8', 0, source.read(fd, bytes, 0, bytes.length, 0))
-      } finally {
-        source.close(fd)
-      }
-    } catch (error) {
-      const reason = sourceReason(error)
-      if (reason !== 'ENOENT' && reason !== 'ENOTDIR') events.unreadable(path, reason)
-      return undefined
-    }
-  }
-}
-
-/** Finds the entries of the parent snapshot for names that come in order. */
-class PreviousNames {
-  readonly #entries: readonly Uint8Array[]
-  #at = 0
-
-  constructor(previous: PreviousDirectory | undefined) {
-    this.#entries = previous?.tree.entries ?? []
-  }
-
-  /** Names must rise from call to call. */
-  find(name: string): Uint8Array | undefined {
-    if (this.#at >= this.#entries.length) return undefined
-    const wanted = nameBytes(name)
-    for (; this.#at < this.#entries.length; this.#at++) {
-      const entry = this.#entries[this.#at]
-      if (entry === undefined) return undefined
-      const order = Buffer.compare(entryNameBytes(entry), wanted)
-      if (order === 0) return entry
-      if (order > 0) return undefined
-    }
-    return undefined
   }
 }
