@@ -10,18 +10,17 @@ import { signaturePublicKey } from '../crypto/signature.ts'
 import type { RepositoryConfig } from '../keys/config.ts'
 import type { RepositoryKeys } from '../keys/hierarchy.ts'
 import { decodeState, encodeState } from '../log/checkpoint.ts'
-import { openDetails, openTags, type SnapshotDetails } from '../log/details.ts'
-import { LOG_KINDS } from '../log/entry.ts'
 import { type AppliedEntry, applyEntry } from '../log/fold.ts'
 import { appendEntry, catchUp, checkExtends, type Log, preparePayload } from '../log/log.ts'
-import { emptyState, type LiveIndex, type LoggedSnapshot, type LogState } from '../log/log-state.ts'
+import { emptyState, type LiveIndex, type LogState } from '../log/log-state.ts'
 import type { LogPayload } from '../log/payloads.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import type { Clock, Random } from '../model/clock.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
-import type { IndexId, PackId, RepositoryId, SnapshotId } from '../model/ids.ts'
+import type { IndexId, PackId, RepositoryId } from '../model/ids.ts'
 import type { Storage } from '../model/storage.ts'
 import { LOG_PREFIX, logKey, logNumberOf, PACK_PREFIX, packIdOf } from '../object/object-keys.ts'
+import { EntryRecorder } from './entry-recorder.ts'
 import type { StoredIndex } from './index-writer.ts'
 import { readIndex } from './read-index.ts'
 
@@ -48,15 +47,10 @@ export type FollowerParts = {
 /** An index object that could not be taken in: its packs are not known here. */
 export type IndexProblem = { readonly id: IndexId; readonly error: SnapError }
 
-/** By entry number, and by the very bytes that were sealed. */
-type Opened = {
-  readonly details: Map<number, SnapshotDetails>
-  readonly tags: Map<Uint8Array, string[]>
-}
-
 export class LogFollower {
   readonly #parts: FollowerParts
   readonly #log: Log
+  readonly #recorder: EntryRecorder
   readonly #author: string
   #state: LogState
   #collections = 0
@@ -69,6 +63,7 @@ export class LogFollower {
   constructor(parts: FollowerParts) {
     this.#parts = parts
     this.#log = { storage: parts.storage, repositoryId: parts.id, logKey: parts.keys.logKey }
+    this.#recorder = new EntryRecorder(parts)
     this.#author = toHex(signaturePublicKey(parts.keys.signingSeed))
     this.#state = emptyState(parts.config.firstAdmin)
   }
@@ -200,15 +195,13 @@ export class LogFollower {
   async #record(entries: readonly AppliedEntry[], indexes: readonly StoredIndex[] = []): Promise<void> {
     if (entries.length === 0) return
     const { manifest } = this.#parts
-    const opened = await this.#open(entries)
+    const opened = await this.#recorder.open(entries)
     manifest.transaction(() => {
       if (this.#isBehindManifest()) return
       const known = manifest.meta.head()?.number ?? -1
       for (const index of indexes) this.#addIndex(index, index.packs)
       for (const entry of entries) {
-        if (entry.number <= known) continue
-        this.#recordEntry(entry, opened)
-        this.#reconcile(entry, opened)
+        if (entry.number > known) this.#recorder.record(entry, opened, this.#state)
       }
       manifest.meta.setLogState(encodeState(this.#state))
       manifest.meta.setHead(this.#state.next - 1, this.#state.lastHash)
@@ -239,123 +232,6 @@ export class LogFollower {
     manifest.packs.promote(packs)
     const known = packs.map((pack) => manifest.packs.byId(pack)?.no).filter((no) => no !== undefined)
     manifest.indexes.add({ id, hash, bytes, state: 'live' }, known)
-  }
-
-  /** What is sealed to readers, for those who can read it. */
-  async #open(entries: readonly AppliedEntry[]): Promise<Opened> {
-    const opened: Opened = { details: new Map(), tags: new Map() }
-    const { keys, box } = this.#parts
-    const { contentSecret, contentPublic } = keys
-    const sealed = entries.filter(({ applied }) => /^(commit|tag)$/.test(applied?.payload.kind ?? ''))
-    if (contentSecret === undefined || sealed.length === 0) return opened
-    const opener = await box()
-    const pair = { contentPublic, contentSecret }
-    for (const { number, applied } of sealed) {
-      const payload = applied?.payload
-      if (payload?.kind === 'commit') {
-        const details = unlessNonsense(() => openDetails(opener, pair, payload.details))
-        if (details !== undefined) opened.details.set(number, details)
-      } else if (payload?.kind === 'tag') {
-        for (const { sealed: bytes } of payload.tags) {
-          const tags = unlessNonsense(() => openTags(opener, pair, bytes))
-          if (tags !== undefined) opened.tags.set(bytes, tags)
-        }
-      }
-    }
-    return opened
-  }
-
-  #recordEntry(entry: AppliedEntry, opened: Opened): void {
-    const { manifest } = this.#parts
-    const { number, hash: entryHash, applied, problems } = entry
-    manifest.log.add({
-      number,
-      hash: entryHash,
-      kind: applied === undefined ? 0 : LOG_KINDS.indexOf(applied.entry.kind) + 1,
-      author: applied?.entry.author ?? new Uint8Array(0),
-      timeMs: applied?.entry.timeMs ?? 0,
-      problem: problems.length === 0 ? null : problems.map(({ reason }) => reason).join(', '),
-    })
-    if (applied?.payload.kind !== 'commit') return
-    const snapshot = this.#state.snapshots.get(applied.payload.snapshot)
-    if (snapshot !== undefined) this.#recordSnapshot(snapshot, opened.details.get(number))
-  }
-
-  #recordSnapshot(snapshot: LoggedSnapshot, details: SnapshotDetails | undefined): void {
-    this.#parts.manifest.snapshots.add({
-      id: snapshot.id,
-      number: snapshot.number,
-      series: snapshot.series,
-      timeMs: snapshot.timeMs,
-      committedMs: snapshot.committedMs,
-      host: details?.hostname ?? null,
-      user: details?.username ?? null,
-      paths: details?.paths ?? [],
-      tags: details?.tags ?? [],
-      label: details?.label ?? null,
-      root: snapshot.root,
-      rootTree: null,
-      summary: details?.summary ?? null,
-      details: details ?? null,
-      forgottenMs: snapshot.forgotten?.timeMs ?? null,
-      held: snapshot.held,
-    })
-  }
-
-  /** What entries other than commits change in tables that are there already. */
-  #reconcile({ applied }: AppliedEntry, { tags }: Opened): void {
-    const { manifest } = this.#parts
-    const payload = applied?.payload
-    switch (payload?.kind) {
-      case 'forget':
-      case 'unforget':
-      case 'hold':
-      case 'unhold':
-        for (const id of payload.snapshots) this.#reconcileSnapshot(id)
-        return
-      case 'gc':
-        for (const id of payload.packs) this.#removePack(id)
-        for (const id of payload.indexes) manifest.indexes.remove(id)
-        for (const id of payload.snapshots) this.#reconcileSnapshot(id)
-        return
-      case 'quarantine':
-        for (const id of payload.packs) this.#quarantine(id)
-        return
-      case 'attest':
-        for (const id of payload.packs) {
-          const pack = manifest.packs.byId(id)
-          if (pack !== undefined) manifest.packs.trust(pack.no)
-        }
-        return
-      case 'tag':
-        for (const { snapshot, sealed } of payload.tags) {
-          const said = tags.get(sealed)
-          if (said !== undefined) manifest.snapshots.setTags(snapshot, said)
-        }
-        return
-      default:
-    }
-  }
-
-  /** Its row as the fold has it by now, which may be further on: rows are about what is, entries about how it came. */
-  #reconcileSnapshot(id: SnapshotId): void {
-    const { snapshots } = this.#parts.manifest
-    const snapshot = this.#state.snapshots.get(id)
-    if (snapshot === undefined) snapshots.remove(id)
-    else {
-      snapshots.setForgotten(id, snapshot.forgotten?.timeMs ?? null)
-      snapshots.setHeld(id, snapshot.held)
-    }
-  }
-
-  #removePack(id: PackId): void {
-    const pack = this.#parts.manifest.packs.byId(id)
-    if (pack !== undefined) this.#parts.manifest.packs.remove(pack.no)
-  }
-
-  #quarantine(id: PackId): void {
-    const pack = this.#parts.manifest.packs.byId(id)
-    if (pack !== undefined) this.#parts.manifest.packs.setState(pack.no, 'quarantined')
   }
 
   /** Index objects that the fold knows and the manifest has not taken in yet. */
@@ -396,14 +272,4 @@ export class LogFollower {
 
 function takesAway({ applied }: AppliedEntry): boolean {
   return applied?.payload.kind === 'gc' || applied?.payload.kind === 'quarantine'
-}
-
-/** A writer may have sealed nonsense: the snapshot stays restorable by its id. */
-function unlessNonsense<T>(open: () => T): T | undefined {
-  try {
-    return open()
-  } catch (error) {
-    if (hasCode(error, 'OBJECT_DAMAGED', 'LIMIT_EXCEEDED')) return undefined
-    throw error
-  }
 }
