@@ -64,6 +64,8 @@ const MIGRATIONS: readonly string[] = [
   INSERT INTO numbered_packs SELECT no, id, kind, bytes, state, trusted, verified_ms, run FROM packs;
   DROP TABLE packs;
   ALTER TABLE numbered_packs RENAME TO packs;`,
+  // Few segments have bases, and they are asked for often.
+  'CREATE INDEX segments_with_bases ON segments (pack, number) WHERE depth > 0;',
 ]
 
 /** What the first migration makes. Older ones are refused: everything in them can be had again. */

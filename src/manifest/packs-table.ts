@@ -76,6 +76,8 @@ export class PacksTable {
   readonly #byState: Statement<StoredPack>
   readonly #segment: Statement<StoredSegment>
   readonly #segments: Statement<StoredSegment>
+  readonly #deltas: Statement<number>
+  readonly #withDeltas: Statement<number>
   readonly #listing: Statement<Uint8Array>
   readonly #setState: Statement
   readonly #promote: Statement
@@ -103,6 +105,8 @@ export class PacksTable {
     this.#segments = connection.prepare(
       `SELECT ${SEGMENT_COLUMNS} FROM segments WHERE pack = ? ORDER BY number`,
     )
+    this.#deltas = connection.prepareValue('SELECT number FROM segments WHERE pack = ? AND depth > 0')
+    this.#withDeltas = connection.prepareValue('SELECT DISTINCT pack FROM segments WHERE depth > 0')
     this.#listing = connection.prepareValue('SELECT chunks FROM listings WHERE pack = ?')
     this.#setState = connection.prepare('UPDATE packs SET state = ? WHERE no = ?')
     this.#promote = connection.prepare('UPDATE packs SET state = 1 WHERE id = ? AND state = 0')
@@ -182,6 +186,16 @@ export class PacksTable {
   segmentOf(pack: number, number: number): SegmentPlace | undefined {
     const row = this.#segment.one(pack, number)
     return row === undefined ? undefined : { ...row, bases: row.bases ?? NO_BASES }
+  }
+
+  /** Numbers of the pack's delta segments. */
+  deltasOf(pack: number): number[] {
+    return this.#deltas.all(pack)
+  }
+
+  /** Numbers of packs that have delta segments. */
+  withDeltas(): number[] {
+    return this.#withDeltas.all()
   }
 
   /** The whole table of a pack, as it was added; empty for an unknown number. Views of one buffer, which is the caller's. */

@@ -23,6 +23,7 @@ import { LOG_PREFIX, logKey, logNumberOf, PACK_PREFIX, packIdOf } from '../objec
 import { EntryRecorder } from './entry-recorder.ts'
 import type { StoredIndex } from './index-writer.ts'
 import { readIndex } from './read-index.ts'
+import { setUndecodableAside } from './undecodable.ts'
 
 /** Slots that may be lost to others before an entry gives up: each loss means that somebody else went on. */
 const APPEND_TRIES_MAX = 1_000
@@ -203,6 +204,7 @@ export class LogFollower {
       for (const entry of entries) {
         if (entry.number > known) this.#recorder.record(entry, opened, this.#state)
       }
+      if (entries.some(({ applied }) => applied?.payload.kind === 'quarantine')) setUndecodableAside(manifest)
       manifest.meta.setLogState(encodeState(this.#state))
       manifest.meta.setHead(this.#state.next - 1, this.#state.lastHash)
     })

@@ -32,6 +32,7 @@ import { PrunedMeanwhile } from './pruned-meanwhile.ts'
 import { Reachable } from './reachable.ts'
 import type { Repository } from './repository.ts'
 import { TreeRecorder } from './tree-recorder.ts'
+import { setAside, setUndecodableAside } from './undecodable.ts'
 import { unnamedPacks } from './unnamed-packs.ts'
 
 /** Cuts what the main thread stores: room for more than the largest chunk. */
@@ -245,6 +246,8 @@ export class WriteSession implements AsyncDisposable {
   async #refuseTaken(root: Content, named: ReadonlySet<PackId>): Promise<void> {
     this.recorder.flush()
     const { chunks, packs } = this.#repository.manifest
+    // Of packs that entries name, collectors keep the bases.
+    setUndecodableAside(this.#repository.manifest, packs.pending())
     const reliable = new Set(packs.list('live').map(({ no }) => no))
     for (const { no, id } of packs.pending()) if (named.has(id)) reliable.add(no)
     const reachable = new Reachable({
@@ -290,10 +293,8 @@ async function setLostAside(repository: Repository): Promise<number> {
   const { manifest } = repository
   const lost = await repository.lostPacks()
   manifest.transaction(() => {
-    for (const { no, state } of lost) {
-      if (state === 'pending') manifest.packs.remove(no)
-      else manifest.packs.setState(no, 'quarantined')
-    }
+    for (const row of lost) setAside(manifest, row)
+    if (lost.length > 0) setUndecodableAside(manifest)
   })
   return lost.filter(({ state }) => state === 'live').length
 }

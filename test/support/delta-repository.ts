@@ -36,16 +36,27 @@ export type DeltaSnapshot = {
 
 export type DeltaFile = 'base' | 'delta' | 'deeper'
 
-/**
- * `chunkBytes`: how long each of the three files, all of one chunk, is. `names`: those that the snapshot holds; the chunks of the
- * others are stored all the same. `companion`: the segment of `/deeper` holds another chunk, which no snapshot needs.
- */
+export type DeltaOptions = {
+  readonly seed?: number
+  /** How long each of the three files, all of one chunk, is. */
+  readonly chunkBytes?: number
+  /** Those that the snapshot holds; the chunks of the others are stored all the same. */
+  readonly names?: readonly DeltaFile[]
+  /** The segment of `/deeper` holds another chunk, which no snapshot needs. */
+  readonly companion?: boolean
+  /** A fourth file, `/beside`, lies in the pack of `/deeper`, in a segment without bases. */
+  readonly beside?: Uint8Array
+}
+
 export async function addDeltaSnapshot(
   repository: Repository,
-  seed = 1,
-  chunkBytes: number = CHUNK_BYTES,
-  names: readonly DeltaFile[] = ['base', 'deeper', 'delta'],
-  companion = false,
+  {
+    seed = 1,
+    chunkBytes = CHUNK_BYTES,
+    names = ['base', 'deeper', 'delta'],
+    companion = false,
+    beside = new Uint8Array(0),
+  }: DeltaOptions = {},
 ): Promise<DeltaSnapshot> {
   const { storage, random, keys, log, id: repositoryId } = repository
   const box = await repository.box()
@@ -61,28 +72,33 @@ export async function addDeltaSnapshot(
     chunk: Uint8Array,
     base?: Base,
     depth = 0,
-    other = new Uint8Array(0),
+    other: Uint8Array = new Uint8Array(0),
+    plainBeside: Uint8Array = new Uint8Array(0),
   ): Promise<PackTable> => {
-    const chunks = [chunk, other].filter(({ length }) => length > 0)
-    const plain = Buffer.concat(chunks)
     const ticket = makePackTicket(repositoryId, kind, keys, box, random)
     using writer = new PackWriter(
       ticket,
       new Uint8Array(packBufferBytes(PACK_TARGET_BYTES)),
       PACK_TARGET_BYTES,
     )
-    const into = new Uint8Array(plain.length + 64)
-    const bases = base?.id ?? new Uint8Array(0)
-    const delta = base === undefined ? undefined : { depth, ids: bases, dictionary: base.plain }
-    const length = encodeSegment(zstd, plain, 3, into, delta)
-    const chunkLengths = Uint32Array.from(chunks, ({ length }) => length)
-    writer.add(into.subarray(0, length), {
-      plain: plain.length,
-      depth,
-      bases,
-      chunkLengths,
-      chunkIds: Buffer.concat(chunks.map(idOf)),
-    })
+    const addSegment = (contents: readonly Uint8Array[], over?: Base): void => {
+      const chunks = contents.filter(({ length }) => length > 0)
+      if (chunks.length === 0) return
+      const plain = Buffer.concat(chunks)
+      const into = new Uint8Array(plain.length + 64)
+      const bases = over?.id ?? new Uint8Array(0)
+      const delta = over === undefined ? undefined : { depth, ids: bases, dictionary: over.plain }
+      const length = encodeSegment(zstd, plain, 3, into, delta)
+      writer.add(into.subarray(0, length), {
+        plain: plain.length,
+        depth: over === undefined ? 0 : depth,
+        bases,
+        chunkLengths: Uint32Array.from(chunks, ({ length }) => length),
+        chunkIds: Buffer.concat(chunks.map(idOf)),
+      })
+    }
+    addSegment([plainBeside])
+    addSegment([chunk, other], base)
     const { bytes, table } = writer.finish()
     await storage.put(packKey(table.id), [bytes])
     return table
@@ -102,6 +118,7 @@ export async function addDeltaSnapshot(
       { plain: delta, id: idOf(delta) },
       2,
       companion ? edited(delta, chance) : undefined,
+      beside,
     ),
   }
   const contentOf = (plain: Uint8Array): Content => ({
@@ -110,9 +127,10 @@ export async function addDeltaSnapshot(
   })
   const tree = encodeTree(
     [],
-    [...names]
-      .sort()
-      .map((name) => encodeEntry({ ...FILE, name, size: chunkBytes, content: contentOf(files[name]) })),
+    [...names, ...(beside.length === 0 ? [] : ['beside' as const])].sort().map((name) => {
+      const plain = name === 'beside' ? beside : files[name]
+      return encodeEntry({ ...FILE, name, size: plain.length, content: contentOf(plain) })
+    }),
   )
   const tables = [...Object.values(packs), await store('tree', tree)]
 

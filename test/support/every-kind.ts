@@ -29,7 +29,7 @@ export async function addEveryKind(test: TestRepository): Promise<DeltaSnapshot>
   // Early, while the fold is small.
   await repository.log.append((state) => ({ kind: 'checkpoint', state: encodeState(state) }))
   await addKey(repository, { secret: PASSWORD, name: 'p', cost: { passes: 1, memoryBytes: 8_388_608 } })
-  const delta = await addDeltaSnapshot(repository, 1, CHUNK_BYTES)
+  const delta = await addDeltaSnapshot(repository, { chunkBytes: CHUNK_BYTES })
   const examples = await examplesOf(repository, delta)
   const written = new Set<LogKind>(['keys', 'checkpoint', 'commit'])
   for (const kind of LOG_KINDS) {

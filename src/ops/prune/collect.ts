@@ -110,6 +110,8 @@ async function choose(repository: Repository, parts: CollectParts): Promise<Choi
   const { kept, pruned } = divideSnapshots(repository.log.state, repository.clock.now(), undoMs, atOnce)
   needed.learn()
   await needed.add(kept)
+  const going = new Set(parts.packs.map(({ no }) => no))
+  if (!needed.keepBasesOfTouched(going)) throw new Overtaken()
   const named = new Set(repository.manifest.packs.list('live').map(({ id }) => id))
   const snapshots = pruned.map(({ id }) => id)
   const packs = [

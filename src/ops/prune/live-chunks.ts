@@ -39,6 +39,7 @@ export class LiveChunks {
   /** Segments whose bases go although they are needed themselves, as a number of pack and segment, and their packs. */
   readonly #inFull = new Set<number>()
   readonly #packsInFull = new Set<number>()
+  readonly #pinned = new Set<number>()
 
   /**
    * `onNew` is told the pack of each chunk that becomes needed. `isErased`: no segment may keep the chunk as a base.
@@ -77,6 +78,11 @@ export class LiveChunks {
     return this.#inFull.has(segmentKey(pack, segment))
   }
 
+  /** How many there are. */
+  get inFull(): number {
+    return this.#inFull.size
+  }
+
   /** Whether there is such a segment in the pack. */
   hasInFull(pack: number): boolean {
     return this.#packsInFull.has(pack)
@@ -91,18 +97,52 @@ export class LiveChunks {
   need(id: Uint8Array): void {
     const place = this.#finder.find(id)
     if (place !== undefined) this.#take(place)
-    else this.#needAll(id, Number.POSITIVE_INFINITY)
+    else if (!this.#needAll(id, Number.POSITIVE_INFINITY)) this.#lost.add(Buffer.from(id).toString('latin1'))
   }
 
-  #needAll(id: Uint8Array, depthBelow: number): void {
-    const places = this.#manifest.reading(() => {
-      const found = this.#manifest.chunks
-        .locations(id)
-        .filter(({ pack, depth }) => this.#packs.has(pack) && depth < depthBelow)
-      return withOrdinals(this.#manifest, found)
+  /**
+   * Every segment of the pack keeps its bases, needed or not: others may rely on any chunk that an index object names. Bases
+   * that are nowhere are not lost by this.
+   */
+  pin(pack: number): void {
+    if (this.#pinned.has(pack)) return
+    this.#pinned.add(pack)
+    for (const segment of this.#manifest.packs.deltasOf(pack)) this.#needBases(pack, segment, false)
+  }
+
+  /** Whether it has a delta segment that nothing needs, over bases that nothing needs. */
+  hasIdleBases(pack: number): boolean {
+    if (this.#manifest.packs.deltasOf(pack).length === 0) return false
+    const bits = this.#bits.get(pack)
+    let next = 0
+    return this.#manifest.packs.tableOf(pack).some(({ depth, chunkLengths, bases }) => {
+      const first = next
+      next += chunkLengths.length
+      const isNeeded = chunkLengths.some((_, index) => bits?.has(first + index) === true)
+      return depth > 0 && !isNeeded && idsOf(bases).some((id) => !this.#isNeeded(id))
     })
-    if (places.length === 0) this.#lost.add(Buffer.from(id).toString('latin1'))
+  }
+
+  #isNeeded(id: Uint8Array): boolean {
+    return this.#manifest
+      .reading(() => withOrdinals(this.#manifest, this.#placesOf(id)))
+      .some(({ pack, ordinal }) => this.#bits.get(pack)?.has(ordinal) === true)
+  }
+
+  #placesOf(id: Uint8Array): ChunkLocation[] {
+    return this.#manifest.chunks.locations(id).filter(({ pack }) => this.#packs.has(pack))
+  }
+
+  /** False where there is no such place. */
+  #needAll(id: Uint8Array, depthBelow: number): boolean {
+    const places = this.#manifest.reading(() =>
+      withOrdinals(
+        this.#manifest,
+        this.#placesOf(id).filter(({ depth }) => depth < depthBelow),
+      ),
+    )
     for (const place of places) this.#take(place)
+    return places.length > 0
   }
 
   #take(place: Pick<ChunkPlace, 'pack' | 'ordinal' | 'segment'>): void {
@@ -113,11 +153,11 @@ export class LiveChunks {
     }
     if (!bits.set(place.ordinal)) return
     this.#onNew(place.pack)
-    if (this.#depthOf(place.pack, place.segment) > 0) this.#needBases(place.pack, place.segment)
+    if (this.#depthOf(place.pack, place.segment) > 0) this.#needBases(place.pack, place.segment, true)
   }
 
-  /** The depth falls with each step, so this ends. */
-  #needBases(pack: number, segment: number): void {
+  /** The depth falls with each step, so this ends. `isNeeded`: so that a base that is nowhere is lost. */
+  #needBases(pack: number, segment: number, isNeeded: boolean): void {
     const row = this.#manifest.packs.segmentOf(pack, segment)
     if (row === undefined) return
     if (idsOf(row.bases).some(this.#isErased)) {
@@ -128,7 +168,7 @@ export class LiveChunks {
     for (const id of idsOf(row.bases)) {
       const place = this.#finder.find(id)
       if (place !== undefined && this.#depthOf(place.pack, place.segment) < row.depth) this.#take(place)
-      else this.#needAll(id, row.depth)
+      else if (!this.#needAll(id, row.depth) && isNeeded) this.#lost.add(Buffer.from(id).toString('latin1'))
     }
   }
 

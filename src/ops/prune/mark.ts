@@ -78,6 +78,30 @@ export class Needed {
     this.#touched.clear()
   }
 
+  /**
+   * These packs stay, so the bases of all their segments do: whoever finds a chunk in an index object may rely on it. Part of
+   * deciding; returns whether anything more is needed now, or is to be written in full.
+   */
+  keepBasesOf(staying: readonly PackRow[]): boolean {
+    const { inFull } = this.chunks
+    for (const { no } of staying) this.chunks.pin(no)
+    const grew = this.#touched.size > 0 || this.chunks.inFull > inFull
+    this.#touched.clear()
+    return grew
+  }
+
+  /**
+   * The same when it is decided: of packs that were to go, those that are touched stay. False where a segment cannot keep its bases.
+   */
+  keepBasesOfTouched(going: ReadonlySet<number>): boolean {
+    const { inFull } = this.chunks
+    for (let before = -1; before < this.#touched.size; ) {
+      before = this.#touched.size
+      for (const { no } of this.packs) if (!going.has(no) || this.#touched.has(no)) this.chunks.pin(no)
+    }
+    return this.chunks.inFull === inFull
+  }
+
   /** `OBJECT_MISSING` or `OBJECT_DAMAGED` where it cannot be told what they need. Snapshots that were marked cost nothing. */
   async add(snapshots: readonly LoggedSnapshot[]): Promise<void> {
     for (const { id, root } of snapshots) {

@@ -162,6 +162,14 @@ class Prune {
   }
 
   #plan(needed: Needed, holdings: Holdings): PrunePlan {
+    for (;;) {
+      const plan = this.#planOnce(needed, holdings)
+      const gone = new Set([...plan.dead, ...plan.repacked].map(({ row }) => row.no))
+      if (!needed.keepBasesOf(needed.packs.filter(({ no }) => !gone.has(no)))) return plan
+    }
+  }
+
+  #planOnce(needed: Needed, holdings: Holdings): PrunePlan {
     const { manifest, config, clock } = this.#repository
     const { unusedShareMax, repackBytesMax, strayMs, erase } = this.#request
     const before = clock.now() - strayMs
@@ -178,10 +186,11 @@ class Prune {
       .map((row) => usePack(row, manifest.packs.tableOf(row.no), needed.chunks.of(row.no)))
     const tree = Math.min(config.packBytesTarget, TREE_PACK_BYTES_TARGET)
     const fullBytes = { data: config.packBytesTarget, tree }
-    const mustGo = ({ row, chunks, neededChunks }: PackUse): boolean =>
+    const hasToErase = ({ row, chunks, neededChunks }: PackUse): boolean =>
       needed.chunks.hasInFull(row.no) || (isToErase(row) && neededChunks < chunks)
+    const mustGo = (use: PackUse): boolean => hasToErase(use) || needed.chunks.hasIdleBases(use.row.no)
     const mayCopy = (use: PackUse): boolean =>
-      !this.#tally.damaged.has(use.row.id) && (mustGo(use) || !isAwaited(use.row))
+      !this.#tally.damaged.has(use.row.id) && (hasToErase(use) || !isAwaited(use.row))
     return planPrune(uses, { unusedShareMax, repackBytesMax, fullBytes, mustGo, mayCopy })
   }
 

@@ -283,11 +283,11 @@ describe('prune, of delta segments', () => {
       .sort()
 
   it('keeps the bases that no snapshot names, as long as one needs what lies over them', async () => {
-    const { snapshot, files, packs } = await addDeltaSnapshot(repo.repository, 1, 32_768, ['deeper'])
+    const { snapshot, files, packs } = await addDeltaSnapshot(repo.repository, { names: ['deeper'] })
     expect((await pruneNow()).packs).toMatchObject({ dead: 0, repacked: 0 })
     for (const { id } of Object.values(packs)) expect(repo.keys('packs/')).toContain(packKey(id))
     await expectWhole()
-    await addDeltaSnapshot(repo.repository, 2)
+    await addDeltaSnapshot(repo.repository, { seed: 2 })
     await forget(snapshot)
     expect((await pruneNow()).packs).toMatchObject({ dead: 4 })
     for (const { id } of Object.values(packs)) expect(repo.keys('packs/')).not.toContain(packKey(id))
@@ -298,7 +298,7 @@ describe('prune, of delta segments', () => {
   it('carries them over as they are when packs are merged', async () => {
     const added = []
     for (const seed of [1, 2, 3])
-      added.push(await addDeltaSnapshot(repo.repository, seed, 32_768, ['deeper']))
+      added.push(await addDeltaSnapshot(repo.repository, { seed, names: ['deeper'] }))
     expect((await pruneNow()).packs).toMatchObject({ repacked: 9, added: 1 })
     expect(depths().filter((depth) => depth > 0)).toEqual([1, 1, 1, 2, 2, 2])
     await expectWhole()
@@ -311,7 +311,10 @@ describe('prune, of delta segments', () => {
   })
 
   it('writes one out in full of which a part is not needed, and then lets its bases go', async () => {
-    const { snapshot, files } = await addDeltaSnapshot(repo.repository, 1, 32_768, ['deeper'], true)
+    const { snapshot, files } = await addDeltaSnapshot(repo.repository, {
+      names: ['deeper'],
+      companion: true,
+    })
     expect((await pruneNow()).packs).toMatchObject({ repacked: 1, added: 1 })
     expect(depths()).toEqual([0, 0, 1])
     await expectWhole()
@@ -322,6 +325,83 @@ describe('prune, of delta segments', () => {
     mkdirSync(target, { recursive: true })
     expect((await repo.restore(snapshot, target)).failures).toEqual([])
     expect(readFileSync(join(target, 'deeper'))).toEqual(Buffer.from(files.deeper))
+  })
+})
+
+describe('prune, of delta segments that nothing needs', () => {
+  const beside = noise(500, 9)
+
+  /** One of the file over bases, in a pack of which a snapshot needs something else. */
+  const addIdle = () => addDeltaSnapshot(repo.repository, { chunkBytes: 500, names: [], beside })
+
+  async function expectRestored(contents: Uint8Array): Promise<void> {
+    writeFileSync(repo.source('directory', 'again'), contents)
+    const { snapshot } = await repo.backup()
+    const target = join(repo.directory, 'back')
+    mkdirSync(target, { recursive: true })
+    expect((await repo.restore(snapshot, target, repo.source())).failures).toEqual([])
+    expect(readFileSync(join(target, 'directory', 'again'))).toEqual(Buffer.from(contents))
+  }
+
+  it.each([
+    ['writes their pack anew, and lets the bases go', {}, { dead: 2, repacked: 1 }],
+    ['keeps the bases where it may not copy', { repackBytesMax: 0 }, { dead: 0, repacked: 0 }],
+  ])('%s: a backup may rely on all that is listed', async (_, change, packs) => {
+    const { files } = await addIdle()
+    const request = { unusedShareMax: 1, ...change }
+    expect((await pruneNow({ ...request, dryRun: true })).packs).toMatchObject(packs)
+    expect((await pruneNow(request)).packs).toMatchObject(packs)
+    await expectRestored(files.deeper)
+    await expectRestored(files.delta)
+    await expectWhole()
+  })
+
+  it('keeps the bases on a full disk', async () => {
+    const { files } = await addIdle()
+    const { put } = repo.storage
+    repo.storage.put = () => Promise.reject(new SnapError('REPOSITORY_FULL', 'no room'))
+    await expect(pruneNow({ unusedShareMax: 1 })).rejects.toMatchObject({ code: 'REPOSITORY_FULL' })
+    repo.storage.put = put
+    await expectRestored(files.deeper)
+    await expectWhole()
+  })
+
+  it('keeps the bases where a snapshot that was committed meanwhile needs their pack', async () => {
+    const { files, snapshot } = await addIdle()
+    await forget(snapshot)
+    const { create } = repo.storage
+    let overtaken = false
+    repo.storage.create = async (key, bytes) => {
+      if (key.startsWith('log/') && !overtaken) {
+        overtaken = true
+        await using other = await repo.another()
+        writeFileSync(repo.source('directory', 'beside'), beside)
+        await other.backup()
+      }
+      return create.call(repo.storage, key, bytes)
+    }
+    await pruneNow()
+    repo.storage.create = create
+    expect(overtaken).toBe(true)
+    await expectRestored(files.deeper)
+    await expectWhole()
+  })
+
+  it('stores again what lies over bases that the storage has lost', async () => {
+    const { files, packs } = await addIdle()
+    repo.storage.objects.delete(packKey(packs.base.id))
+    await expectRestored(files.deeper)
+  })
+
+  it('stores again what lies over bases that were set aside', async () => {
+    const { files, packs } = await addIdle()
+    await repo.repository.log.append(() => ({ kind: 'quarantine', packs: [packs.base.id] }))
+    await using other = await repo.another()
+    for (const { repository } of [repo, other])
+      for (const { id } of Object.values(packs))
+        expect(repository.manifest.packs.byId(id)?.state).toBe('quarantined')
+    repo.storage.objects.delete(packKey(packs.base.id))
+    await expectRestored(files.deeper)
   })
 })
 

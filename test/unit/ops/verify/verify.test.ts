@@ -317,8 +317,8 @@ describe('what is missing', () => {
 
 test('a chunk that lies elsewhere too is not affected', async () => {
   const { repository } = repo
-  const one = await addDeltaSnapshot(repository, 3)
-  const other = await addDeltaSnapshot(repository, 3)
+  const one = await addDeltaSnapshot(repository, { seed: 3 })
+  const other = await addDeltaSnapshot(repository, { seed: 3 })
   repo.damage(packKey(other.packs.base.id), 300)
   const report = await whole()
   expect(objectsOf(report)).toEqual([packKey(other.packs.base.id)])

@@ -1,0 +1,43 @@
+/** Packs of which a segment has lost bases: nobody may rely on what they hold, though they are there whole. */
+import type { Manifest } from '../manifest/manifest.ts'
+import type { PackRow } from '../manifest/packs-table.ts'
+import { CHUNK_ID_BYTES } from '../model/ids.ts'
+
+/**
+ * Sets those of `candidates` (absent: of all) aside of which a segment has a base that lies in no pack that can be relied upon,
+ * and those that relied on them in turn. Pending ones are forgotten: they are stored again. Returns how many there were.
+ */
+export function setUndecodableAside(manifest: Manifest, candidates?: readonly PackRow[]): number {
+  const concerned = candidates === undefined ? undefined : new Set(candidates.map(({ no }) => no))
+  return manifest.transaction(() => {
+    for (let count = 0; ; ) {
+      const found = manifest.packs
+        .withDeltas()
+        .filter((no) => concerned?.has(no) !== false)
+        .map((no) => manifest.packs.byNo(no))
+        .filter((row) => row !== undefined)
+        .filter((row) => row.state !== 'quarantined' && !isDecodable(manifest, row))
+      if (found.length === 0) return count
+      for (const row of found) setAside(manifest, row)
+      count += found.length
+    }
+  })
+}
+
+/** For this client alone: another may know where its bases are. */
+export function setAside({ packs }: Manifest, { no, state }: PackRow): void {
+  if (state === 'pending') packs.remove(no)
+  else packs.setState(no, 'quarantined')
+}
+
+function isDecodable({ packs, chunks }: Manifest, { no }: PackRow): boolean {
+  const isUsable = (pack: number): boolean => packs.byNo(pack)?.state !== 'quarantined'
+  return packs.deltasOf(no).every((number) => {
+    const { bases, depth } = packs.segmentOf(no, number) ?? { bases: new Uint8Array(0), depth: 0 }
+    for (let at = 0; at < bases.length; at += CHUNK_ID_BYTES) {
+      const places = chunks.locations(bases.subarray(at, at + CHUNK_ID_BYTES))
+      if (!places.some((place) => place.trusted && place.depth < depth && isUsable(place.pack))) return false
+    }
+    return true
+  })
+}
