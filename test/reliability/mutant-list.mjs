@@ -717,6 +717,34 @@ const ORDER = [
     'looking whether another prune took what could not be copied',
     [PRUNE],
   ],
+  [
+    'src/ops/prune/collect.ts',
+    'if (!needed.keepBasesOfTouched(going)) throw new Overtaken()',
+    '',
+    'keeping the bases of what stays',
+    [PRUNE],
+  ],
+  [
+    'src/repository/write-session.ts',
+    'if (lost.length > 0) setUndecodableAside(manifest)',
+    '',
+    'relying on nothing whose bases are lost',
+    [PRUNE],
+  ],
+  [
+    'src/repository/log-follower.ts',
+    "if (entries.some(({ applied }) => applied?.payload.kind === 'quarantine')) setUndecodableAside(manifest)",
+    '',
+    'relying on nothing whose bases were set aside',
+    [PRUNE],
+  ],
+  [
+    'src/ops/keys.ts',
+    'if (bytes !== undefined) await storage.put(key, [bytes])',
+    '',
+    'putting the last key back that two removed at once',
+    [unit('ops/keys')],
+  ],
 ]
 
 /** Every bound that a decoder uses. */
