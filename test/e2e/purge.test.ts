@@ -68,6 +68,8 @@ describe('purge', () => {
     await box.expect(2, ['purge', '/', '--yes'])
     const unknown = await box.expect(1, ['purge', '/nowhere', '--yes'])
     expect(unknown.stderr).toContain('no snapshot has anything at /nowhere')
+    const filtered = await box.expect(1, ['purge', secret, '--host', 'nobody', '--yes'])
+    expect(filtered.stderr).toContain('no snapshot matches')
     const yes = answer('yes')
     expect(yes).toContain('unique to what was purged: none left')
   })

@@ -42,7 +42,7 @@ export type PurgePorts = { readonly progress: ProgressListener; readonly signal:
 
 /**
  * Looks into every directory that may have the paths. `USAGE` for paths that are all there is; `PATH_UNKNOWN` where one
- * matches nothing anywhere and there is nothing left to finish; `OBJECT_DAMAGED` where it cannot be told what a snapshot
+ * matches nothing anywhere and there is nothing left to finish, `SNAPSHOT_UNKNOWN` where no snapshot is concerned; `OBJECT_DAMAGED` where it cannot be told what a snapshot
  * holds.
  */
 export async function planPurge(
@@ -51,6 +51,11 @@ export async function planPurge(
   ports: PurgePorts,
 ): Promise<PurgePlan> {
   const plan = await lookAtAll(repository, request, ports)
+  if (plan.superseded.length === 0 && plan.concerned === 0) {
+    throw new SnapError('SNAPSHOT_UNKNOWN', 'no snapshot matches', {
+      hint: 'Nothing was changed. Check --host, --path and --tag; `snap snapshots` lists what there is.',
+    })
+  }
   if (plan.superseded.length === 0 && plan.unmatched.length > 0) {
     throw new SnapError('PATH_UNKNOWN', `no snapshot has anything at ${plan.unmatched.join(', ')}`, {
       hint: 'Nothing was changed. Paths in snapshots are whole, from the root: /home/me/file, or **/file. `snap find NAME` finds them.',
@@ -64,7 +69,7 @@ export async function lookAtAll(
   repository: Repository,
   { paths, concerns }: PurgeRequest,
   { progress, signal }: PurgePorts,
-): Promise<PurgePlan & { readonly unmatched: readonly string[] }> {
+): Promise<PurgePlan & { readonly unmatched: readonly string[]; readonly concerned: number }> {
   const selection = selectionOf(paths)
   const { state } = repository.log
   const snapshots = (await snapshotsReader(repository))(state)
@@ -73,6 +78,7 @@ export async function lookAtAll(
   const targets: PurgeTarget[] = []
   const superseded: LoggedSnapshot[] = []
   const lateCopies: SnapshotId[] = []
+  let concerned = 0
   progress({ kind: 'total', files: snapshots.length, bytes: 0, final: true })
   for (const snapshot of snapshots) {
     const logged = state.snapshots.get(snapshot.id)
@@ -81,13 +87,14 @@ export async function lookAtAll(
     if (copy !== undefined && isLate(logged, copy, state.snapshots.get(copy.id))) lateCopies.push(copy.id)
     if (copy !== undefined && snapshot.forgotten && !snapshot.held) superseded.push(logged)
     else if (concerns(snapshot)) {
+      concerned += 1
       const { removed, isChanged } = await lookAt(trees, logged, snapshot)
       const isDone = copy !== undefined && (snapshot.forgotten || !copy.forgotten)
       if (isChanged) targets.push({ snapshot, logged, removed, copy: isDone ? copy : undefined })
     }
     progress({ kind: 'done', files: 1, bytes: 0 })
   }
-  return { targets, superseded, lateCopies, unmatched: selection.unmatched }
+  return { targets, superseded, lateCopies, unmatched: selection.unmatched, concerned }
 }
 
 const SOME_NAME = ' a name that no pattern names '
