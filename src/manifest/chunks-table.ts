@@ -41,11 +41,22 @@ type StoredLocation = {
   state: number
 }
 
+/** Which packs that no entry names yet a run may rely on: its own, and those of earlier runs that are not in `others`. */
+export type Reliance = { readonly run: number; readonly others: readonly number[] }
+
+export function mayRelyOn(run: number | null, { run: own, others }: Reliance): boolean {
+  return run === null || run === own || (run < own && !others.includes(run))
+}
+
 /** States 0 and 1 are pending and live. */
 const USABLE_MAX = 1
+const LIVE = -1
+/** Below all numbers of runs. */
+const NO_RUN = 0
 
 export class ChunksTable {
-  readonly #knows: Statement<number>
+  /** Of each place, the run that stored its pack, or one of the two below. */
+  readonly #runs: Statement<number>
   readonly #locate: Statement<StoredLocation>
   readonly #doubled: Statement<Uint8Array>
   readonly #insert: Statement
@@ -54,8 +65,9 @@ export class ChunksTable {
   readonly #key: Uint8Array<ArrayBuffer> = new Uint8Array(CHUNK_KEY_BYTES)
 
   constructor(connection: Connection) {
-    this.#knows = connection.prepareValue(
-      `SELECT 1 FROM chunks c CROSS JOIN packs p ON p.no = c.pack WHERE c.key = ? AND p.trusted = 1 AND p.state <= ${USABLE_MAX} LIMIT 1`,
+    this.#runs = connection.prepareValue(
+      `SELECT CASE p.state WHEN 1 THEN ${LIVE} ELSE coalesce(p.run, ${NO_RUN}) END
+       FROM chunks c CROSS JOIN packs p ON p.no = c.pack WHERE c.key = ? AND p.trusted = 1 AND p.state <= ${USABLE_MAX}`,
     )
     // Few chunks lie in more than one place: ordering them here would cost every look-up a sorter.
     this.#locate = connection.prepare(
@@ -71,9 +83,9 @@ export class ChunksTable {
     this.#remove = connection.prepare('DELETE FROM chunks WHERE key = ? AND pack = ?')
   }
 
-  /** True where a trusted pack that is live or pending holds the chunk: deduplicating against it is safe. */
-  knows(id: Uint8Array): boolean {
-    return this.#knows.one(this.#keyAt(id, 0)) !== undefined
+  /** True where a trusted pack holds the chunk that is live, or pending and to be relied on: deduplicating against it is safe. */
+  knows(id: Uint8Array, reliance: Reliance): boolean {
+    return this.#runs.all(this.#keyAt(id, 0)).some((run) => run === LIVE || mayRelyOn(run, reliance))
   }
 
   /** The best place among trusted packs, live before pending. */

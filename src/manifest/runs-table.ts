@@ -33,7 +33,8 @@ export class RunsTable {
   readonly #begin: Statement
   readonly #end: Statement
   readonly #list: Statement<Stored>
-  readonly #unfinished: Statement<number>
+  readonly #unfinished: Statement<Pick<Stored, 'id' | 'details'>>
+  readonly #unsaved: Statement<number>
 
   constructor(connection: Connection) {
     this.#connection = connection
@@ -45,7 +46,8 @@ export class RunsTable {
       `SELECT id, kind, started_ms AS startedMs, ended_ms AS endedMs, outcome, snapshot, details FROM runs
        ORDER BY id DESC LIMIT ?`,
     )
-    this.#unfinished = connection.prepareValue('SELECT id FROM runs WHERE kind = ? AND ended_ms IS NULL')
+    this.#unfinished = connection.prepare('SELECT id, details FROM runs WHERE kind = ? AND ended_ms IS NULL')
+    this.#unsaved = connection.prepareValue('SELECT id FROM runs WHERE kind = ? AND snapshot IS NULL')
   }
 
   /** Returns the run's number. */
@@ -60,9 +62,16 @@ export class RunsTable {
     return this.#end.run(end.endedMs, end.outcome, snapshot, details, id) === 1
   }
 
-  /** Numbers of those of a kind that are under way or did not get to their end. */
-  unfinished(kind: string): number[] {
-    return this.#unfinished.all(kind)
+  /** Those of a kind that are under way or were killed. */
+  unfinished(kind: string): Pick<RunRow, 'id' | 'details'>[] {
+    return this.#unfinished
+      .all(kind)
+      .map(({ id, details }) => ({ id, details: this.#connection.json(details) }))
+  }
+
+  /** Numbers of those of a kind that have saved no snapshot. */
+  unsaved(kind: string): number[] {
+    return this.#unsaved.all(kind)
   }
 
   /** The newest first. */

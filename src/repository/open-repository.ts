@@ -25,6 +25,7 @@ import type { Storage } from '../model/storage.ts'
 import { decodeObjectHeader } from '../object/header.ts'
 import { CONFIG_KEY, logKey, PACK_PREFIX, SLOT_PREFIX, slotIdOf, slotKey } from '../object/object-keys.ts'
 import { readObject } from '../object/read-object.ts'
+import { type Processes, systemProcesses } from '../storage/processes.ts'
 import { Repository } from './repository.ts'
 
 export type RepositoryPorts = {
@@ -34,6 +35,8 @@ export type RepositoryPorts = {
   readonly cacheDirectory: string
   readonly clock: Clock
   readonly random: Random
+  /** Tells which backups of this machine are under way; the system's where absent. */
+  readonly processes?: Processes
 }
 
 export type InitRequest = {
@@ -99,7 +102,7 @@ function exists(storage: Storage): SnapError {
 
 /** Opens with the first slot that the secret fits, and follows the log to its head. */
 export async function openRepository(ports: RepositoryPorts, secret: SlotSecret): Promise<Repository> {
-  const { storage, cacheDirectory, clock, random } = ports
+  const { storage, cacheDirectory, clock, random, processes = systemProcesses() } = ports
   const configBytes = await readConfig(storage)
   const id = repositoryIdOfConfig(configBytes)
   const { slot, contents, slots } = await findSlot(storage, id, secret)
@@ -119,6 +122,7 @@ export async function openRepository(ports: RepositoryPorts, secret: SlotSecret)
     manifestPath,
     slot,
     slotsAtOpening: new Set(slots),
+    processes,
     clock,
     random,
   })

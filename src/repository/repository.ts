@@ -14,6 +14,7 @@ import { SnapError } from '../model/errors.ts'
 import type { RepositoryId, SlotId } from '../model/ids.ts'
 import type { Storage } from '../model/storage.ts'
 import { PACK_PREFIX, packIdOf, packKey } from '../object/object-keys.ts'
+import type { Processes } from '../storage/processes.ts'
 import { ChunkReader } from './chunk-reader.ts'
 import { LogFollower } from './log-follower.ts'
 import { PackKeyring } from './pack-keyring.ts'
@@ -31,6 +32,7 @@ export type RepositoryParts = {
   readonly slot: SlotId
   /** All that there were when it was opened. */
   readonly slotsAtOpening: ReadonlySet<SlotId>
+  readonly processes: Processes
   readonly clock: Clock
   readonly random: Random
 }
@@ -44,6 +46,7 @@ export class Repository implements AsyncDisposable {
   readonly manifestPath: string
   readonly slot: SlotId
   readonly slotsAtOpening: ReadonlySet<SlotId>
+  readonly processes: Processes
   readonly clock: Clock
   readonly random: Random
   readonly log: LogFollower
@@ -61,6 +64,7 @@ export class Repository implements AsyncDisposable {
     this.manifestPath = parts.manifestPath
     this.slot = parts.slot
     this.slotsAtOpening = parts.slotsAtOpening
+    this.processes = parts.processes
     this.clock = parts.clock
     this.random = parts.random
     this.log = new LogFollower({ ...parts, box: () => this.box() })

@@ -12,6 +12,7 @@ import { createZstd } from '../codec/zstd.ts'
 import { createChunkHasher } from '../crypto/blake3.ts'
 import type { Box } from '../crypto/box.ts'
 import { type SnapshotDetails, sealDetails } from '../log/details.ts'
+import { mayRelyOn, type Reliance } from '../manifest/chunks-table.ts'
 import type { PackRow } from '../manifest/packs-table.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
 import type { SourceFiles } from '../model/files.ts'
@@ -30,6 +31,7 @@ import { discardIndexes, IndexWriter, type StoredIndex } from './index-writer.ts
 import { PackStore } from './pack-store.ts'
 import { PrunedMeanwhile } from './pruned-meanwhile.ts'
 import { Reachable } from './reachable.ts'
+import { beginRun } from './reliance.ts'
 import type { Repository } from './repository.ts'
 import { TreeRecorder } from './tree-recorder.ts'
 import { setAside, setUndecodableAside } from './undecodable.ts'
@@ -39,9 +41,6 @@ import { unnamedPacks } from './unnamed-packs.ts'
 const TREE_WINDOW_BYTES = CHUNK_BYTES_MAX + 65_536
 /** Tree packs that wait for the storage before the next flush of them is awaited. */
 export const TREE_PACK_BYTES_TARGET: number = 8 * 1024 * 1024
-
-/** The kind of its runs in the manifest's history. */
-export const BACKUP_RUN = 'backup'
 
 const NEVER: AbortSignal = new AbortController().signal
 
@@ -69,6 +68,8 @@ export class WriteSession implements AsyncDisposable {
   /** Packs that only lost index objects named: this run's name them again. */
   readonly unnamedPacks: readonly PackRow[]
   readonly #repository: Repository
+  readonly #reliance: Reliance
+  #hasEnded = false
   readonly #box: Box
   readonly #store: PackStore
   readonly #index: IndexWriter
@@ -104,7 +105,8 @@ export class WriteSession implements AsyncDisposable {
     this.#collections = repository.log.collections
     this.#box = box
     const { keys, config, manifest, storage, random, id } = repository
-    this.#store = new PackStore(repository, box, manifest.runs.begin(BACKUP_RUN, repository.clock.now()))
+    this.#reliance = beginRun(manifest, repository.processes, repository.clock.now())
+    this.#store = new PackStore(repository, box, this.#reliance.run)
     this.recorder = new TreeRecorder(manifest)
     this.#index = new IndexWriter({ storage, repository: id, indexKey: keys.indexKey, random })
     const seen = createSeenMemory()
@@ -120,6 +122,7 @@ export class WriteSession implements AsyncDisposable {
       recheck: options.recheck,
       seen,
       manifestPath: hasEarlierPacks ? repository.manifestPath : undefined,
+      reliance: this.#reliance,
     }
     const ticket = (): PackTicket => this.#store.ticket('data')
     this.executor = options.executor(setup, { ticket, store: (pack) => this.#storePack(pack) }, source)
@@ -141,9 +144,14 @@ export class WriteSession implements AsyncDisposable {
       params: config.chunks,
       hasher,
       seen: new SeenTable(seen),
-      knows: hasEarlierPacks ? (chunk) => manifest.chunks.knows(chunk) : () => false,
+      knows: hasEarlierPacks ? (chunk) => this.knows(chunk) : () => false,
       filler: this.#treeFiller,
     })
+  }
+
+  /** Whether a chunk is stored where this run may rely on it. */
+  knows(chunk: Uint8Array): boolean {
+    return this.#repository.manifest.chunks.knows(chunk, this.#reliance)
   }
 
   /** Bytes of all objects stored so far. */
@@ -204,11 +212,7 @@ export class WriteSession implements AsyncDisposable {
       ids.push(id)
       onSaved(id, draft)
     }
-    repository.manifest.runs.end(this.#store.run, {
-      endedMs: repository.clock.now(),
-      outcome: 'saved',
-      snapshot: ids.at(-1),
-    })
+    this.#end('saved', ids.at(-1))
     return ids
   }
 
@@ -271,7 +275,7 @@ export class WriteSession implements AsyncDisposable {
   async #adoptPending(): Promise<void> {
     const { manifest } = this.#repository
     for (const pack of manifest.packs.pending()) {
-      if (pack.run !== this.#store.run) await this.#namePack(pack)
+      if (pack.run !== this.#reliance.run && mayRelyOn(pack.run, this.#reliance)) await this.#namePack(pack)
     }
   }
 
@@ -282,6 +286,20 @@ export class WriteSession implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.executor[Symbol.asyncDispose]()
     await this.#treeStores.catch(() => undefined)
+    if (this.#hasEnded) return
+    try {
+      this.#end('failed')
+    } catch (error) {
+      // Others find that out when this process has ended, and what failed before is what counts.
+      if (!hasCode(error, 'MANIFEST_FAILED')) throw error
+    }
+  }
+
+  /** From now on others may rely on what it stored, and name it. */
+  #end(outcome: string, snapshot?: SnapshotId): void {
+    const { manifest, clock } = this.#repository
+    this.#hasEnded = true
+    manifest.runs.end(this.#reliance.run, { endedMs: clock.now(), outcome, snapshot })
   }
 }
 

@@ -54,7 +54,7 @@ export function makePipeline(
     chunker: createChunker(gearTable(setup.gearSecret), WINDOW_BYTES),
     hasher,
     seen: new SeenTable(setup.seen),
-    knows: manifest === undefined ? () => false : (id) => manifest.chunks.knows(id),
+    knows: manifest === undefined ? () => false : (id) => manifest.chunks.knows(id, setup.reliance),
     filler,
     params: setup.chunk,
     mediaParams: setup.media,

@@ -1,5 +1,6 @@
 /** What crosses threads while files are stored: paths go in; encoded entries, items and finished packs come out. */
 import type { ChunkerParams } from '../chunker/params.ts'
+import type { Reliance } from '../manifest/chunks-table.ts'
 import type { Extent } from '../model/files.ts'
 import type { PackTable } from '../model/pack-table.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
@@ -87,6 +88,7 @@ export type PipelineSetup = {
   readonly seen: SeenMemory
   /** The manifest to ask what the repository has; `undefined` where it has nothing. */
   readonly manifestPath: string | undefined
+  readonly reliance: Reliance
 }
 
 export type ToWorker =

@@ -123,7 +123,7 @@ async function backupOnce(
       reason: `index objects are missing or damaged: ${session.unnamedPacks.length} packs that they named are named again`,
     })
   }
-  const before = new PreviousSnapshot(repository)
+  const before = new PreviousSnapshot(repository, (chunk) => session.knows(chunk))
   const previous = parent === undefined ? undefined : await before.root(parent.root)
 
   const events = walkEvents(counter, ports)

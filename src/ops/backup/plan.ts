@@ -26,7 +26,10 @@ export async function planBackup(
   const paths = readablePaths(request.paths, ports)
   for (const { path, reason } of paths.missing) counter.addUnreadable(path, reason)
   const parent = parentOf(repository, request)
-  const before = new PreviousSnapshot(repository)
+  const before = new PreviousSnapshot(
+    repository,
+    (chunk) => repository.manifest.chunks.locate(chunk) !== undefined,
+  )
   const previous = parent === undefined ? undefined : await before.root(parent.root)
   let bytesToRead = 0
   const walk: Walk = new Walk(

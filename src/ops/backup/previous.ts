@@ -10,11 +10,14 @@ import type { PreviousDirectory } from './directory-node.ts'
 
 export class PreviousSnapshot {
   readonly #repository: Repository
+  readonly #knows: (chunk: Uint8Array) => boolean
   /** Some pack is set aside, or some index object could not be read. */
   readonly #careful: boolean
 
-  constructor(repository: Repository) {
+  /** `knows`: whether a chunk is stored where the backup may rely on it. */
+  constructor(repository: Repository, knows: (chunk: Uint8Array) => boolean) {
     this.#repository = repository
+    this.#knows = knows
     const { log, manifest } = repository
     this.#careful = log.indexProblems.length > 0 || manifest.packs.list('quarantined').length > 0
   }
@@ -53,9 +56,7 @@ export class PreviousSnapshot {
   isStored(content: Content | undefined): boolean {
     if (!this.#careful || content === undefined) return true
     if (content.levels > 0) return false
-    const { chunks } = this.#repository.manifest
-    for (const item of readItems(content.items))
-      if ('chunk' in item && !chunks.knows(item.chunk)) return false
+    for (const item of readItems(content.items)) if ('chunk' in item && !this.#knows(item.chunk)) return false
     return true
   }
 }

@@ -12,8 +12,9 @@ import type { ProgressListener } from '../../model/progress.ts'
 import { indexKey, packKey } from '../../object/object-keys.ts'
 import { forgetTrees } from '../../repository/forget-trees.ts'
 import { PackStore } from '../../repository/pack-store.ts'
+import { BACKUP_RUN } from '../../repository/reliance.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { BACKUP_RUN, TREE_PACK_BYTES_TARGET } from '../../repository/write-session.ts'
+import { TREE_PACK_BYTES_TARGET } from '../../repository/write-session.ts'
 import { isDamage } from '../verify/report.ts'
 import { type Collected, collect } from './collect.ts'
 import { type Holdings, listHoldings } from './inventory.ts'
@@ -173,10 +174,10 @@ class Prune {
     const { manifest, config, clock } = this.#repository
     const { unusedShareMax, repackBytesMax, strayMs, erase } = this.#request
     const before = clock.now() - strayMs
-    const unfinished = new Set(manifest.runs.unfinished(BACKUP_RUN))
+    const unsaved = new Set(manifest.runs.unsaved(BACKUP_RUN))
     /** A backup of this machine may be about to rely on it, though another's entry has named it by now. */
     const isAwaited = ({ id, state, run }: PackRow): boolean =>
-      (state === 'pending' || (state === 'live' && run !== null && unfinished.has(run))) &&
+      (state === 'pending' || (state === 'live' && run !== null && unsaved.has(run))) &&
       (holdings.packs.get(id)?.storedAt ?? 0) > before
     const isToErase = ({ id }: PackRow): boolean => erase?.packs.has(id) === true
     // What is lost with them may come back; what nobody needs will not be missed.

@@ -90,7 +90,7 @@ export async function purge(
   await repository.log.follow()
   refuseUnsure(repository, options.acceptDamagedLog)
   const { manifest, clock } = repository
-  const unfinished = manifest.runs.unfinished(RUN)
+  const unfinished = manifest.runs.unfinished(RUN).map(({ id }) => id)
   const first =
     unfinished.length > 0
       ? await lookAtAll(repository, options, ports)

@@ -26,6 +26,8 @@ import {
 } from '../../../src/repository/open-repository.ts'
 import type { Repository } from '../../../src/repository/repository.ts'
 import type { MemoryStorage } from '../../../src/storage/memory.ts'
+import type { Processes } from '../../../src/storage/processes.ts'
+import type { Executor, ExecutorFactory } from '../../../src/workers/executor.ts'
 import { createInThreadExecutor } from '../../../src/workers/in-thread.ts'
 import { Chance } from '../builders.ts'
 import { MemorySource } from '../memory-source.ts'
@@ -68,6 +70,8 @@ export type Machine = { readonly cacheDirectory: string; readonly clock: { offse
 export class Process extends ScheduledProcess {
   readonly machine: Machine
   repository: Repository | undefined
+  /** Of its backup: reads the manifest through a connection of its own. */
+  executor: Executor | undefined
 
   constructor(machine: Machine) {
     super()
@@ -94,6 +98,8 @@ export class World implements Disposable {
   readonly ended = new Map<string, number>()
   /** ms, true time. */
   now = Date.UTC(2025, 10, 19, 12)
+  /** All that opened the repository, by their mark. */
+  readonly #begun: Process[] = []
   readonly #random: Chance
   readonly #files = new Map<string, { readonly content: number; readonly version: number }>()
   #version = 0
@@ -163,8 +169,11 @@ export class World implements Disposable {
     await this.scheduler.start(process, async () => {
       let how = 'done'
       try {
-        process.repository ??= await this.open(process)
-        await this.#run(process.repository, work, sources)
+        const repository = process.repository ?? (await this.open(process))
+        // Killed when it had read the last that opening takes: nobody else closes its manifest.
+        if (process.isKilled) return void repository.manifest[Symbol.dispose]()
+        process.repository = repository
+        await this.#run(process, repository, work, sources)
       } catch (error) {
         if (process.isKilled) return
         how = error instanceof SnapError ? error.code : 'broken'
@@ -177,7 +186,11 @@ export class World implements Disposable {
 
   /** On the storage that the scheduler rules, or on another. */
   open(process: Process, storage: Storage = process.through(this.storage)): Promise<Repository> {
-    return openRepository({ ...this.ports(process.machine), storage }, SECRET)
+    const processes: Processes = {
+      own: String(this.#begun.push(process) - 1),
+      stateOf: (mark) => (this.#begun[Number(mark)]?.isKilled === false ? 'running' : 'ended'),
+    }
+    return openRepository({ ...this.ports(process.machine), storage, processes }, SECRET)
   }
 
   ports(machine: Machine): Omit<RepositoryPorts, 'storage'> {
@@ -195,6 +208,7 @@ export class World implements Disposable {
     process.isKilled = true
     if (process.repository === undefined) process.doom()
     this.close(process)
+    void process.executor?.[Symbol.asyncDispose]()
     this.processes = this.processes.filter((one) => one !== process)
     this.scheduler.processes.splice(this.scheduler.processes.indexOf(process), 1)
   }
@@ -214,10 +228,10 @@ export class World implements Disposable {
     return true
   }
 
-  async #run(repository: Repository, work: Work, sources: Sources): Promise<void> {
+  async #run(process: Process, repository: Repository, work: Work, sources: Sources): Promise<void> {
     switch (work.kind) {
       case 'backup':
-        return this.#backup(repository, work.host, sources)
+        return this.#backup(process, repository, work.host, sources)
       case 'prune':
         await prune(repository, { ...work.request, dryRun: false }, SILENT)
         return
@@ -233,7 +247,17 @@ export class World implements Disposable {
         return this.#change(repository, work)
     }
   }
-  async #backup(repository: Repository, hostname: string, { source, digest }: Sources): Promise<void> {
+
+  async #backup(
+    process: Process,
+    repository: Repository,
+    hostname: string,
+    { source, digest }: Sources,
+  ): Promise<void> {
+    const executor: ExecutorFactory = (...parts) => {
+      process.executor = createInThreadExecutor(...parts)
+      return process.executor
+    }
     const request = {
       paths: [ROOT],
       hostname,
@@ -242,7 +266,7 @@ export class World implements Disposable {
       excludes: [],
       program: { name: 'snap', version: '0' },
       walk: WALK,
-      write: { compression: 'fast' as const, recheck: false, executor: createInThreadExecutor },
+      write: { compression: 'fast' as const, recheck: false, executor },
     }
     this.begun.add(digest)
     const { snapshot } = await backup(repository, request, { ...SILENT, source, clock: repository.clock })

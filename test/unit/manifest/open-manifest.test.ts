@@ -10,7 +10,7 @@ import { manifestError } from '../../../src/manifest/manifest-error.ts'
 import { APPLICATION_ID, SCHEMA_VERSION } from '../../../src/manifest/migrations.ts'
 import { openManifest } from '../../../src/manifest/open-manifest.ts'
 import { SnapError } from '../../../src/model/errors.ts'
-import { hash, pack, ScratchDirectory, segment, snapshot } from './sample.ts'
+import { hash, LAST_RUN, pack, ScratchDirectory, segment, snapshot } from './sample.ts'
 
 /** The error that `work` throws, which must be a `MANIFEST_FAILED`. */
 function failure(work: () => unknown): SnapError {
@@ -167,7 +167,7 @@ test('a full disk is said to be one, and by name, and the transaction leaves not
   }
   using manifest = openManifest(scratch.file)
   expect(manifest.packs.list()).toEqual([])
-  expect(manifest.chunks.knows(hash('chunk 0'))).toBe(false)
+  expect(manifest.chunks.knows(hash('chunk 0'), LAST_RUN)).toBe(false)
 })
 
 test.each([
@@ -213,7 +213,7 @@ test('a reader sees what a writer committed, and cannot write', () => {
   using writer = openManifest(scratch.file)
   using reader = openManifest(scratch.file, { readOnly: true })
   writer.packs.add(pack('one', [segment(['a'])]))
-  expect(reader.chunks.knows(hash('a'))).toBe(true)
+  expect(reader.chunks.knows(hash('a'), LAST_RUN)).toBe(true)
   failure(() => reader.packs.markVerified(1, 5))
 })
 
@@ -224,7 +224,7 @@ test('a reader works without a writer', () => {
     writer.packs.add(pack('one', [segment(['a'])]))
   }
   using reader = openManifest(scratch.file, { readOnly: true })
-  expect(reader.chunks.knows(hash('a'))).toBe(true)
+  expect(reader.chunks.knows(hash('a'), LAST_RUN)).toBe(true)
 })
 
 test('a transaction that throws leaves nothing, and an inner one only its own part', () => {
@@ -247,5 +247,9 @@ test('a transaction that throws leaves nothing, and an inner one only its own pa
       }),
     ).toThrow(planned)
   })
-  expect(['a', 'b', 'c'].map((name) => manifest.chunks.knows(hash(name)))).toEqual([false, true, false])
+  expect(['a', 'b', 'c'].map((name) => manifest.chunks.knows(hash(name), LAST_RUN))).toEqual([
+    false,
+    true,
+    false,
+  ])
 })

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Manifest } from '../../../src/manifest/manifest.ts'
 import { openManifest } from '../../../src/manifest/open-manifest.ts'
 import type { PackState } from '../../../src/manifest/packs-table.ts'
-import { hash, pack, packNamed, ScratchDirectory, segment } from './sample.ts'
+import { hash, LAST_RUN, pack, packNamed, ScratchDirectory, segment } from './sample.ts'
 
 function withManifest(test: (manifest: Manifest) => void): void {
   using scratch = new ScratchDirectory()
@@ -61,11 +61,30 @@ test.each(CASES)(
   (state, trusted, known) =>
     withManifest((manifest) => {
       manifest.packs.add(pack('one', [segment(['a'])], { state, trusted }))
-      expect(manifest.chunks.knows(hash('a'))).toBe(known)
+      expect(manifest.chunks.knows(hash('a'), LAST_RUN)).toBe(known)
       expect(manifest.chunks.locate(hash('a')) !== undefined).toBe(known)
       expect(manifest.chunks.locations(hash('a'))).toHaveLength(1)
     }),
 )
+
+test('a pending pack is relied on by its own run and by later ones, unless it is of one that is at work', () =>
+  withManifest((manifest) => {
+    const knows = (run: number, others: number[] = []) => manifest.chunks.knows(hash('a'), { run, others })
+    manifest.packs.add(pack('of nobody', [segment(['b'])], { state: 'pending' }))
+    expect(manifest.chunks.knows(hash('b'), { run: 1, others: [] })).toBe(true)
+    manifest.packs.add(pack('of the fifth', [segment(['a'])], { state: 'pending', run: 5 }))
+    expect([knows(4), knows(5), knows(6), knows(6, [4]), knows(6, [4, 5])]).toEqual([
+      false,
+      true,
+      true,
+      true,
+      false,
+    ])
+    manifest.packs.add(pack('of the seventh', [segment(['a'])], { state: 'pending', run: 7 }))
+    expect([knows(4), knows(6, [5]), knows(7, [5]), knows(8, [5])]).toEqual([false, false, true, true])
+    manifest.packs.promote([pack('of the fifth', []).id])
+    expect([knows(4), knows(6, [5])]).toEqual([true, true])
+  }))
 
 test('of many places the trusted come first, then the live, then the plain, and the quarantined last', () =>
   withManifest((manifest) => {
@@ -85,12 +104,12 @@ test('ids that share fewer than sixteen bytes are told apart', () =>
     const near = Uint8Array.from(hash('a'))
     near[15] = (near[15] ?? 0) ^ 1
     manifest.packs.add(pack('one', [segment(['a'])]))
-    expect(manifest.chunks.knows(near)).toBe(false)
+    expect(manifest.chunks.knows(near, LAST_RUN)).toBe(false)
   }))
 
 test('a chunk id that is too short is our own mistake', () =>
   withManifest((manifest) => {
-    expect(() => manifest.chunks.knows(hash('a').subarray(0, 31))).toThrow('32 bytes')
+    expect(() => manifest.chunks.knows(hash('a').subarray(0, 31), LAST_RUN)).toThrow('32 bytes')
   }))
 
 test('a known pending pack becomes live when it is added as live, and keeps its number', () =>
@@ -121,7 +140,7 @@ test('a trusted table replaces an untrusted one of the same pack, never the othe
     manifest.packs.add(pack('one', [segment(['lie'])], { trusted: false }))
     manifest.packs.add(pack('one', [segment(['truth'])]))
     manifest.packs.add(pack('one', [segment(['lie'])], { trusted: false }))
-    expect(manifest.chunks.knows(hash('truth'))).toBe(true)
+    expect(manifest.chunks.knows(hash('truth'), LAST_RUN)).toBe(true)
     expect(manifest.chunks.locations(hash('lie'))).toEqual([])
     expect(manifest.packs.list()).toHaveLength(1)
   }))
@@ -130,7 +149,7 @@ test('an attested pack is trusted', () =>
   withManifest((manifest) => {
     const no = manifest.packs.add(pack('one', [segment(['a'])], { trusted: false }))
     expect(manifest.packs.trust(no)).toBe(true)
-    expect(manifest.chunks.knows(hash('a'))).toBe(true)
+    expect(manifest.chunks.knows(hash('a'), LAST_RUN)).toBe(true)
     expect(manifest.packs.trust(no + 1)).toBe(false)
   }))
 
@@ -163,7 +182,11 @@ test('removing a pack removes its chunks and no others', () =>
     manifest.packs.add(pack('two', [segment(['b'])]))
     expect(manifest.packs.remove(no)).toBe(true)
     expect(manifest.packs.remove(no)).toBe(false)
-    expect(['a', 'b', 'c'].map((name) => manifest.chunks.knows(hash(name)))).toEqual([false, true, false])
+    expect(['a', 'b', 'c'].map((name) => manifest.chunks.knows(hash(name), LAST_RUN))).toEqual([
+      false,
+      true,
+      false,
+    ])
     const rows = Object.fromEntries(manifest.statistics().tables.map((table) => [table.name, table.rows]))
     expect(rows).toMatchObject({ packs: 1, segments: 1, listings: 1, chunks: 1 })
   }))
@@ -232,7 +255,7 @@ test('property: after any additions and removals the known chunks are those of t
           const expected = new Set([...model.values()].flat())
           for (let number = 0; number <= 40; number++) {
             const chunk = `chunk ${number}`
-            expect(manifest.chunks.knows(hash(chunk))).toBe(expected.has(chunk))
+            expect(manifest.chunks.knows(hash(chunk), LAST_RUN)).toBe(expected.has(chunk))
           }
         }),
     ),

@@ -8,7 +8,7 @@ import { build } from 'vite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Connection } from '../../../src/manifest/connection.ts'
 import { openManifest } from '../../../src/manifest/open-manifest.ts'
-import { hash, pack, ScratchDirectory, segment } from './sample.ts'
+import { hash, LAST_RUN, pack, ScratchDirectory, segment } from './sample.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const built = new ScratchDirectory()
@@ -100,7 +100,7 @@ test('a process that is killed within a transaction leaves what was committed an
   expect(rows).toMatchObject({ packs: 1, segments: 1, listings: 1, chunks: 50 })
   expect(integrity(scratch.file)).toBe('ok')
   manifest.packs.add(pack('after', [segment(['x'])]))
-  expect(manifest.chunks.knows(hash('x'))).toBe(true)
+  expect(manifest.chunks.knows(hash('x'), LAST_RUN)).toBe(true)
 })
 
 const WORKER = `
@@ -109,7 +109,7 @@ const ready = import(workerData.module).then(({ openManifest }) => openManifest(
 parentPort.on('message', async (id) => {
   const manifest = await ready
   if (id === null) { manifest[Symbol.dispose](); parentPort.close(); return }
-  parentPort.postMessage(manifest.chunks.knows(id))
+  parentPort.postMessage(manifest.chunks.knows(id, workerData.reliance))
 })
 `
 
@@ -117,7 +117,10 @@ test('a reader in a worker thread sees what is committed, and nothing before', a
   using scratch = new ScratchDirectory()
   using manifest = openManifest(scratch.file)
   const module = `file://${join(built.path, 'open-manifest.mjs')}`
-  const worker = new Worker(WORKER, { eval: true, workerData: { file: scratch.file, module } })
+  const worker = new Worker(WORKER, {
+    eval: true,
+    workerData: { file: scratch.file, module, reliance: LAST_RUN },
+  })
   const knows = async (name: string): Promise<unknown> => {
     const answer = once(worker, 'message')
     worker.postMessage(hash(name))

@@ -95,7 +95,7 @@ test('a run that has not ended is told from one that has', () =>
         details: { paths: ['/'] },
       },
     ])
-    expect(runs.unfinished('prune')).toEqual([second])
+    expect(runs.unfinished('prune')).toEqual([{ id: second, details: null }])
     expect(runs.unfinished('backup')).toEqual([])
     runs.end(second, { endedMs: 3_000, outcome: 'failed', details: { why: 'full' } })
     expect(runs.unfinished('prune')).toEqual([])

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Reliance } from '../../../src/manifest/chunks-table.ts'
 import type { NewPack } from '../../../src/manifest/packs-table.ts'
 import type { SnapshotRow } from '../../../src/manifest/snapshots-table.ts'
 import { type PackId, packId, seriesId, snapshotId } from '../../../src/model/ids.ts'
@@ -10,6 +11,8 @@ import type { SegmentRow } from '../../../src/model/pack-table.ts'
 
 export const hash = (text: string): Uint8Array => createHash('sha256').update(text).digest()
 export const hexId = (text: string): string => Buffer.from(hash(text)).toString('hex', 0, 16)
+/** Relies on what any run has stored. */
+export const LAST_RUN: Reliance = { run: 1_000, others: [] }
 export const bytes = (text: string): Uint8Array => Buffer.from(text)
 
 /** Chunk `name` has the id hash(name); each is `length` long. */

@@ -35,6 +35,7 @@ const setup = (): PipelineSetup => ({
   recheck: true,
   seen: createSeenMemory([2 ** 14]),
   manifestPath: undefined,
+  reliance: { run: 1, others: [] },
 })
 
 type Stored = { bytes: Uint8Array; table: PackTable }

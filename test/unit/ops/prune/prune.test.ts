@@ -471,33 +471,37 @@ describe('prune, with others at work', () => {
     await expectWhole({ unreferenced: 1 })
   })
 
-  it('leaves alone what an unfinished backup of this machine stored, though the entry of another names it', async () => {
-    await using other = await repo.another({ sharesManifest: true })
-    writeFileSync(repo.source('directory', 'large'), noise(300_000, 1))
-    mkdirSync(repo.source('small'))
-    writeFileSync(repo.source('small', 'file'), noise(30_000, 2))
-    const { put } = repo.storage
-    let pruned: PruneReport | undefined
-    repo.storage.put = async (key, bytes) => {
-      if (key.startsWith('index/') && pruned === undefined) {
-        repo.storage.put = put
-        const { snapshot } = await other.backup(other.source('small'))
-        expect(other.repository.manifest.packs.pending()).toEqual([])
-        rmSync(repo.source('small', 'file'))
-        await other.backup(other.source('small'))
-        await forget(snapshot)
-        pruned = await prune(other.repository, requestOf(), NOBODY_ASKS)
+  it.each([true, false])(
+    'leaves alone what a backup under way stored, whoever commits beside it: %s',
+    async (sharesManifest) => {
+      await using other = await repo.another({ sharesManifest: true })
+      await using pruning = await repo.another({ sharesManifest })
+      writeFileSync(repo.source('directory', 'large'), noise(300_000, 1))
+      mkdirSync(repo.source('small'))
+      writeFileSync(repo.source('small', 'file'), noise(30_000, 2))
+      const { put } = repo.storage
+      let pruned: PruneReport | undefined
+      repo.storage.put = async (key, bytes) => {
+        if (key.startsWith('index/') && pruned === undefined) {
+          repo.storage.put = put
+          const { snapshot } = await other.backup(other.source('small'))
+          expect(other.repository.manifest.packs.pending().length).toBeGreaterThan(0)
+          rmSync(repo.source('small', 'file'))
+          await other.backup(other.source('small'))
+          await forget(snapshot)
+          pruned = await prune(pruning.repository, requestOf(), NOBODY_ASKS)
+        }
+        return put.call(repo.storage, key, bytes)
       }
-      return put.call(repo.storage, key, bytes)
-    }
-    const collections = repo.repository.log.collections
-    await repo.backup(repo.source('directory'))
-    expect(pruned?.packs).toMatchObject({ repacked: 0, stray: 0 })
-    expect(pruned?.packs.dead).toBeGreaterThan(0)
-    expect(repo.repository.log.collections).toBe(collections + 1)
-    expect(repo.repository.manifest.runs.unfinished('backup')).toEqual([])
-    await expectWhole()
-  })
+      const collections = repo.repository.log.collections
+      await repo.backup(repo.source('directory'))
+      expect(pruned?.packs).toMatchObject({ repacked: 0, stray: 0 })
+      expect(pruned?.packs.dead).toBeGreaterThan(0)
+      expect(repo.repository.log.collections).toBe(collections + 1)
+      expect(repo.repository.manifest.runs.unfinished('backup')).toEqual([])
+      await expectWhole()
+    },
+  )
 
   it('removes what an unfinished backup stored, and another entry names, when it is old', async () => {
     writeFileSync(repo.source('directory', 'large'), noise(300_000, 1))

@@ -1,0 +1,66 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { beginRun } from '../../../src/repository/reliance.ts'
+import type { Processes, ProcessState } from '../../../src/storage/processes.ts'
+import { Chance } from '../../support/builders.ts'
+import { TestRepository } from '../../support/repository.ts'
+
+let repo: TestRepository
+
+beforeEach(async () => {
+  repo = await TestRepository.create()
+})
+afterEach(() => repo[Symbol.asyncDispose]())
+
+const processes = (own: string | undefined, states: Record<string, ProcessState> = {}): Processes => ({
+  own,
+  stateOf: (mark) => states[mark] ?? 'unknown',
+})
+
+it('leaves to runs that are at work for certain what they have stored', () => {
+  const { manifest } = repo.repository
+  const states = { one: 'running', two: 'ended', three: 'unknown' } as const
+  const runs = ['one', 'two', 'three', undefined].map(
+    (own) => beginRun(manifest, processes(own, states), 1).run,
+  )
+  expect(beginRun(manifest, processes('one', states), 2)).toEqual({ run: runs[3]! + 1, others: [runs[0]] })
+  manifest.runs.end(runs[0]!, { endedMs: 3, outcome: 'failed' })
+  expect(beginRun(manifest, processes('five', states), 3).others).not.toContain(runs[0])
+})
+
+it('a backup that failed leaves what it stored to the next, of the same process too', async () => {
+  mkdirSync(repo.source())
+  writeFileSync(repo.source('file'), new Chance(1).bytes(300_000))
+  const { create } = repo.storage
+  repo.storage.create = () => Promise.reject(new Error('killed'))
+  await expect(repo.backup()).rejects.toThrow('killed')
+  repo.storage.create = create
+  const { packs, runs } = repo.repository.manifest
+  const stored = packs.pending().map(({ id }) => id)
+  expect(stored.length).toBeGreaterThan(0)
+  expect(runs.list(1)).toMatchObject([{ outcome: 'failed', snapshot: null }])
+  const { summary } = await repo.backup()
+  expect(summary.bytesStored).toBeLessThan(10_000)
+  expect(packs.pending()).toEqual([])
+  expect(stored.map((id) => packs.byId(id)?.state)).toEqual(stored.map(() => 'live'))
+})
+
+it('a backup stores again what one that is under way has stored, and names nothing of it', async () => {
+  mkdirSync(repo.source())
+  writeFileSync(repo.source('file'), new Chance(1).bytes(300_000))
+  await using other = await repo.another({ sharesManifest: true })
+  const { put } = repo.storage
+  let stored = -1
+  repo.storage.put = async (key, parts) => {
+    if (key.startsWith('index/') && stored < 0) {
+      repo.storage.put = put
+      const before = new Set(repo.repository.manifest.packs.pending().map(({ id }) => id))
+      stored = (await other.backup()).summary.bytesStored
+      for (const id of before) expect(repo.repository.manifest.packs.byId(id)?.state).toBe('pending')
+    }
+    return put.call(repo.storage, key, parts)
+  }
+  await repo.backup()
+  expect(stored).toBeGreaterThan(300_000)
+  expect(repo.repository.manifest.packs.pending()).toEqual([])
+})
