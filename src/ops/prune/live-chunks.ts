@@ -134,18 +134,18 @@ export class LiveChunks {
   }
 
   /** False where there is no such place. */
-  #needAll(id: Uint8Array, depthBelow: number): boolean {
+  #needAll(id: Uint8Array, depthBelow: number, isNeeded = true): boolean {
     const places = this.#manifest.reading(() =>
       withOrdinals(
         this.#manifest,
         this.#placesOf(id).filter(({ depth }) => depth < depthBelow),
       ),
     )
-    for (const place of places) this.#take(place)
+    for (const place of places) this.#take(place, isNeeded)
     return places.length > 0
   }
 
-  #take(place: Pick<ChunkPlace, 'pack' | 'ordinal' | 'segment'>): void {
+  #take(place: Pick<ChunkPlace, 'pack' | 'ordinal' | 'segment'>, isNeeded = true): void {
     let bits = this.#bits.get(place.pack)
     if (bits === undefined) {
       bits = new ChunkBits()
@@ -153,7 +153,7 @@ export class LiveChunks {
     }
     if (!bits.set(place.ordinal)) return
     this.#onNew(place.pack)
-    if (this.#depthOf(place.pack, place.segment) > 0) this.#needBases(place.pack, place.segment, true)
+    if (this.#depthOf(place.pack, place.segment) > 0) this.#needBases(place.pack, place.segment, isNeeded)
   }
 
   /** The depth falls with each step, so this ends. `isNeeded`: so that a base that is nowhere is lost. */
@@ -167,8 +167,10 @@ export class LiveChunks {
     }
     for (const id of idsOf(row.bases)) {
       const place = this.#finder.find(id)
-      if (place !== undefined && this.#depthOf(place.pack, place.segment) < row.depth) this.#take(place)
-      else if (!this.#needAll(id, row.depth) && isNeeded) this.#lost.add(Buffer.from(id).toString('latin1'))
+      if (place !== undefined && this.#depthOf(place.pack, place.segment) < row.depth)
+        this.#take(place, isNeeded)
+      else if (!this.#needAll(id, row.depth, isNeeded) && isNeeded)
+        this.#lost.add(Buffer.from(id).toString('latin1'))
     }
   }
 

@@ -356,6 +356,18 @@ describe('prune, of delta segments that nothing needs', () => {
     await expectWhole()
   })
 
+  it.each(['base', 'delta'] as const)(
+    'goes on where what lies below them is lost already: %s',
+    async (name) => {
+      const { packs } = await addIdle()
+      repo.storage.objects.delete(packKey(packs[name].id))
+      const { no } = repo.repository.manifest.packs.byId(packs[name].id)!
+      repo.repository.manifest.packs.remove(no)
+      const request = { unusedShareMax: 1, repackBytesMax: 0 }
+      expect((await pruneNow(request)).packs).toMatchObject({ repacked: 0 })
+    },
+  )
+
   it('keeps the bases on a full disk', async () => {
     const { files } = await addIdle()
     const { put } = repo.storage
