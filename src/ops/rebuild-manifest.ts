@@ -111,7 +111,7 @@ function seenHead(path: string): Head | undefined {
 function refuseInUse(path: string): void {
   if (!existsSync(`${path}-wal`)) return
   throw new SnapError('MANIFEST_FAILED', `the manifest ${path} is in use`, {
-    hint: 'Wait until other runs of snap on this repository have ended.',
+    hint: 'Wait until other runs of snap on this repository have ended. If there is none, its disk may be full.',
   })
 }
 
