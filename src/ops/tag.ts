@@ -35,7 +35,7 @@ export async function changeTags(
     refuseForgotten(named, 'tagged')
     changed = named.flatMap(({ id, tags }) => {
       const wanted = changedTags(tags, change)
-      return isSame(tags, wanted) ? [] : [{ id, tags: wanted }]
+      return areSameTags(tags, wanted) ? [] : [{ id, tags: wanted }]
     })
     if (changed.length === 0) return undefined
     const { contentPublic } = repository.keys
@@ -56,7 +56,7 @@ export function changedTags(tags: readonly string[], change: TagChange): string[
 }
 
 /** The order of tags says nothing. */
-function isSame(before: readonly string[], after: readonly string[]): boolean {
+export function areSameTags(before: readonly string[], after: readonly string[]): boolean {
   const known = new Set(before)
   return known.size === after.length && after.every((tag) => known.has(tag))
 }

@@ -13,6 +13,7 @@ import type { ExecutorFactory } from '../../workers/executor.ts'
 import { appendAsAdmin } from '../admin-entry.ts'
 import { type CurrentSnapshot, nameOf, snapshotsReader } from '../current-snapshots.ts'
 import { namesOf } from '../restore/selection.ts'
+import { areSameTags } from '../tag.ts'
 import { type PurgePorts, type PurgeTarget, selectionOf } from './plan.ts'
 import { RemainingTrees, type Removed } from './remaining-trees.ts'
 
@@ -153,6 +154,27 @@ export async function replaceOriginals(
     const isForgotten = (id: SnapshotId): boolean => snapshots.get(id)?.forgotten !== undefined
     const late = pairs.filter(([original]) => isForgotten(original)).map(([, copy]) => copy)
     return [...replaced(state), ...late, ...lateCopies].filter((id) => !isForgotten(id))
+  })
+}
+
+/**
+ * Tags that somebody gave an original between its copying and its forgetting become the copy's. Nobody can change those of the
+ * original any more; a copy that has got other tags itself keeps them.
+ */
+export async function carryTags(repository: Repository): Promise<void> {
+  const snapshotsOf = await snapshotsReader(repository)
+  await appendAsAdmin(repository, WHAT, (state) => {
+    const snapshots = new Map(snapshotsOf(state).map((snapshot) => [snapshot.id, snapshot] as const))
+    const tags = [...snapshots.values()].flatMap((copy) => {
+      const original = copy.original === undefined ? undefined : snapshots.get(copy.original)
+      if (original === undefined || !original.forgotten || copy.forgotten) return []
+      const sealed = state.snapshots.get(original.id)?.tags
+      const isOwn = state.snapshots.get(copy.id)?.tags !== undefined
+      return sealed === undefined || isOwn || areSameTags(original.tags, copy.tags)
+        ? []
+        : [{ snapshot: copy.id, sealed }]
+    })
+    return tags.length === 0 ? undefined : { kind: 'tag', tags }
   })
 }
 

@@ -395,6 +395,30 @@ describe('purge', () => {
     await expectPurged(times)
   })
 
+  it.each([1, 2])(
+    'keeps tags that an original is given while it is replaced: before its entry %i',
+    async (at) => {
+      write(1, 30_000, 'directory', 'gone')
+      const { snapshot } = await repo.backup()
+      await using other = await repo.another()
+      const { create } = repo.storage
+      let entries = 0
+      repo.storage.create = async (key, bytes) => {
+        if (key.startsWith('log/') && ++entries === at)
+          await changeTags(other.repository, [snapshot], { set: ['meanwhile'] })
+        return create.call(repo.storage, key, bytes)
+      }
+      const report = await purgeNow(repo.source('directory', 'gone'))
+      repo.storage.create = create
+      expect(entries).toBeGreaterThan(2)
+      expect((await all()).map(({ id, tags }) => [id, tags])).toEqual([
+        [report.snapshots[0]!.copy, ['meanwhile']],
+      ])
+      const again = await repo.repository.log.follow()
+      expect(again).toEqual([])
+    },
+  )
+
   it('comes to the same end wherever it was killed and run again', async () => {
     write(1, 60_000, 'directory', 'keep')
     write(2, 60_000, 'directory', 'gone')
