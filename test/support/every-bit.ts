@@ -143,7 +143,7 @@ export class EveryBit implements AsyncDisposable {
   ): Promise<{ repository: Repository; close: () => void }> {
     if (client === 'knows it') {
       // As a new process with the manifest of the last one.
-      const repository = new Repository({ ...this.repo.repository, ...(await this.#slotOf(secret)) })
+      const repository = new Repository({ ...this.repo.repository, ...this.#slotOf(secret) })
       await repository.log.begin()
       return { repository, close: () => undefined }
     }
@@ -156,9 +156,12 @@ export class EveryBit implements AsyncDisposable {
     return await this.#openAnew(secret, 'anew')
   }
 
-  async #slotOf(secret: SlotSecret): Promise<{ slot: Repository['slot'] }> {
-    const key = secret.kind === 'password' ? this.slots.password : this.slots.keyFile
-    return { slot: key.slice('slots/'.length) as Repository['slot'] }
+  #slotOf(secret: SlotSecret): Pick<Repository, 'slot' | 'slotsAtOpening'> {
+    const idOf = (key: string): Repository['slot'] => key.slice('slots/'.length) as Repository['slot']
+    return {
+      slot: idOf(secret.kind === 'password' ? this.slots.password : this.slots.keyFile),
+      slotsAtOpening: new Set(Object.values(this.slots).map(idOf)),
+    }
   }
 
   async #openAnew(secret: SlotSecret, name: string): Promise<{ repository: Repository; close: () => void }> {
