@@ -120,7 +120,10 @@ async function removeSlot(repository: Repository, id: SlotId): Promise<void> {
   if ((await listKeys(repository)).some(({ kind }) => kind !== undefined)) return
   if (bytes !== undefined) await storage.put(key, [bytes])
   throw new SnapError('KEY_IN_USE', `${id} is the last key by now: others were removed meanwhile`, {
-    hint: 'It was put back. Add another key first.',
+    hint:
+      bytes === undefined
+        ? 'It could not be put back. Bring a key slot back from a copy of the repository.'
+        : 'It was put back. Add another key first.',
   })
 }
 

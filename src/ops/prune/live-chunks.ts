@@ -40,6 +40,8 @@ export class LiveChunks {
   readonly #inFull = new Set<number>()
   readonly #packsInFull = new Set<number>()
   readonly #pinned = new Set<number>()
+  /** Segments that only keep the bases of others that nothing needs, as a number of pack and segment. */
+  readonly #idle = new Set<number>()
 
   /**
    * `onNew` is told the pack of each chunk that becomes needed. `isErased`: no segment may keep the chunk as a base.
@@ -151,9 +153,14 @@ export class LiveChunks {
       bits = new ChunkBits()
       this.#bits.set(place.pack, bits)
     }
-    if (!bits.set(place.ordinal)) return
-    this.#onNew(place.pack)
-    if (this.#depthOf(place.pack, place.segment) > 0) this.#needBases(place.pack, place.segment, isNeeded)
+    const isNew = bits.set(place.ordinal)
+    if (isNew) this.#onNew(place.pack)
+    const key = segmentKey(place.pack, place.segment)
+    // What is lost below it counts from the time on that it is needed itself.
+    if (!isNew && !(isNeeded && this.#idle.delete(key))) return
+    if (this.#depthOf(place.pack, place.segment) === 0) return
+    if (!isNeeded) this.#idle.add(key)
+    this.#needBases(place.pack, place.segment, isNeeded)
   }
 
   /** The depth falls with each step, so this ends. `isNeeded`: so that a base that is nowhere is lost. */

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SnapError } from '../../../../src/model/errors.ts'
 import type { SnapshotId } from '../../../../src/model/ids.ts'
 import { packKey } from '../../../../src/object/object-keys.ts'
+import { LiveChunks } from '../../../../src/ops/prune/live-chunks.ts'
 import { type PruneRequest, prune } from '../../../../src/ops/prune/prune.ts'
 import type { PruneReport } from '../../../../src/ops/prune/report.ts'
 import { verify } from '../../../../src/ops/verify/verify.ts'
@@ -367,6 +368,18 @@ describe('prune, of delta segments that nothing needs', () => {
       expect((await pruneNow(request)).packs).toMatchObject({ repacked: 0 })
     },
   )
+
+  it('refuses where a snapshot that was committed meanwhile needs what lies over a lost base', async () => {
+    const { manifest } = repo.repository
+    const { packs } = await addIdle()
+    manifest.packs.remove(manifest.packs.byId(packs.base.id)!.no)
+    const rows = manifest.packs.list()
+    const chunks = new LiveChunks(manifest, rows)
+    for (const { no } of rows) chunks.pin(no)
+    expect(chunks.lost.size).toBe(0)
+    chunks.need(packs.deeper.segments.at(-1)!.chunkIds)
+    expect(chunks.lost.size).toBe(1)
+  })
 
   it('keeps the bases on a full disk', async () => {
     const { files } = await addIdle()
