@@ -5,7 +5,7 @@
 import { hash } from '../crypto/blake3.ts'
 import { constantTimeEqual } from '../crypto/random.ts'
 import type { Random } from '../model/clock.ts'
-import { hasCode } from '../model/errors.ts'
+import { unlessDamaged } from '../model/errors.ts'
 import { LOG_LIST_BYTES_MAX } from '../model/limits.ts'
 import { listKey, logKey } from '../object/object-keys.ts'
 import { openNamed, sealNamed } from '../object/sealed-object.ts'
@@ -38,15 +38,15 @@ export type ReadEntry = { readonly entry: LogEntry; readonly payload: LogPayload
 export function readEntry(raw: RawEntry, secrets: LogSecrets): ReadEntry | ProblemReason {
   const { number, bytes } = raw
   if (bytes === undefined) return 'unreadable'
-  const body = attempt(() => openEntry(bytes, number, secrets))
+  const body = unlessDamaged(() => openEntry(bytes, number, secrets))
   if (body === undefined) return 'unopened'
-  const entry = attempt(() => decodeEntry(body, number))
+  const entry = unlessDamaged(() => decodeEntry(body, number))
   if (entry === undefined) return 'undecodable'
   if (!isSigned(entry, body, secrets.repositoryId)) return 'unsigned'
   const payloadBytes =
     'inline' in entry.payload ? entry.payload.inline : openList(raw.list, entry.payload.list, secrets)
   if (payloadBytes === undefined) return 'list-unreadable'
-  const payload = attempt(() => decodePayload(entry.kind, payloadBytes, logKey(number)))
+  const payload = unlessDamaged(() => decodePayload(entry.kind, payloadBytes, logKey(number)))
   return payload === undefined ? 'undecodable' : { entry, payload }
 }
 
@@ -56,7 +56,7 @@ export function listNamedBy(
   number: number,
   secrets: LogSecrets,
 ): ListReference | undefined {
-  const entry = attempt(() => decodeEntry(openEntry(bytes, number, secrets), number))
+  const entry = unlessDamaged(() => decodeEntry(openEntry(bytes, number, secrets), number))
   return entry !== undefined && 'list' in entry.payload ? entry.payload.list : undefined
 }
 
@@ -78,16 +78,7 @@ function openList(
 ): Uint8Array | undefined {
   if (bytes === undefined || !constantTimeEqual(hash(bytes), expected)) return undefined
   const place = { repositoryId: secrets.repositoryId, type: 'list', key: listKey(id) } as const
-  return attempt(() =>
+  return unlessDamaged(() =>
     openNamed({ ...place, secret: secrets.logKey, bytes, bodyBytesMax: LOG_LIST_BYTES_MAX }),
   )
-}
-
-function attempt<T>(run: () => T): T | undefined {
-  try {
-    return run()
-  } catch (error) {
-    if (hasCode(error, 'OBJECT_DAMAGED', 'LIMIT_EXCEEDED')) return undefined
-    throw error
-  }
 }

@@ -65,3 +65,13 @@ export function messageOf(error: unknown): string {
 export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error is SnapError {
   return error instanceof SnapError && codes.includes(error.code)
 }
+
+/** What `decode` gives, or nothing where the stored bytes that it reads are damaged or beyond a limit. */
+export function unlessDamaged<T>(decode: () => T): T | undefined {
+  try {
+    return decode()
+  } catch (error) {
+    if (hasCode(error, 'OBJECT_DAMAGED', 'LIMIT_EXCEEDED')) return undefined
+    throw error
+  }
+}

@@ -12,7 +12,7 @@ import {
   validateDetails,
 } from '../log/details.ts'
 import type { LoggedSnapshot, LogState } from '../log/log-state.ts'
-import { hasCode, SnapError } from '../model/errors.ts'
+import { SnapError, unlessDamaged } from '../model/errors.ts'
 import { type SeriesId, type SnapshotId, snapshotId } from '../model/ids.ts'
 import type { Repository } from '../repository/repository.ts'
 
@@ -73,7 +73,8 @@ class Opener {
 
   /** A manifest that a writer's key has filled holds none. */
   know(id: SnapshotId, details: unknown): void {
-    const known = unlessNonsense(() => validateDetails(details))
+    // A writer may have sealed nonsense.
+    const known = unlessDamaged(() => validateDetails(details))
     if (known !== undefined) this.#details.set(id, known)
   }
 
@@ -107,7 +108,7 @@ class Opener {
 
   #detailsOf({ id, details }: LoggedSnapshot): SnapshotDetails | undefined {
     if (!this.#details.has(id)) {
-      const opened = unlessNonsense(() => openDetails(this.#box, this.#keys, details))
+      const opened = unlessDamaged(() => openDetails(this.#box, this.#keys, details))
       this.#details.set(id, opened)
     }
     return this.#details.get(id)
@@ -117,7 +118,7 @@ class Opener {
     if (sealed === undefined) return undefined
     const known = this.#tags.get(sealed)
     if (known !== undefined) return known
-    const opened = unlessNonsense(() => openTags(this.#box, this.#keys, sealed))
+    const opened = unlessDamaged(() => openTags(this.#box, this.#keys, sealed))
     if (opened !== undefined) this.#tags.set(sealed, opened)
     return opened
   }
@@ -129,17 +130,7 @@ function placeOf({ number, committedMs }: LoggedSnapshot, place: LogPlace | unde
 
 function originalOf(said: SnapshotDetails | undefined): SnapshotId | undefined {
   const { original } = said ?? {}
-  return original === undefined ? undefined : unlessNonsense(() => snapshotId(original))
-}
-
-/** A writer may have sealed nonsense. */
-function unlessNonsense<T>(open: () => T): T | undefined {
-  try {
-    return open()
-  } catch (error) {
-    if (hasCode(error, 'OBJECT_DAMAGED', 'LIMIT_EXCEEDED')) return undefined
-    throw error
-  }
+  return original === undefined ? undefined : unlessDamaged(() => snapshotId(original))
 }
 
 /** `1a2b3c4d (web1: /srv /etc)`: how messages name one. */

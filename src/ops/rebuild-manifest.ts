@@ -11,7 +11,7 @@ import { isLive } from '../log/log-state.ts'
 import type { Head } from '../manifest/meta-table.ts'
 import { openManifest } from '../manifest/open-manifest.ts'
 import type { Clock } from '../model/clock.ts'
-import { hasCode, SnapError } from '../model/errors.ts'
+import { hasCode, SnapError, unlessDamaged } from '../model/errors.ts'
 import { DIRECTORY_DEPTH_MAX } from '../model/limits.ts'
 import type { ProgressListener } from '../model/progress.ts'
 import type { Storage } from '../model/storage.ts'
@@ -137,7 +137,7 @@ async function build(
   ports.progress({ kind: 'total', files: snapshots.length, bytes: 0, final: true })
   for (const { id, root } of snapshots) {
     ports.progress({ kind: 'file', path: `snapshot ${id}` })
-    const content = decodeRoot(root)
+    const content = unlessDamaged(() => decodeContent(root))
     if (content !== undefined && (await walk.record(content, []))) {
       repository.manifest.snapshots.setRootTree(id, treeId(repository.keys.idKey, content))
     }
@@ -154,15 +154,6 @@ async function build(
     entries: walk.entries,
     treesLeftOut: walk.leftOut,
     indexProblems: log.indexProblems.length,
-  }
-}
-
-function decodeRoot(root: Uint8Array): Content | undefined {
-  try {
-    return decodeContent(root)
-  } catch (error) {
-    if (!hasCode(error, 'OBJECT_DAMAGED', 'LIMIT_EXCEEDED')) throw error
-    return undefined
   }
 }
 

@@ -6,7 +6,7 @@ import { LOG_KINDS } from '../log/entry.ts'
 import type { AppliedEntry } from '../log/fold.ts'
 import type { LoggedSnapshot, LogState } from '../log/log-state.ts'
 import type { Manifest } from '../manifest/manifest.ts'
-import { hasCode } from '../model/errors.ts'
+import { unlessDamaged } from '../model/errors.ts'
 import type { PackId, SnapshotId } from '../model/ids.ts'
 
 export type RecorderParts = {
@@ -40,11 +40,12 @@ export class EntryRecorder {
     for (const { number, applied } of sealed) {
       const payload = applied?.payload
       if (payload?.kind === 'commit') {
-        const details = unlessNonsense(() => openDetails(opener, pair, payload.details))
+        // A writer may have sealed nonsense: the snapshot stays restorable by its id.
+        const details = unlessDamaged(() => openDetails(opener, pair, payload.details))
         if (details !== undefined) opened.details.set(number, details)
       } else if (payload?.kind === 'tag') {
         for (const { sealed: bytes } of payload.tags) {
-          const tags = unlessNonsense(() => openTags(opener, pair, bytes))
+          const tags = unlessDamaged(() => openTags(opener, pair, bytes))
           if (tags !== undefined) opened.tags.set(bytes, tags)
         }
       }
@@ -149,15 +150,5 @@ export class EntryRecorder {
   #quarantine(id: PackId): void {
     const pack = this.#parts.manifest.packs.byId(id)
     if (pack !== undefined) this.#parts.manifest.packs.setState(pack.no, 'quarantined')
-  }
-}
-
-/** A writer may have sealed nonsense: the snapshot stays restorable by its id. */
-function unlessNonsense<T>(open: () => T): T | undefined {
-  try {
-    return open()
-  } catch (error) {
-    if (hasCode(error, 'OBJECT_DAMAGED', 'LIMIT_EXCEEDED')) return undefined
-    throw error
   }
 }

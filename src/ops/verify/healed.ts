@@ -3,7 +3,7 @@
  * says, and this one does not. A check that looked less deep proves nothing about what a deeper one found.
  */
 import { type Note, openNote } from '../../log/details.ts'
-import { hasCode } from '../../model/errors.ts'
+import { unlessDamaged } from '../../model/errors.ts'
 import { type SnapshotId, snapshotId } from '../../model/ids.ts'
 import type { Repository } from '../../repository/repository.ts'
 
@@ -36,7 +36,7 @@ export async function findHealed(
   for (const id of affected) whole.delete(id)
   const healed = new Map<SnapshotId, Healed>()
   for (const { number, timeMs, sealed } of [...notes].reverse()) {
-    const note = openOrNothing(() => openNote(box, { contentPublic, contentSecret }, sealed))
+    const note = unlessDamaged(() => openNote(box, { contentPublic, contentSecret }, sealed))
     const operation = note?.['operation']
     if (note === undefined || (operation !== 'verify' && operation !== 'repair')) continue
     // What a repair finds damaged it quarantines, and any later check minds that.
@@ -54,13 +54,4 @@ export async function findHealed(
 function affectedIn(note: Note): SnapshotId[] {
   const ids: unknown = note['affected_snapshots']
   return Array.isArray(ids) ? ids.filter((id) => typeof id === 'string' && ID.test(id)).map(snapshotId) : []
-}
-
-function openOrNothing(open: () => Note): Note | undefined {
-  try {
-    return open()
-  } catch (error) {
-    if (hasCode(error, 'OBJECT_DAMAGED', 'LIMIT_EXCEEDED')) return undefined
-    throw error
-  }
 }
