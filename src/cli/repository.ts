@@ -1,5 +1,5 @@
 /** From what the user said to an open repository: its place, its secret, and the default one on first use. */
-import { mkdir, open as openFile, realpath, rename } from 'node:fs/promises'
+import { open as openFile, realpath, rename } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import type { SlotSecret } from '../keys/slot.ts'
@@ -172,12 +172,14 @@ async function create(
   return createRepository(await portsOf(context, storage), { secret, slotName, chunkBytes })
 }
 
-/** 0600, and never over a file that is there: it may be the only key of another repository. */
+/** 0600, durable, and never over a file that is there: it may be the only key of another repository. */
 export async function writeKeyFile(path: string, id: RepositoryId): Promise<SlotSecret> {
   const { encodeKeyFile } = await import('../keys/key-file.ts')
   const { systemRandom } = await import('../crypto/random.ts')
   const secret = systemRandom.bytes(32)
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const { createLocalDirectory } = await import('../storage/local-directory.ts')
+  const { nodeStorageFs } = await import('../storage/node-storage-fs.ts')
+  await createLocalDirectory(dirname(path))
   try {
     const file = await openFile(path, 'wx', 0o600)
     try {
@@ -186,6 +188,7 @@ export async function writeKeyFile(path: string, id: RepositoryId): Promise<Slot
     } finally {
       await file.close()
     }
+    await nodeStorageFs.fsyncDirectory(dirname(path))
   } catch (cause) {
     const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST'
     throw new SnapError('KEY_MISSING', `cannot write the key file ${path}${exists ? ': it exists' : ''}`, {

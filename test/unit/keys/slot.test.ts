@@ -52,6 +52,14 @@ describe('a slot', () => {
     expect(await codeOf(() => openSlot(bytes, REPOSITORY, id, PASSWORD))).toBe('KEY_WRONG')
   })
 
+  it('has a salt of its own, so that no two slots of one secret have one key', async () => {
+    const salts = [bySecret.keyFile, await make(KEY_FILE)].map(({ bytes }) =>
+      Buffer.from(bytes.subarray(60, 76)).toString('hex'),
+    )
+    expect(new Set(salts).size).toBe(2)
+    expect(salts).not.toContain('0'.repeat(32))
+  })
+
   it('commits to its key as the format says', () => {
     const { bytes } = bySecret.keyFile
     const material = Buffer.concat([
@@ -112,6 +120,7 @@ describe('a slot', () => {
       const changed = bytes.slice()
       new DataView(changed.buffer).setUint32(at, value, true)
       const start = performance.now()
+      expect(await codeOf(() => readSlotHead(changed, REPOSITORY, id))).toBe('LIMIT_EXCEEDED')
       expect(await codeOf(() => openSlot(changed, REPOSITORY, id, PASSWORD))).toBe('LIMIT_EXCEEDED')
       expect(performance.now() - start).toBeLessThan(100)
     }

@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync, 
 import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import Sqlite from 'better-sqlite3'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { Connection } from '../../../src/manifest/connection.ts'
 import { Manifest } from '../../../src/manifest/manifest.ts'
 import { manifestError } from '../../../src/manifest/manifest-error.ts'
@@ -252,4 +252,18 @@ test('a transaction that throws leaves nothing, and an inner one only its own pa
     true,
     false,
   ])
+})
+
+test('its writes are in order on the disk: a power failure takes the last of them, and never the file', () => {
+  using scratch = new ScratchDirectory()
+  const prepare = vi.spyOn(Sqlite.prototype, 'prepare')
+  try {
+    using manifest = openManifest(scratch.file)
+    manifest.runs.begin('backup', 1)
+    const database = prepare.mock.contexts[0] as Sqlite.Database
+    const NORMAL = 1
+    expect(database.pragma('synchronous', { simple: true })).toBe(NORMAL)
+  } finally {
+    prepare.mockRestore()
+  }
 })
