@@ -1,4 +1,6 @@
 /** Operations that only look at the repository, while others may prune it. */
+import { SnapError } from '../model/errors.ts'
+import type { SnapshotId } from '../model/ids.ts'
 import type { Repository } from '../repository/repository.ts'
 import { isDamage } from './verify/report.ts'
 
@@ -18,4 +20,27 @@ export async function lookAgain<T>({ log }: Repository, look: () => Promise<T>):
       if (log.collections === before) throw error
     }
   }
+}
+
+/** What `read` misses of a snapshot that was forgotten and pruned meanwhile is no damage: `SNAPSHOT_UNKNOWN` says so. */
+export async function whileThere<T>(
+  repository: Repository,
+  id: SnapshotId,
+  read: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await read()
+  } catch (error) {
+    if (!isDamage(error) || !(await isGone(repository, id))) throw error
+    throw new SnapError('SNAPSHOT_UNKNOWN', `snapshot ${id.slice(0, 8)} was forgotten and pruned meanwhile`, {
+      hint: 'Nothing is damaged. `snap snapshots` lists those that there are.',
+      cause: error,
+    })
+  }
+}
+
+/** Whether a snapshot that there was has been pruned, as the log has it by now. */
+export async function isGone({ log }: Repository, id: SnapshotId): Promise<boolean> {
+  await log.follow()
+  return !log.state.snapshots.has(id)
 }

@@ -45,14 +45,17 @@ async function dumpAction(
     throw new SnapError('USAGE', `unknown archive format "${archive}"`, { hint: 'Choose tar or zip.' })
   }
   const { dump } = await import('../../ops/dump/dump.ts')
+  const { whileThere } = await import('../../ops/overtaken.ts')
   await using repository = await openChosen(context)
   const choice = chooseSnapshot(context, repository, text, options)
   const { globals, signal } = context
   // Standard output is the file: nothing else may go there.
   using progress = progressOf({ ...context, globals: { ...globals, json: false } })
   const ports = { progress: progress.on.bind(progress), signal }
-  const { bytes } = await dump(repository, { root: choice.row.root, path, archive }, ports)
-  for await (const block of bytes) {
-    if (!processStdout.write(block)) await once(processStdout, 'drain')
-  }
+  await whileThere(repository, choice.id, async () => {
+    const { bytes } = await dump(repository, { root: choice.row.root, path, archive }, ports)
+    for await (const block of bytes) {
+      if (!processStdout.write(block)) await once(processStdout, 'drain')
+    }
+  })
 }

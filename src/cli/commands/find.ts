@@ -75,18 +75,25 @@ async function findAction(context: CommandContext, patterns: string[], options: 
   const notAfter = options.newest === undefined ? undefined : parseMoment(options.newest, { now })
   if (patterns.includes('')) throw new SnapError('USAGE', 'an empty pattern matches nothing')
   const { find } = await import('../../ops/find/find.ts')
+  const { lookAgain } = await import('../../ops/overtaken.ts')
   await using repository = await openChosen(context)
   const { globals, stdout, signal } = context
-  const chosen = chooseSnapshots(repository, options, now)
-  if (chosen.length === 0) stderrNote(context, 'no snapshot passes the filters')
-  const snapshots = chosen.map((choice) => ({ ...choice, root: choice.row.root }))
   const { ignoreCase, newestOnly } = options
-  const request = { patterns, ignoreCase, newestOnly, snapshots, type, notBefore, notAfter }
+  const asked = { patterns, ignoreCase, newestOnly, type, notBefore, notAfter }
   // Under --json, standard output is one array.
   const shown = { ...globals, progress: globals.progress && !globals.json }
   using progress = progressOf({ ...context, globals: shown })
-  const found = await find(repository, request, { progress: progress.on.bind(progress), signal })
+  const ports = { progress: progress.on.bind(progress), signal }
+  const found = await lookAgain(repository, async () => {
+    const chosen = chooseSnapshots(repository, options, now)
+    const snapshots = chosen.map((choice) => ({ ...choice, root: choice.row.root }))
+    const result = await find(repository, { ...asked, snapshots }, ports)
+    // What is missing of a snapshot that was pruned meanwhile is no damage.
+    if (result.leftOut > 0) await repository.log.follow()
+    return result
+  })
   progress.close()
+  if (found.snapshots.length === 0) stderrNote(context, 'no snapshot passes the filters')
   const render = globals.json ? renderFoundJson : renderFound
   for (const text of render(found.files, found.snapshots)) stdout.write(text)
   if (found.leftOut > 0) {

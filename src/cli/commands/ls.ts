@@ -2,6 +2,7 @@
 
 import type { ListedEntry as FoundEntry } from '../../ops/list.ts'
 import { list } from '../../ops/list.ts'
+import { whileThere } from '../../ops/overtaken.ts'
 import { chooseSnapshot, type SnapshotOptions } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
 import { listedSnapshot } from '../listed-snapshot.ts'
@@ -42,10 +43,13 @@ async function lsAction(
   using progress = progressOf({ ...context, globals: { ...globals, progress: false } })
   if (globals.json) stdout.write(renderLsHeadJson(listedSnapshot(repository, choice.row)))
   const request = { root: choice.row.root, path, recursive: options.recursive }
-  for await (const found of list(repository, request, { progress: progress.on.bind(progress), signal })) {
-    const entry = listed(found)
-    stdout.write(globals.json ? renderEntryJson(entry) : renderEntry(entry, options.long))
-  }
+  const ports = { progress: progress.on.bind(progress), signal }
+  await whileThere(repository, choice.id, async () => {
+    for await (const found of list(repository, request, ports)) {
+      const entry = listed(found)
+      stdout.write(globals.json ? renderEntryJson(entry) : renderEntry(entry, options.long))
+    }
+  })
 }
 
 function listed({ path, entry, user, group }: FoundEntry): ListedEntry {

@@ -89,6 +89,7 @@ async function restoreAction(
   const choice = chooseSnapshot(context, repository, snapshot, options)
   const target = targetOf(options, choice.id, subdirectory)
   const { restore } = await import('../../ops/restore/restore.ts')
+  const { isGone, whileThere } = await import('../../ops/overtaken.ts')
   const { createTargetFiles } = await import('../../filesystem/target-files.ts')
   const { createInThreadPool, createThreadPool } = await import('../../workers/task-pool.ts')
   const { RESTORE_MODULE } = await import('../../workers/thread-modules.ts')
@@ -102,32 +103,34 @@ async function restoreAction(
   using progress = progressOf(context)
   const startedMs = context.clock.now()
   const operate = async (): Promise<RestoreReport> =>
-    restore(
-      repository,
-      {
-        root: choice.row.root,
-        select: paths,
-        strip: subdirectory,
-        target: await realpath(target).catch(() => target),
-        overwrite,
-        deleteExtra: options.delete,
-        sources: choice.row.paths,
-        keep: await ownPaths(context),
-        dryRun: options.dryRun,
-        keepOwner: options.owner,
-      },
-      {
-        target: files,
-        pool,
-        progress: progress.on.bind(progress),
-        signal: context.signal,
-        ...(context.globals.verbosity > 0 && !context.globals.json
-          ? {
-              decided: (path: string, action: string) =>
-                context.stdout.write(`${action.padEnd(10)} ${safeText(path)}\n`),
-            }
-          : {}),
-      },
+    whileThere(repository, choice.id, async () =>
+      restore(
+        repository,
+        {
+          root: choice.row.root,
+          select: paths,
+          strip: subdirectory,
+          target: await realpath(target).catch(() => target),
+          overwrite,
+          deleteExtra: options.delete,
+          sources: choice.row.paths,
+          keep: await ownPaths(context),
+          dryRun: options.dryRun,
+          keepOwner: options.owner,
+        },
+        {
+          target: files,
+          pool,
+          progress: progress.on.bind(progress),
+          signal: context.signal,
+          ...(context.globals.verbosity > 0 && !context.globals.json
+            ? {
+                decided: (path: string, action: string) =>
+                  context.stdout.write(`${action.padEnd(10)} ${safeText(path)}\n`),
+              }
+            : {}),
+        },
+      ),
     )
   const intent = { operation: 'restore', snapshots: [choice.id], target }
   const report = options.dryRun
@@ -159,13 +162,16 @@ async function restoreAction(
   if (globals.json) stdout.write(renderRestoreSummaryJson(summary))
   else if (!globals.quiet) stdout.write(renderRestoreSummary(summary))
   if (report.failures.length > 0) {
-    throw new SnapError(
-      'INCOMPLETE',
-      `${plural(report.failures.length, 'entry', 'entries')} could not be restored`,
-      {
-        hint: 'They are listed above; everything else is in place. `snap verify --data` says what is damaged.',
-      },
-    )
+    const left = `${plural(report.failures.length, 'entry', 'entries')} could not be restored`
+    const gone =
+      report.failures.some(({ side }) => side === 'repository') && (await isGone(repository, choice.id))
+    throw gone
+      ? new SnapError('INCOMPLETE', `${left}: the snapshot was forgotten and pruned meanwhile`, {
+          hint: 'Nothing is damaged. `snap snapshots` lists those that there are; restore one of them.',
+        })
+      : new SnapError('INCOMPLETE', left, {
+          hint: 'They are listed above; everything else is in place. `snap verify --data` says what is damaged.',
+        })
   }
 }
 

@@ -86,6 +86,7 @@ const EXPECTED: Readonly<Partial<Record<Work['kind'], readonly ErrorCode[]>>> = 
   forget: ['SNAPSHOT_KEPT', 'SNAPSHOT_UNKNOWN'],
   unforget: ['SNAPSHOT_UNKNOWN'],
   hold: ['USAGE', 'SNAPSHOT_UNKNOWN'],
+  read: ['SNAPSHOT_UNKNOWN'],
   unhold: ['USAGE', 'SNAPSHOT_UNKNOWN'],
   tag: ['USAGE', 'SNAPSHOT_UNKNOWN'],
 }

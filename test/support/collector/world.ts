@@ -17,6 +17,7 @@ import { forgetByIds, forgetByPolicy } from '../../../src/ops/forget/forget.ts'
 import type { RetentionPolicy } from '../../../src/ops/forget/policy.ts'
 import { undoForget } from '../../../src/ops/forget/undo.ts'
 import { setHeld } from '../../../src/ops/hold.ts'
+import { whileThere } from '../../../src/ops/overtaken.ts'
 import { type PruneRequest, prune } from '../../../src/ops/prune/prune.ts'
 import { changeTags } from '../../../src/ops/tag.ts'
 import {
@@ -291,7 +292,7 @@ export class World implements Disposable {
     const snapshot = repository.log.state.snapshots.get(id)
     const digest = this.saved.get(id)
     if (snapshot === undefined) return
-    const found = await readSnapshot(repository, snapshot.root)
+    const found = await whileThere(repository, id, () => readSnapshot(repository, snapshot.root))
     if (digest !== undefined && found !== digest) throw new Error(`snapshot ${id} reads as something else`)
   }
 
