@@ -115,9 +115,10 @@ function without(details: SnapshotDetails, paths: readonly string[], removed: Re
 }
 
 /**
- * Copies are held where their originals are, and forgotten where they were; then the originals are let go of and forgotten,
- * but for those whose copies others have forgotten meanwhile: those need new copies. Each step is decided on the log right
- * before its entry.
+ * Copies are held where their originals are, have the tags that these were given meanwhile (one that was given other tags itself
+ * keeps them), and are forgotten where these were; then the originals are let go of and forgotten, but for those whose copies
+ * others have forgotten meanwhile: those need new copies. Each step is decided on the log right before its entry, and an original
+ * of which something is not its copy's yet, since others were faster, stays: it is a target again.
  */
 export async function replaceOriginals(
   repository: Repository,
@@ -126,9 +127,15 @@ export async function replaceOriginals(
 ): Promise<void> {
   const pairs = [...copies]
   const snapshotsOf = await snapshotsReader(repository)
-  const replaced = (state: Readonly<LogState>): SnapshotId[] => {
-    const standsThere = standingCopies(snapshotsOf(state))
-    return pairs.filter(([, copy]) => standsThere(copy)).map(([original]) => original)
+  const replaced = (state: Readonly<LogState>): Replaced[] => {
+    const snapshots = snapshotsOf(state)
+    const known = new Map(snapshots.map((snapshot) => [snapshot.id, snapshot] as const))
+    const standingFor = liveCopies(snapshots)
+    return pairs.flatMap(([original, copy]) => {
+      const snapshot = known.get(original)
+      const copies = standingFor(copy)
+      return snapshot === undefined || copies.length === 0 ? [] : [{ original: snapshot, copies }]
+    })
   }
   const say = async (
     kind: 'hold' | 'unhold' | 'forget',
@@ -139,61 +146,67 @@ export async function replaceOriginals(
       return snapshots.length === 0 ? undefined : { kind, snapshots }
     })
   }
-  await say('hold', ({ snapshots }) =>
-    pairs
-      .filter(
-        ([original, copy]) => snapshots.get(original)?.held === true && snapshots.get(copy)?.held === false,
-      )
-      .map(([, copy]) => copy),
-  )
+  await say('hold', (state) => {
+    const isHeld = (id: SnapshotId): boolean | undefined => state.snapshots.get(id)?.held
+    return [
+      ...pairs.filter(([original]) => isHeld(original) === true).map(([, copy]) => copy),
+      ...replaced(state).flatMap(({ original, copies }) => (original.held ? copies.map(({ id }) => id) : [])),
+    ].filter((copy) => isHeld(copy) === false)
+  })
   await say('unhold', (state) =>
-    replaced(state).filter((original) => state.snapshots.get(original)?.held === true),
+    replaced(state)
+      .filter(({ original, copies }) => original.held && copies.every(({ held }) => held))
+      .map(({ original }) => original.id),
   )
+  await appendAsAdmin(repository, WHAT, (state) => {
+    const tags = replaced(state).flatMap((pair) => tagsToCarry(state, pair))
+    return tags.length === 0 ? undefined : { kind: 'tag', tags }
+  })
   await say('forget', (state) => {
     const { snapshots } = state
     const isForgotten = (id: SnapshotId): boolean => snapshots.get(id)?.forgotten !== undefined
+    const done = replaced(state).filter((pair) => tagsToCarry(state, pair).length === 0)
     const late = pairs.filter(([original]) => isForgotten(original)).map(([, copy]) => copy)
-    return [...replaced(state), ...late, ...lateCopies].filter((id) => !isForgotten(id))
+    return [...done.map(({ original }) => original.id), ...late, ...lateCopies].filter(
+      (id) => !isForgotten(id),
+    )
   })
 }
 
-/**
- * Tags that somebody gave an original between its copying and its forgetting become the copy's. Nobody can change those of the
- * original any more; a copy that has got other tags itself keeps them.
- */
-export async function carryTags(repository: Repository): Promise<void> {
-  const snapshotsOf = await snapshotsReader(repository)
-  await appendAsAdmin(repository, WHAT, (state) => {
-    const snapshots = new Map(snapshotsOf(state).map((snapshot) => [snapshot.id, snapshot] as const))
-    const tags = [...snapshots.values()].flatMap((copy) => {
-      const original = copy.original === undefined ? undefined : snapshots.get(copy.original)
-      if (original === undefined || !original.forgotten || copy.forgotten) return []
-      const sealed = state.snapshots.get(original.id)?.tags
-      const isOwn = state.snapshots.get(copy.id)?.tags !== undefined
-      return sealed === undefined || isOwn || areSameTags(original.tags, copy.tags)
-        ? []
-        : [{ snapshot: copy.id, sealed }]
-    })
-    return tags.length === 0 ? undefined : { kind: 'tag', tags }
-  })
+type Replaced = {
+  readonly original: CurrentSnapshot
+  /** Live ones. */
+  readonly copies: readonly CurrentSnapshot[]
 }
 
-/** Whether a copy is live, or one that another purge has made of it. */
-function standingCopies(snapshots: readonly CurrentSnapshot[]): (copy: SnapshotId) => boolean {
-  const live = new Set(snapshots.filter(({ forgotten }) => !forgotten).map(({ id }) => id))
+function tagsToCarry(
+  { snapshots }: Readonly<LogState>,
+  { original, copies }: Replaced,
+): { snapshot: SnapshotId; sealed: Uint8Array }[] {
+  const sealed = snapshots.get(original.id)?.tags
+  if (sealed === undefined || original.forgotten) return []
+  return copies
+    .filter(({ id, tags }) => snapshots.get(id)?.tags === undefined && !areSameTags(original.tags, tags))
+    .map(({ id }) => ({ snapshot: id, sealed }))
+}
+
+/** The copy, if it is live, and else the live ones that other purges have made of it. */
+function liveCopies(snapshots: readonly CurrentSnapshot[]): (copy: SnapshotId) => CurrentSnapshot[] {
+  const known = new Map(snapshots.map((snapshot) => [snapshot.id, snapshot] as const))
   const copies = new Map<SnapshotId, SnapshotId[]>()
   for (const { id, original } of snapshots) {
     if (original !== undefined) copies.set(original, [...(copies.get(original) ?? []), id])
   }
   const seen = new Set<SnapshotId>()
-  const stands = (copy: SnapshotId): boolean => {
-    if (live.has(copy)) return true
-    if (seen.has(copy)) return false
+  const standing = (copy: SnapshotId): CurrentSnapshot[] => {
+    const snapshot = known.get(copy)
+    if (snapshot?.forgotten === false) return [snapshot]
+    if (seen.has(copy)) return []
     seen.add(copy)
-    return (copies.get(copy) ?? []).some(stands)
+    return (copies.get(copy) ?? []).flatMap(standing)
   }
   return (copy) => {
     seen.clear()
-    return stands(copy)
+    return standing(copy)
   }
 }

@@ -11,7 +11,7 @@ import { requireAdmin } from '../admin-entry.ts'
 import type { CurrentSnapshot } from '../current-snapshots.ts'
 import { prune, refuseUnsure } from '../prune/prune.ts'
 import type { PruneReport } from '../prune/report.ts'
-import { type Copies, carryTags, makeCopies, replaceOriginals, WHAT } from './copies.ts'
+import { type Copies, makeCopies, replaceOriginals, WHAT } from './copies.ts'
 import { Evidence, estimate, type Proof, type PurgedChunks } from './evidence.ts'
 import {
   lookAtAll,
@@ -97,7 +97,6 @@ export async function purge(
       : { ...(await planPurge(repository, options, ports)), unmatched: [] }
   const run = manifest.runs.begin(RUN, clock.now())
   const snapshots = await replaceAll(repository, options, first.targets, first.lateCopies, ports)
-  await carryTags(repository)
   const { superseded } = await lookAtAll(repository, options, ports)
   const mine = new Set(snapshots.map(({ original }) => original.id))
   using evidence = await Evidence.gather(repository, options.paths, superseded, mine, ports.signal)

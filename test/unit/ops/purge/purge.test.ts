@@ -5,6 +5,7 @@ import type { SnapshotId } from '../../../../src/model/ids.ts'
 import { type CurrentSnapshot, snapshotsReader } from '../../../../src/ops/current-snapshots.ts'
 import { find } from '../../../../src/ops/find/find.ts'
 import { forgetByIds, forgetByPolicy } from '../../../../src/ops/forget/forget.ts'
+import { setHeld } from '../../../../src/ops/hold.ts'
 import { estimate } from '../../../../src/ops/purge/evidence.ts'
 import { planPurge } from '../../../../src/ops/purge/plan.ts'
 import { type PurgeReport, purge } from '../../../../src/ops/purge/purge.ts'
@@ -416,6 +417,37 @@ describe('purge', () => {
       ])
       const again = await repo.repository.log.follow()
       expect(again).toEqual([])
+    },
+  )
+
+  it.each([1, 2, 3, 4, 5])(
+    'keeps a hold and tags that an original is given beside one that was held before: before its entry %i',
+    async (at) => {
+      write(1, 30_000, 'directory', 'gone')
+      const { snapshot: held } = await repo.backup()
+      const { snapshot } = await repo.backup()
+      await repo.repository.log.append(() => ({ kind: 'hold', snapshots: [held] }))
+      await using other = await repo.another()
+      const { create } = repo.storage
+      let entries = 0
+      repo.storage.create = async (key, bytes) => {
+        if (key.startsWith('log/') && ++entries === at) {
+          await other.repository.log.follow()
+          if (other.repository.log.state.snapshots.get(snapshot)?.forgotten === undefined) {
+            await changeTags(other.repository, [snapshot], { set: ['meanwhile'] })
+            await setHeld(other.repository, [snapshot], true)
+          }
+        }
+        return create.call(repo.storage, key, bytes)
+      }
+      await purgeNow(repo.source('directory', 'gone'))
+      repo.storage.create = create
+      expect(entries).toBeGreaterThan(5)
+      expect((await all()).map(({ held, tags }) => ({ held, tags }))).toEqual([
+        { held: true, tags: [] },
+        { held: true, tags: ['meanwhile'] },
+      ])
+      await expectWhole()
     },
   )
 
