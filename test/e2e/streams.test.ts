@@ -1,10 +1,11 @@
 /** What a command says when nobody can hear it, and how it ends when it hangs. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { isRoot, type Run, Sandbox } from '../support/snap.ts'
-import { writeTree } from '../support/tree.ts'
+import { seededBytes, writeTree } from '../support/tree.ts'
 
 const box = new Sandbox()
 const docs = box.path('docs')
@@ -37,6 +38,26 @@ describe('a backup', () => {
     const run = await unheard('stderr', ['backup', docs, '/does/not/exist'])
     expect(run.status).toBe(3)
     expect(await box.snapshots()).toHaveLength(before + 1)
+  })
+})
+
+describe('a dump that waits for its reader', () => {
+  it('says that the snapshot was pruned meanwhile, and not that something is damaged', async () => {
+    const image = box.path('image')
+    writeFileSync(image, seededBytes(40_000_000, 1))
+    const { snapshot_id: first } = await box.summary(['backup', image, '--tag', 'first'])
+    writeFileSync(image, 'small')
+    await box.ok(['backup', image])
+    const { child, ended } = box.start(['dump', 'latest', image, '--tag', 'first'])
+    child.stdout?.pause()
+    // That line says which snapshot was chosen; what follows fills the pipe.
+    if (child.stderr !== null) await once(child.stderr, 'data')
+    await box.ok(['forget', first])
+    await box.ok(['prune', '--undelete-window', '0'])
+    child.stdout?.resume()
+    const { status, stderr } = await ended
+    expect(stderr).toMatch(/^snap: snapshot [0-9a-f]{8} was forgotten and pruned meanwhile/m)
+    expect(status).toBe(1)
   })
 })
 
