@@ -186,6 +186,14 @@ describe('a long payload', () => {
     expect(encodeState(read)).toEqual(encodeState(state))
   })
 
+  it('that no reader would take is refused before anything is stored', async () => {
+    const { storage, log } = openLog()
+    const root = Uint8Array.of(5, 0)
+    const details = new Uint8Array(40_000)
+    expect(await codeOf(() => prepared(log, commit(1, { root, details })))).toBe('LIMIT_EXCEEDED')
+    expect(storage.objects.size).toBe(0)
+  })
+
   it('of exactly the inline limit stays in the entry', async () => {
     const { log } = openLog()
     const sealed = new Uint8Array(32_768 - 3)

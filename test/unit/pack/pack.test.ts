@@ -246,6 +246,22 @@ describe('the size of packs', () => {
     expect(() => writer.add(new Uint8Array(9), row)).toThrow('a full pack is finished first')
   })
 
+  it('is full when the table of its chunks has no more room', () => {
+    const target = 32 * 1024 * KIB
+    const row = {
+      plain: 1,
+      depth: 0,
+      bases: new Uint8Array(0),
+      chunkLengths: new Uint32Array(180_000).fill(1),
+      chunkIds: new Uint8Array(0),
+    }
+    using writer = new PackWriter(makeTicket(box, secrets), new Uint8Array(packBufferBytes(target)), target)
+    writer.add(new Uint8Array(9), row)
+    expect(writer.isFull).toBe(false)
+    writer.add(new Uint8Array(9), row)
+    expect(writer.isFull).toBe(true)
+  })
+
   it('is used once', () => {
     const target = 64 * KIB
     const row = {

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { mayRelyOn } from '../../../src/manifest/chunks-table.ts'
 import { beginRun } from '../../../src/repository/reliance.ts'
 import type { Processes, ProcessState } from '../../../src/storage/processes.ts'
 import { Chance } from '../../support/builders.ts'
@@ -26,6 +27,12 @@ it('leaves to runs that are at work for certain what they have stored', () => {
   expect(beginRun(manifest, processes('one', states), 2)).toEqual({ run: runs[3]! + 1, others: [runs[0]] })
   manifest.runs.end(runs[0]!, { endedMs: 3, outcome: 'failed' })
   expect(beginRun(manifest, processes('five', states), 3).others).not.toContain(runs[0])
+})
+
+it('relies on what earlier runs stored that are not at work, and on nothing of later ones', () => {
+  const reliance = { run: 5, others: [3] }
+  const relied = [null, 1, 3, 4, 5, 6].filter((run) => mayRelyOn(run, reliance))
+  expect(relied).toEqual([null, 1, 4, 5])
 })
 
 it('a backup that failed leaves what it stored to the next, of the same process too', async () => {

@@ -119,7 +119,16 @@ describe('an entry', () => {
     ['a device without a number', { type: 'block' }],
     ['a file with a device number', { device: { major: 1, minor: 2 } }],
     ['a FIFO with content', { type: 'fifo', content: { levels: 0, items: new Uint8Array(0) } }],
-    ['a directory with a size', { type: 'dir', size: 1 }],
+    ['a directory with a size', { type: 'dir', size: 1, content: { levels: 0, items: new Uint8Array(0) } }],
+    ['a directory without a tree', { type: 'dir' }],
+    [
+      'a hard-linked directory',
+      {
+        type: 'dir',
+        content: { levels: 0, items: new Uint8Array(0) },
+        hardLink: { links: 2, device: 1 },
+      },
+    ],
     ['a mode of 13 bits', { mode: 0o10000 }],
     ['a second of 10^9 nanoseconds', { mtimeNsec: 1_000_000_000 }],
     ['a change at 10^9 nanoseconds', { ctimeNsec: 1_000_000_000 }],
