@@ -61,7 +61,8 @@ export function removeTree(calls: SystemCalls, parent: DirectoryHandle, name: st
   }
 }
 
-function deviceOf(calls: SystemCalls, dir: DirectoryHandle): number {
+/** Device that an open directory is on. */
+export function deviceOf(calls: SystemCalls, dir: DirectoryHandle): number {
   using entry = calls.directoryEntry(dir)
   return entry.stat().device
 }

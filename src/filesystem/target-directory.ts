@@ -7,7 +7,7 @@ import { assert } from '../base/assert.ts'
 import { SnapError } from '../model/errors.ts'
 import type { EntryType, FileStat, TargetDirectory, TargetMeta, Xattr } from '../model/files.ts'
 import { createFreshModes, type FreshModes } from './fresh-modes.ts'
-import { removeTree } from './remove-tree.ts'
+import { deviceOf, removeTree } from './remove-tree.ts'
 import type { DirectoryHandle, SystemCalls } from './system-calls.ts'
 import { systemCode } from './system-error.ts'
 import { checkName, linkInTheWay, targetError } from './target-error.ts'
@@ -60,6 +60,10 @@ export class OpenDirectory implements TargetDirectory {
   lstat(name: string): FileStat | undefined {
     checkName(name, this.#path)
     return this.#lookUp(name)
+  }
+
+  device(): number {
+    return this.#doHere(() => deviceOf(this.#calls, this.#dir))
   }
 
   list(): string[] {

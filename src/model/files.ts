@@ -86,6 +86,8 @@ export type TargetMeta = {
 export interface TargetDirectory extends Disposable {
   /** `undefined` where the name is absent. */
   lstat(name: string): FileStat | undefined
+  /** The one that the directory itself is on. */
+  device(): number
   list(): string[]
   /** Opens a child directory. `TARGET_UNSAFE` where it is a symlink. */
   enter(name: string): TargetDirectory

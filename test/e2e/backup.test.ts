@@ -255,6 +255,20 @@ describe('what a backup leaves out', () => {
       expect(statSync(`${target}/mounted`).mode & 0o777).toBe(0o751)
     })
 
+    it('leaves what is on others alone in a restore with --delete, unless it was saved', async () => {
+      const restored = ['restore', `latest:${root}`, '--target', root, '--delete']
+      await box.ok(['backup', root, '-x'])
+      writeFileSync(`${root}/extra`, 'x')
+      await box.ok([...restored, '--dry-run'])
+      await box.ok(restored)
+      expect(existsSync(`${root}/extra`)).toBe(false)
+      expect(existsSync(`${mounted}/elsewhere`)).toBe(true)
+      await box.ok(['backup', root])
+      writeFileSync(`${mounted}/extra`, 'x')
+      await box.ok(restored)
+      expect(readdirSync(mounted)).toEqual(['elsewhere'])
+    })
+
     it('takes the root of a source although it is a mount', async () => {
       await box.ok(['backup', mounted, '-x'])
       const target = box.path('of the mount')

@@ -68,6 +68,8 @@ type Start = {
   readonly content: Content
   readonly names: readonly string[]
   readonly entry: Entry | undefined
+  /** In the target, another file system is mounted here. */
+  readonly isMount?: boolean
 }
 
 class RestoreRun {
@@ -152,7 +154,7 @@ class RestoreRun {
   }
 
   async #directory(
-    { content, names, entry: own }: Start,
+    { content, names, entry: own, isMount = false }: Start,
     below: readonly string[],
     directory: TargetDirectory | undefined,
     files: FileRestorer | undefined,
@@ -165,8 +167,10 @@ class RestoreRun {
     await this.#breath()
     const tree = await this.#tree(content, names)
     if (tree === undefined) return
-    // Of a directory that could not be read nothing is known, so nothing in it is extra.
-    const isKnown = own?.unreadable === undefined && this.#protection.isWhole(names)
+    // Of a directory that could not be read nothing is known, so nothing in it is extra. The same goes for one that is empty
+    // where another file system is mounted: a backup of one file system has it so, whatever lies there.
+    const isKnown =
+      own?.unreadable === undefined && this.#protection.isWhole(names) && !(isMount && tree.length === 0)
     if (this.#request.deleteExtra && isKnown && this.#selection.wants(names) === 'all') {
       this.#deleteExtra(new Set(tree.map((entry) => entry.name)), names, below, directory)
     }
@@ -321,7 +325,9 @@ class RestoreRun {
     const isOurs = existing === undefined || (wanted && this.#protection.isWhole(path))
     if (isOurs) this.#later.directory({ directory: names.join('/'), path: `/${path.join('/')}`, entry })
     if (entry.content === undefined) return
-    const start = { content: entry.content, names: path, entry }
+    const isMount =
+      this.#request.deleteExtra && existing !== undefined && child?.device() !== directory?.device()
+    const start = { content: entry.content, names: path, entry, isMount }
     await this.#directory(start, names, child, files, existing === undefined)
   }
 
