@@ -194,6 +194,13 @@ describe('a long payload', () => {
     expect(storage.objects.size).toBe(0)
   })
 
+  it('above the limit of a list is refused before anything is stored', async () => {
+    const { storage, log } = openLog()
+    const sealed = new Uint8Array(67_108_864)
+    expect(await codeOf(() => prepared(log, { kind: 'note', sealed }))).toBe('LIMIT_EXCEEDED')
+    expect(storage.objects.size).toBe(0)
+  })
+
   it('of exactly the inline limit stays in the entry', async () => {
     const { log } = openLog()
     const sealed = new Uint8Array(32_768 - 3)

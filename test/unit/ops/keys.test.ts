@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { PASSWORD_MEMORY_BYTES_MIN } from '../../../src/crypto/password.ts'
 import type { SlotSecret } from '../../../src/keys/slot.ts'
+import { slotId } from '../../../src/model/ids.ts'
 import { slotKey } from '../../../src/object/object-keys.ts'
 import { addKey, changeKey, listKeys, removeKey } from '../../../src/ops/keys.ts'
 import { SECRET, TestRepository } from '../../support/repository.ts'
@@ -137,4 +138,13 @@ test('a slot that is spoiled on its way leaves the old secret in force', async (
   storage.put = put
   expect(repo.keys('slots/')).toHaveLength(1)
   await repo.reopen()
+})
+
+test('no key is added where readers would take one more for an attack', async () => {
+  for (let number = 1; number < 256; number++) {
+    const id = slotId(number.toString(16).padStart(32, '0'))
+    await repo.storage.put(slotKey(id), [Uint8Array.of(1)])
+  }
+  await expect(add(OTHER)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' })
+  expect(repo.keys('slots/')).toHaveLength(256)
 })

@@ -68,6 +68,10 @@ describe('content items', () => {
     expect(codeOf(() => [...readItems(new Uint8Array(33).fill(3))])).toBe('OBJECT_DAMAGED')
   })
 
+  it('are refused with a hole of no bytes', () => {
+    expect(codeOf(() => [...readItems(Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0, 0))])).toBe('OBJECT_DAMAGED')
+  })
+
   it('are refused with a hole above 2^53', () => {
     expect(codeOf(() => [...readItems(Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 32, 0))])).toBe('OBJECT_DAMAGED')
   })

@@ -121,6 +121,8 @@ describe('a tree', () => {
     const short = entryNamed('a')
     short[0] = 58
     expect(codeOf(() => splitTree(treeOf([short])))).toBe('OBJECT_DAMAGED')
+    const nameless = Uint8Array.of(10, 0, 0, 0, 1, 0, 0, 0, 0, 0)
+    expect(codeOf(() => splitTree(treeOf([nameless, entryNamed('a'.repeat(50))])))).toBe('OBJECT_DAMAGED')
     for (let length = 0; length < valid.length; length++) {
       expect(codeOf(() => splitTree(valid.subarray(0, length)))).toBe('OBJECT_DAMAGED')
     }

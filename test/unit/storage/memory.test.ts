@@ -12,4 +12,11 @@ describe('memory storage', () => {
     storage.objects.set('config', { bytes: text('damaged'), storedAt: 0 })
     expect(await storage.read('config')).toEqual(text('damaged'))
   })
+
+  it('takes no object that would be too large to be read again', async () => {
+    const storage = createMemoryStorage()
+    const parts = new Array<Uint8Array>(129).fill(new Uint8Array(1_048_576))
+    await expect(storage.put('packs/3f/aa', parts)).rejects.toThrow('an object of')
+    expect(storage.objects.size).toBe(0)
+  })
 })

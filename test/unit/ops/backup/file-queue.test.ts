@@ -51,6 +51,16 @@ const entryAt = (slot: number, of = node) => decodeEntry(of.slots[slot]!)
 const drained = () => executor.until(queue.drain())
 
 describe('the queue of files', () => {
+  it('is crowded when 32,768 files wait or are under way', () => {
+    add('first')
+    const stat = source.lstat(`${node.path}/first`)
+    for (let files = 1; files < 32_768; files++) {
+      expect(queue.isCrowded).toBe(false)
+      queue.add({ node, slot: node.reserve(), path: `${node.path}/first`, name: 'first', stat })
+    }
+    expect(queue.isCrowded).toBe(true)
+  })
+
   it('puts each entry in its slot, in whatever order the tasks are done', async () => {
     const nodes = Array.from(
       { length: 20 },
