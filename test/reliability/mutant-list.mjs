@@ -1830,10 +1830,6 @@ const SURVIVORS = {
     'each segment takes 17 bytes of the footer at least, whose room is full before',
   'the average chunk':
     'the bounds of the smallest and of the greatest chunk, which are checked beside it, leave no other',
-  'PACK_SEGMENTS_MAX of a writer':
-    'each segment takes 17 bytes of the footer at least, whose room is full before',
-  'the average chunk':
-    'the bounds of the smallest and of the greatest chunk, which are checked beside it, leave no other',
 }
 
 const GROUPS = {

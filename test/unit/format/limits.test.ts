@@ -1,6 +1,7 @@
 /** The limits of `docs/format.md`, section 8, are those of the code, and do not contradict each other. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { ByteWriter } from '../../../src/base/bytes.ts'
 import {
   PASSWORD_COST_DEFAULT,
   PASSWORD_MEMORY_BYTES_MAX,
@@ -9,7 +10,9 @@ import {
 import { SLOT_NAME_BYTES_MAX } from '../../../src/keys/slot-body.ts'
 import { DETAILS_BYTES_MAX, UNREADABLE_MAX } from '../../../src/log/details.ts'
 import { decodePayload, encodePayload } from '../../../src/log/payloads.ts'
+import { seriesId, snapshotId } from '../../../src/model/ids.ts'
 import * as limits from '../../../src/model/limits.ts'
+import { encodeContent } from '../../../src/snapshot/content.ts'
 import { decodeEntry, encodeEntry } from '../../../src/snapshot/entry.ts'
 import { decodeTree, encodeTree } from '../../../src/snapshot/tree.ts'
 import { codeOf } from '../../support/builders.ts'
@@ -135,6 +138,28 @@ describe('limits that no constant names', () => {
       })
     expect(codeOf(() => decodePayload('keys', keys(1_024), 'entry'))).toBeUndefined()
     expect(codeOf(() => decodePayload('keys', keys(1_025), 'entry'))).toBe('LIMIT_EXCEEDED')
+  })
+
+  it('hold for the root of a commit before its items are looked at', () => {
+    const root = (bytes: number) =>
+      encodePayload({
+        kind: 'commit',
+        snapshot: snapshotId('0'.repeat(32)),
+        series: seriesId('0'.repeat(32)),
+        headRead: -1,
+        timeMs: 0,
+        root: encodeContent({ levels: 0, items: new Uint8Array(bytes) }),
+        indexes: [],
+        details: new Uint8Array(0),
+      })
+    expect(codeOf(() => decodePayload('commit', root(1_048_576), 'entry'))).toBeUndefined()
+    expect(codeOf(() => decodePayload('commit', root(1_048_577), 'entry'))).toBe('LIMIT_EXCEEDED')
+  })
+
+  it('hold for an entry of a directory before it is looked for', () => {
+    const tree = (bytes: number) => new ByteWriter().u8(1).varint(0).varint(1).u32(bytes).zeros(100).done()
+    expect(codeOf(() => decodeTree(tree(67_108_864)))).toBe('OBJECT_DAMAGED')
+    expect(codeOf(() => decodeTree(tree(67_108_865)))).toBe('LIMIT_EXCEEDED')
   })
 
   it('hold for the names of owners', () => {
