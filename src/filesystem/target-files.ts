@@ -1,7 +1,7 @@
 /**
  * `TargetFiles` for the file systems of this machine: where restored files are written.
  */
-import { fsyncSync, ftruncateSync, mkdirSync, readSync, writeSync } from 'node:fs'
+import { ftruncateSync, mkdirSync, readSync, writeSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { systemPath } from '../base/names.ts'
 import type { TargetDirectory, TargetFiles, TargetMeta } from '../model/files.ts'
@@ -42,7 +42,6 @@ export function createTargetFiles(calls: SystemCalls = systemCalls()): TargetFil
 
     read: (fd, into, at, bytes, position) => onFile(fd, () => readSync(fd, into, at, bytes, position)),
     truncate: (fd, size) => onFile(fd, () => ftruncateSync(fd, size)),
-    fsync: (fd) => onFile(fd, () => fsyncSync(fd)),
     setFileMeta: (fd, meta) => onFile(fd, () => setFileMeta(context, fd, meta)),
 
     close(fd) {

@@ -131,7 +131,6 @@ export interface TargetFiles {
   write(fd: number, bytes: Uint8Array, position: number): void
   read(fd: number, into: Uint8Array, at: number, bytes: number, position: number): number
   truncate(fd: number, size: number): void
-  fsync(fd: number): void
   /** As `setMeta`, on an open file. */
   setFileMeta(fd: number, meta: TargetMeta): string[]
   close(fd: number): void
