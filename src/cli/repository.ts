@@ -69,6 +69,11 @@ export async function chosenPorts(context: CommandContext): Promise<RepositoryPo
   const place = placeOf(context)
   const storage = openLocalDirectory(place.path)
   if ((await storage.stat('config')) === undefined) {
+    if (await hasLog(storage)) {
+      throw new SnapError('OBJECT_MISSING', `the repository at ${place.path} has lost its config`, {
+        hint: 'Bring the object `config` back from a copy of the repository. Everything else may be whole: remove nothing.',
+      })
+    }
     throw new SnapError('REPOSITORY_MISSING', `there is no repository at ${place.path}`, {
       hint: place.isDefault
         ? 'Make one with `snap backup PATH` or `snap init`.'
@@ -78,6 +83,12 @@ export async function chosenPorts(context: CommandContext): Promise<RepositoryPo
   return portsOf(context, storage)
 }
 
+/** Somebody's backups: a new repository would put them out of reach for ever. */
+async function hasLog(storage: Storage): Promise<boolean> {
+  const { logKey } = await import('../object/object-keys.ts')
+  return (await storage.stat(logKey(0))) !== undefined
+}
+
 export type Opened = { readonly repository: Repository; readonly secret: SlotSecret }
 
 /** Opens the repository that the command line names; the secret is what opened it. */
@@ -85,8 +96,8 @@ export async function openWithSecret(context: CommandContext): Promise<Opened> {
   const { openRepository } = await import('../repository/open-repository.ts')
   const ports = await chosenPorts(context)
   const secret = await chosenSecret(context)
-  const repository = await openRepository(ports, secret)
-  warnOfProblems(context, repository)
+  const repository = await blamingCache(context, openRepository(ports, secret))
+  await warnOfProblems(context, repository)
   return { repository, secret }
 }
 
@@ -94,7 +105,37 @@ export async function openChosen(context: CommandContext): Promise<Repository> {
   return (await openWithSecret(context)).repository
 }
 
-function warnOfProblems(context: CommandContext, repository: Repository): void {
+/** `MANIFEST_FAILED` where the system refuses something in the cache directory. */
+async function blamingCache<T>(context: CommandContext, opened: Promise<T>): Promise<T> {
+  try {
+    return await opened
+  } catch (cause) {
+    const cache = cacheOf(context)
+    const refused = cause instanceof Error && 'syscall' in cause && 'path' in cause
+    if (!refused || !String(cause.path).startsWith(cache)) throw cause
+    throw new SnapError(
+      'MANIFEST_FAILED',
+      `the local database cannot be kept in ${cache}: ${cause.message}`,
+      {
+        hint: 'Name another place with --cache-dir or SNAP_CACHE_DIR.',
+        cause,
+      },
+    )
+  }
+}
+
+/** What is listed may be less than there was: that is not to be found out by `snap verify` alone. */
+async function warnOfProblems(context: CommandContext, repository: Repository): Promise<void> {
+  const { DAMAGED } = await import('../ops/audit/note.ts')
+  const damaged = repository.log.state.problems.find(
+    ({ reason }) => DAMAGED.has(reason) || reason === 'chain-broken',
+  )
+  if (damaged !== undefined) {
+    stderrWarning(
+      context,
+      `the log is damaged at entry ${damaged.number}: snapshots may be missing from what is listed, or be back; \`snap audit\` says more`,
+    )
+  }
   for (const { error } of repository.log.indexProblems) {
     stderrWarning(context, `${error.message}; \`snap verify\` says what it affects`)
   }
@@ -169,7 +210,8 @@ async function create(
   const { createRepository } = await import('../repository/open-repository.ts')
   const storage = await createLocalDirectory(path)
   const slotName = `${kind} made on ${hostname()}`
-  return createRepository(await portsOf(context, storage), { secret, slotName, chunkBytes })
+  const ports = await portsOf(context, storage)
+  return blamingCache(context, createRepository(ports, { secret, slotName, chunkBytes }))
 }
 
 /** 0600, durable, and never over a file that is there: it may be the only key of another repository. */

@@ -80,6 +80,23 @@ describe('one flipped byte', () => {
     })
   }
 
+  it('in the log entry of a snapshot is warned of by whatever leaves that snapshot out', async () => {
+    putBack()
+    const path = filesBelow(`${box.repository}/log`).at(-1)!
+    const bytes = readFileSync(path)
+    bytes[100]! ^= 1
+    writeFileSync(path, bytes)
+    const env = { SNAP_CACHE_DIR: box.path('cache copy') }
+    for (const command of [
+      ['snapshots', '--quiet'],
+      ['ls', 'latest'],
+      ['restore', 'latest', '--target', box.path('older'), '--dry-run'],
+    ]) {
+      const { stderr } = await box.ok(command, { env })
+      expect(stderr).toMatch(/^warning: the log is damaged at entry \d+: .*`snap audit`/m)
+    }
+  })
+
   it('fails only the files that need it, and restores the others', async () => {
     putBack()
     const target = box.path('restored')

@@ -52,6 +52,12 @@ export const EXIT_STATUS: Readonly<Record<ErrorCode, number>> = {
 
 const CAUSES_MAX = 8
 
+const MEND =
+  '`snap verify --data` names what is affected, `snap repair` mends what can be mended; a copy of the repository may have the object whole.'
+
+/** For errors that come from deep below with no hint of their own. */
+const HINTS: Partial<Readonly<Record<ErrorCode, string>>> = { OBJECT_MISSING: MEND, OBJECT_DAMAGED: MEND }
+
 export type ErrorOutput = {
   readonly json: boolean
   /** From 1 up, the chain of causes is shown. */
@@ -70,9 +76,14 @@ export function renderError(error: unknown, output: ErrorOutput): string {
 function textError(error: unknown, verbosity: number): string {
   const known = error instanceof SnapError || isSystemError(error)
   const lines = known ? [`snap: ${messageOf(error)}`] : bugLines(error)
-  if (error instanceof SnapError && error.hint !== undefined) lines.push(`hint: ${error.hint}`)
+  const hint = hintOf(error)
+  if (hint !== undefined) lines.push(`hint: ${hint}`)
   if (verbosity > 0) lines.push(...causeLines(error))
   return lines.map((line) => `${safeText(line)}\n`).join('')
+}
+
+function hintOf(error: unknown): string | undefined {
+  return error instanceof SnapError ? (error.hint ?? HINTS[error.code]) : undefined
 }
 
 function bugLines(error: unknown): string[] {
@@ -96,12 +107,13 @@ function causeLines(error: unknown): string[] {
 function jsonError(error: unknown): string {
   const known = error instanceof SnapError
   const bug = !known && !isSystemError(error)
+  const hint = hintOf(error)
   const line = {
     message_type: 'exit_error',
     code: exitStatus(error),
     message: jsonText(bug ? `this is a bug in snap: ${messageOf(error)}` : messageOf(error)),
     ...(known ? { error: error.code } : {}),
-    ...(known && error.hint !== undefined ? { hint: jsonText(error.hint) } : {}),
+    ...(hint === undefined ? {} : { hint: jsonText(hint) }),
     ...(bug && error instanceof Error ? { stack: jsonText(error.stack ?? '') } : {}),
   }
   return jsonLine(line)

@@ -2,12 +2,12 @@
 import { humanDuration, plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { jsonPath, safeText } from '../output/safe-text.ts'
-import { shortId } from './snapshots.ts'
 import {
   type AffectedFile,
   type DamagedObject,
   type HealedSnapshot,
   healedJson,
+  renderAffected,
   renderHealed,
 } from './verify-report.ts'
 
@@ -42,7 +42,7 @@ export function renderRepair(summary: RepairSummary, timeZone?: string): string 
     ...(packsNamed === 0 ? [] : [`${plural(packsNamed, 'pack')} that nothing named ${isAre} named again`]),
     ...quarantined.map((pack) => `${dryRun ? 'would be set aside' : 'set aside'}: ${object(pack)}`),
     ...damaged.map((other) => `damaged: ${object(other)}`),
-    ...affected.map(({ snapshotId, path }) => `affected: ${shortId(snapshotId)} ${safeText(path)}`),
+    ...affected.map(renderAffected),
     ...summary.healed.map((snapshot) => renderHealed(snapshot, timeZone)),
     `${whatWasDone(summary)} in ${humanDuration(summary.durationMs)}${depth}`,
     ...(affectedTotal === 0

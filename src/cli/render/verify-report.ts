@@ -43,7 +43,7 @@ export function renderVerifyReport(report: VerifyReport, timeZone?: string): str
   const lines = [
     ...notes.map((note) => `note: ${safeText(note)}`),
     ...damaged.map((object) => `damaged: ${safeText(object.key)}: ${safeText(object.reason)}`),
-    ...affected.map((file) => `affected: ${shortId(file.snapshotId)} ${safeText(file.path)}`),
+    ...affected.map(renderAffected),
     ...healed.map((snapshot) => renderHealed(snapshot, timeZone)),
     `${plural(report.snapshots, 'snapshot')}, ${plural(report.packs, 'pack')}, ${humanBytes(report.bytes)} in ${humanDuration(report.durationMs)} (${depth})`,
     damaged.length === 0
@@ -51,6 +51,10 @@ export function renderVerifyReport(report: VerifyReport, timeZone?: string): str
       : `${plural(damaged.length, 'object')} damaged, ${plural(affected.length, 'file')} in ${plural(snapshots.size, 'snapshot')} affected`,
   ]
   return lines.map((line) => `${line}\n`).join('')
+}
+
+export function renderAffected({ snapshotId, path }: AffectedFile): string {
+  return `affected: ${shortId(snapshotId)} ${safeText(path)}${path === '/' ? ' (the whole snapshot)' : ''}`
 }
 
 export function renderHealed(

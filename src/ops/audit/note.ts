@@ -12,7 +12,8 @@ import type { Repository } from '../../repository/repository.ts'
 /** Snapshot ids that one note names; above that they are counted. */
 export const NOTED_SNAPSHOTS_MAX = 1_000
 
-const DAMAGED: ReadonlySet<ProblemReason> = new Set([
+/** Why an entry may have said what nobody can read any more. */
+export const DAMAGED: ReadonlySet<ProblemReason> = new Set([
   'unreadable',
   'unopened',
   'undecodable',
