@@ -89,8 +89,8 @@ export function wantsJson(args: readonly string[]): boolean {
 }
 
 /**
- * `USAGE` for an empty argument or place: a script's variable that is not set would otherwise mean the working
- * directory, or everything.
+ * `USAGE` for an empty argument, place, name or path: a script's variable that is not set would otherwise mean the
+ * working directory, everything, or a host without a name.
  */
 function refuseEmpty(command: Command): void {
   const hint = 'Is a variable not set?'
@@ -98,7 +98,8 @@ function refuseEmpty(command: Command): void {
   const values: Readonly<Record<string, unknown>> = command.optsWithGlobals()
   for (let at: Command | null = command; at !== null; at = at.parent) {
     const empty = at.options.find(
-      (option) => /<(?:dir|file|place)>/.test(option.flags) && isEmptyPlace(values[option.attributeName()]),
+      (option) =>
+        /<(?:dir|file|place|name|path)>/.test(option.flags) && isEmptyPlace(values[option.attributeName()]),
     )
     if (empty !== undefined) throw new SnapError('USAGE', `${empty.long ?? empty.flags} is empty`, { hint })
   }
@@ -113,8 +114,12 @@ function usageError(error: CommanderError, program: Command, args: readonly stri
   const [sentence = '', ...rest] = error.message.replace(/^error: /, '').split('\n')
   const suggestion = rest.join(' ').trim().replace(/^\(/, '').replace(/\)$/, '')
   const command = program.commands.find((known) => args.includes(known.name()))
-  const help = `\`snap ${command === undefined ? '' : `${command.name()} `}--help\` explains.`
-  const unknown = args[0] === 'help' ? args[1] : undefined
+  const behind = command === undefined ? [] : args.slice(args.indexOf(command.name()) + 1)
+  const below = command?.commands.find((known) => behind.includes(known.name()))
+  const names = [command, below].flatMap((known) => (known === undefined ? [] : [`${known.name()} `]))
+  const help = `\`snap ${names.join('')}--help\` explains.`
+  const asked = args.indexOf('help')
+  const unknown = command === undefined && asked >= 0 ? args[asked + 1] : undefined
   const missing = unknown === undefined ? 'a command is missing' : `unknown command '${unknown}'`
   const message = error.code === 'commander.help' ? missing : sentence
   return new SnapError('USAGE', message, { hint: suggestion === '' ? `${help}` : `${suggestion} ${help}` })

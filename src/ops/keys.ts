@@ -101,7 +101,7 @@ export async function removeKey(
   }
   if (id === repository.slot && !request.evenInUse) {
     throw new SnapError('KEY_IN_USE', `${id} is the key that is in use`, {
-      hint: 'Use another key to remove it.',
+      hint: 'Use another key to remove it, or say --even-in-use.',
     })
   }
   await removeSlot(repository, id)

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isRoot, jsonLines, type Run, type RunOptions, Sandbox, summaryOf } from '../support/snap.ts'
@@ -77,6 +77,44 @@ describe('bad input gets a sentence, a hint and an exit status', () => {
     await fails(2, ['restore', '--target', box.path('x'), '--in-place'])
   })
 
+  it('for a name, path or place that is empty, as of a variable that is not set', async () => {
+    for (const option of ['--host', '--repo', '--cache-dir']) await fails(2, ['backup', docs, option, ''])
+    for (const option of ['--host', '--path']) await fails(2, ['snapshots', option, ''])
+  })
+
+  it('for a span of a prune, before anything is forgotten', async () => {
+    await fails(2, ['forget', 'latest', '--even-last', '--undelete-window', 'banana'])
+  })
+
+  it('for a new key that nobody gave', async () => {
+    expect((await fails(12, ['key', 'add'])).stderr).toContain('--new-password-file')
+    const nothing = ['key', 'add', '--new-password-file', box.path('no such file')]
+    expect((await fails(12, nothing)).stderr).toMatch(/hint: .*--new-password-file/)
+    const both = ['--new-key-file', box.path('new.key'), '--new-password-file', box.keyFile]
+    await fails(2, ['key', 'add', ...both])
+    await fails(2, ['key', 'passwd', ...both])
+    expect(existsSync(box.path('new.key'))).toBe(false)
+    expect((await fails(2, ['key', 'remove'])).stderr).toContain('`snap key remove --help`')
+  })
+
+  it('for a repository that has lost its config, also the default one, whose key file stays where it is', async () => {
+    const home = box.path('beheaded')
+    const env = { HOME: home, SNAP_REPOSITORY: undefined, SNAP_KEY_FILE: undefined }
+    await box.ok(['backup', docs], { env })
+    rmSync(`${home}/.local/share/snap/repository/config`)
+    for (const command of [['snapshots'], ['verify'], ['backup', docs]]) {
+      expect((await fails(4, command, { env })).stderr).toMatch(
+        /lost its config[\s\S]*copy of the repository/,
+      )
+    }
+    expect(filesBelow(`${home}/.config/snap/keys`).map((path) => basename(path))).toEqual(['default.key'])
+  })
+
+  it('for a cache directory that cannot be made', async () => {
+    const run = await fails(1, ['snapshots', '--cache-dir', box.keyFile])
+    expect(run.stderr).toMatch(/local database[\s\S]*--cache-dir/)
+  })
+
   it('as JSON for programs', async () => {
     const run = await box.expect(1, ['restore', 'ffffffff', '--json', '--target', box.path('x')])
     const line = JSON.parse(run.stderr)
@@ -119,6 +157,27 @@ describe('bad input gets a sentence, a hint and an exit status', () => {
 })
 
 describe('secrets', () => {
+  it('keep the name that somebody gave them when they are changed', async () => {
+    const repository = box.path('named')
+    const nameOf = async (value: string): Promise<unknown> => {
+      const { stdout } = await box.ok(['key', 'list', '--json', '--repo', repository], {
+        env: password(value),
+      })
+      return JSON.parse(stdout).find((key: { current: boolean }) => key.current).name
+    }
+    const change = async (from: string, to: string, ...more: string[]): Promise<void> => {
+      writeFileSync(box.path('next password'), to, { mode: 0o600 })
+      const args = ['key', 'passwd', '--repo', repository, '--new-password-file', box.path('next password')]
+      await box.ok([...args, ...more], { env: password(from) })
+    }
+    await box.ok(['init', '--repo', repository], { env: password('1') })
+    await change('1', '2')
+    expect(await nameOf('2')).toMatch(/^password made on /)
+    await change('2', '3', '--name', 'bob')
+    await change('3', '4')
+    expect(await nameOf('4')).toBe('bob')
+  })
+
   it('come from a variable, a file and a command', async () => {
     const repository = box.path('secrets')
     const args = ['snapshots', '--repo', repository]

@@ -73,7 +73,8 @@ async function forgetAction(
   texts: readonly string[],
   options: Options,
 ): Promise<void> {
-  const afterwards = options.prune ? pruning(context, options) : undefined
+  const prunes = pruning(context, options)
+  const afterwards = options.prune ? prunes : undefined
   const byPolicy = hasRetentionOptions(options)
   refuseMixture(texts, options, byPolicy)
   if (options.undo) return undoAction(context, texts)
@@ -81,7 +82,7 @@ async function forgetAction(
   return idsAction(context, texts, options, afterwards)
 }
 
-/** The options are looked at before anything is forgotten. */
+/** The options are looked at before anything is forgotten, also where no prune follows: what is printed names one. */
 function pruning({ clock }: CommandContext, options: Options): Afterwards {
   const request = pruneRequestOf(options, clock.now(), false)
   return async (context, repository) => {

@@ -3,6 +3,7 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import type { SlotSecret } from '../../keys/slot.ts'
+import { hasCode, SnapError } from '../../model/errors.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { CommandContext } from '../context.ts'
 import { stderrWarning } from '../output/notes.ts'
@@ -17,9 +18,18 @@ type NewKeyOptions = {
   readonly name?: string
 }
 
+/** Between the kind and the machine, in the name of a key that nobody named. */
+const GIVEN_NAME = ' made on '
+
 export const keyCommand: CommandModule = {
   register(program, run) {
-    const key = program.command('key').description('the passwords and key files that open the repository')
+    const key = program
+      .command('key')
+      .description('the passwords and key files that open the repository')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ snap key list\n  $ snap key add --new-key-file /media/usb/backup.key',
+      )
     key
       .command('list')
       .description('list the keys; * marks the one in use')
@@ -80,16 +90,40 @@ async function listAction(context: CommandContext): Promise<void> {
 
 async function newKey(context: CommandContext, repository: Repository, options: NewKeyOptions) {
   const { newKeyFile, newPasswordFile } = options
-  let secret: SlotSecret
-  if (newKeyFile !== undefined) secret = await writeKeyFile(resolve(newKeyFile), repository.id)
-  else if (newPasswordFile !== undefined) {
-    const env = { SNAP_PASSWORD_FILE: newPasswordFile }
-    secret = await slotSecret(await chooseSecret({ ...secretSources(context), keyFile: undefined, env }))
-  } else secret = await slotSecret(await askNewSecret(secretSources(context)))
-  return { secret, name: options.name ?? `${secret.kind} made on ${hostname()}` }
+  const secret =
+    newKeyFile === undefined
+      ? await newPassword(context, newPasswordFile)
+      : await writeKeyFile(resolve(newKeyFile), repository.id)
+  return { secret, name: options.name ?? `${secret.kind}${GIVEN_NAME}${hostname()}` }
+}
+
+/** `KEY_MISSING` names the options that say what the new one is: those for the secret that opens the repository were given. */
+async function newPassword(context: CommandContext, file: string | undefined): Promise<SlotSecret> {
+  const sources = secretSources(context)
+  const hint =
+    'Give --new-password-file FILE or --new-key-file FILE, or run this at a terminal. Nothing was changed.'
+  if (file === undefined) {
+    if (sources.terminal !== undefined) return slotSecret(await askNewSecret(sources))
+    throw new SnapError('KEY_MISSING', 'there is nobody to ask for the new password', { hint })
+  }
+  try {
+    const env = { SNAP_PASSWORD_FILE: file }
+    return await slotSecret(await chooseSecret({ ...sources, keyFile: undefined, env }))
+  } catch (cause) {
+    if (!hasCode(cause, 'KEY_MISSING')) throw cause
+    throw new SnapError('KEY_MISSING', cause.message, { hint, cause })
+  }
+}
+
+function refuseBoth({ newKeyFile, newPasswordFile }: NewKeyOptions): void {
+  if (newKeyFile === undefined || newPasswordFile === undefined) return
+  throw new SnapError('USAGE', '--new-key-file and --new-password-file were both given', {
+    hint: 'Give one of them; each key is added by itself.',
+  })
 }
 
 async function addAction(context: CommandContext, options: NewKeyOptions): Promise<void> {
+  refuseBoth(options)
   const { addKey } = await import('../../ops/keys.ts')
   await using repository = await openChosen(context)
   const id = await addKey(repository, await newKey(context, repository, options))
@@ -107,10 +141,15 @@ async function removeAction(
   say(context, `key ${removed.slice(0, 8)} removed`, { message_type: 'key_removed', id: removed })
 }
 
+/** A name that somebody gave to the key stays. */
 async function passwdAction(context: CommandContext, options: NewKeyOptions): Promise<void> {
-  const { changeKey } = await import('../../ops/keys.ts')
-  await using repository = await openChosen(context)
-  const { added, removed } = await changeKey(repository, await newKey(context, repository, options))
+  refuseBoth(options)
+  const { changeKey, listKeys } = await import('../../ops/keys.ts')
+  const { repository, secret } = await openWithSecret(context)
+  await using _ = repository
+  const name = options.name ?? (await listKeys(repository, secret)).find(({ inUse }) => inUse)?.name
+  const named = name === undefined || name.includes(GIVEN_NAME) ? options : { ...options, name }
+  const { added, removed } = await changeKey(repository, await newKey(context, repository, named))
   say(context, `key ${added.slice(0, 8)} in the place of ${removed.slice(0, 8)}`, {
     message_type: 'key_changed',
     id: added,

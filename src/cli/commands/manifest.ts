@@ -7,7 +7,10 @@ import { chosenPorts, chosenSecret } from '../repository.ts'
 
 export const manifestCommand: CommandModule = {
   register(program, run) {
-    const manifest = program.command('manifest').description('the local database')
+    const manifest = program
+      .command('manifest')
+      .description('the local database')
+      .addHelpText('after', '\nExample:\n  $ snap manifest rebuild')
     manifest
       .command('rebuild')
       .description('make the local database anew, from the repository and the key alone')
