@@ -9,6 +9,7 @@ import type { ProgressListener } from '../../model/progress.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { decodeContent } from '../../snapshot/content.ts'
 import { type CurrentSnapshot, nameOf, snapshotsReader } from '../current-snapshots.ts'
+import { lookAgain } from '../overtaken.ts'
 import { Selection } from '../restore/selection.ts'
 import { isDamage } from '../verify/report.ts'
 import { RemainingTrees, type Removed } from './remaining-trees.ts'
@@ -65,11 +66,17 @@ export async function planPurge(
 }
 
 /** As `planPurge`, also where nothing matches. */
-export async function lookAtAll(
+export function lookAtAll(repository: Repository, request: PurgeRequest, ports: PurgePorts): Promise<Looked> {
+  return lookAgain(repository, () => lookAtOnce(repository, request, ports))
+}
+
+type Looked = PurgePlan & { readonly unmatched: readonly string[]; readonly concerned: number }
+
+async function lookAtOnce(
   repository: Repository,
   { paths, concerns }: PurgeRequest,
   { progress, signal }: PurgePorts,
-): Promise<PurgePlan & { readonly unmatched: readonly string[]; readonly concerned: number }> {
+): Promise<Looked> {
   const selection = selectionOf(paths)
   const { state } = repository.log
   const snapshots = (await snapshotsReader(repository))(state)

@@ -11,6 +11,7 @@ import { requireAdmin } from '../admin-entry.ts'
 import type { CurrentSnapshot } from '../current-snapshots.ts'
 import { prune, refuseUnsure } from '../prune/prune.ts'
 import type { PruneReport } from '../prune/report.ts'
+import { isDamage } from '../verify/report.ts'
 import { type Copies, makeCopies, replaceOriginals, WHAT } from './copies.ts'
 import { Evidence, estimate, type Proof, type PurgedChunks } from './evidence.ts'
 import {
@@ -160,18 +161,21 @@ function isLive({ log }: Repository, id: SnapshotId): boolean {
   return snapshot !== undefined && snapshot.forgotten === undefined
 }
 
-/** `undefined` where others pruned meanwhile. */
+/** `undefined` where others pruned meanwhile, perhaps what was to be copied. */
 async function copiesOrNothing(
   repository: Repository,
   paths: readonly string[],
   targets: readonly PurgeTarget[],
   ports: PurgePorts,
 ): Promise<Copies | undefined> {
+  const { collections } = repository.log
   try {
     return await makeCopies(repository, paths, targets, ports)
   } catch (error) {
-    if (!(error instanceof PrunedMeanwhile)) throw error
+    const isPruned = error instanceof PrunedMeanwhile
+    if (!isPruned && !isDamage(error)) throw error
     await repository.log.follow()
+    if (!isPruned && repository.log.collections === collections) throw error
     return undefined
   }
 }

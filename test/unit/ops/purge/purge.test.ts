@@ -6,6 +6,7 @@ import { type CurrentSnapshot, snapshotsReader } from '../../../../src/ops/curre
 import { find } from '../../../../src/ops/find/find.ts'
 import { forgetByIds, forgetByPolicy } from '../../../../src/ops/forget/forget.ts'
 import { setHeld } from '../../../../src/ops/hold.ts'
+import { prune } from '../../../../src/ops/prune/prune.ts'
 import { estimate } from '../../../../src/ops/purge/evidence.ts'
 import { planPurge } from '../../../../src/ops/purge/plan.ts'
 import { type PurgeReport, purge } from '../../../../src/ops/purge/purge.ts'
@@ -447,6 +448,40 @@ describe('purge', () => {
         { held: true, tags: [] },
         { held: true, tags: ['meanwhile'] },
       ])
+      await expectWhole()
+    },
+  )
+
+  it.each([1, 2, 3, 4])(
+    'takes what others prune while it looks and copies for gone, not for damaged: at read %i',
+    async (at) => {
+      write(1, 30_000, 'directory', 'gone')
+      const { snapshot: first } = await repo.backup()
+      write(2, 30_000, 'directory', 'gone')
+      const { snapshot: second } = await repo.backup()
+      await forget(first)
+      await repo.reopen({ forgetting: true })
+      const { read } = repo.storage
+      let reads = 0
+      repo.storage.read = async (key, range) => {
+        if (key.startsWith('packs/') && ++reads === at) {
+          await using other = await repo.another()
+          const once = {
+            unusedShareMax: 0,
+            repackBytesMax: Infinity,
+            undoMs: 0,
+            strayMs: 7 * DAY_MS,
+            dryRun: false,
+          }
+          await prune(other.repository, once, quiet)
+        }
+        return read.call(repo.storage, key, range)
+      }
+      const report = await purgeNow(repo.source('directory', 'gone'))
+      repo.storage.read = read
+      expect(reads).toBeGreaterThan(4)
+      expect(report.snapshots.map(({ original }) => original.id)).toContain(second)
+      expect(repo.repository.log.state.snapshots.has(first)).toBe(false)
       await expectWhole()
     },
   )
