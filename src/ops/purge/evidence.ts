@@ -37,7 +37,7 @@ export type Proof = {
   readonly unknownPacks: number
 }
 
-type Marks = { readonly chunks: ChunkOwners; readonly counts: PurgedChunks; readonly gone: number }
+export type Marks = { readonly chunks: ChunkOwners; readonly counts: PurgedChunks; readonly gone: number }
 
 /** What would go if nothing of `plan` were done yet. */
 export async function estimate(
@@ -70,8 +70,11 @@ export async function estimate(
   return countsOf(chunks, owners, gone, shared)
 }
 
-/** Originals are `superseded` by now; copies are in the fold. */
-async function mark(
+/**
+ * What goes, with the snapshots that are `superseded` by now, while their copies are in the fold. `mine`: originals of this
+ * purge; of other superseded ones all goes that nothing else needs.
+ */
+export async function mark(
   repository: Repository,
   paths: readonly string[],
   superseded: readonly LoggedSnapshot[],
@@ -121,15 +124,11 @@ export class Evidence implements Disposable {
   readonly #ids: IdSpool
   readonly #signal: AbortSignal
 
-  /** `mine`: originals of this purge; of other superseded ones all goes that nothing else needs. */
   static async gather(
     repository: Repository,
-    paths: readonly string[],
-    superseded: readonly LoggedSnapshot[],
-    mine: ReadonlySet<SnapshotId>,
+    { chunks, counts, gone }: Marks,
     signal: AbortSignal,
   ): Promise<Evidence> {
-    const { chunks, counts, gone } = await mark(repository, paths, superseded, mine, signal)
     const spool = new IdSpool(dirname(repository.manifestPath))
     try {
       const packs = new Set<PackId>()

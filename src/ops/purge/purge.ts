@@ -9,11 +9,12 @@ import { PrunedMeanwhile } from '../../repository/pruned-meanwhile.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { requireAdmin } from '../admin-entry.ts'
 import type { CurrentSnapshot } from '../current-snapshots.ts'
+import { lookAgain } from '../overtaken.ts'
 import { prune, refuseUnsure } from '../prune/prune.ts'
 import type { PruneReport } from '../prune/report.ts'
 import { isDamage } from '../verify/report.ts'
 import { type Copies, makeCopies, replaceOriginals, WHAT } from './copies.ts'
-import { Evidence, estimate, type Proof, type PurgedChunks } from './evidence.ts'
+import { Evidence, estimate, mark, type Proof, type PurgedChunks } from './evidence.ts'
 import {
   lookAtAll,
   type PurgePlan,
@@ -74,9 +75,11 @@ export async function preparePurge(
   requireAdmin(repository, WHAT)
   await repository.log.follow()
   const hasMore = repository.manifest.runs.unfinished(RUN).length > 0
-  const plan = await (hasMore ? lookAtAll : planPurge)(repository, request, ports)
-  const chunks = counting ? await estimate(repository, request.paths, plan, ports.signal) : undefined
-  return { ...plan, chunks }
+  return lookAgain(repository, async () => {
+    const plan = await (hasMore ? lookAtAll : planPurge)(repository, request, ports)
+    const chunks = counting ? await estimate(repository, request.paths, plan, ports.signal) : undefined
+    return { ...plan, chunks }
+  })
 }
 
 /**
@@ -98,9 +101,13 @@ export async function purge(
       : { ...(await planPurge(repository, options, ports)), unmatched: [] }
   const run = manifest.runs.begin(RUN, clock.now())
   const snapshots = await replaceAll(repository, options, first.targets, first.lateCopies, ports)
-  const { superseded } = await lookAtAll(repository, options, ports)
   const mine = new Set(snapshots.map(({ original }) => original.id))
-  using evidence = await Evidence.gather(repository, options.paths, superseded, mine, ports.signal)
+  const { superseded, marks } = await lookAgain(repository, async () => {
+    const looked = await lookAtAll(repository, options, ports)
+    const marked = await mark(repository, options.paths, looked.superseded, mine, ports.signal)
+    return { superseded: looked.superseded, marks: marked }
+  })
+  using evidence = await Evidence.gather(repository, marks, ports.signal)
   const request = {
     unusedShareMax: UNUSED_SHARE_MAX,
     repackBytesMax: Number.POSITIVE_INFINITY,
