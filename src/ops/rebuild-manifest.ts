@@ -4,7 +4,6 @@
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { CONFIG_OBJECT_BYTES_MAX, repositoryIdOfConfig } from '../keys/config.ts'
 import type { SlotSecret } from '../keys/slot.ts'
 import { checkExtends } from '../log/log.ts'
 import { isLive } from '../log/log-state.ts'
@@ -15,9 +14,8 @@ import { hasCode, SnapError, unlessDamaged } from '../model/errors.ts'
 import { DIRECTORY_DEPTH_MAX } from '../model/limits.ts'
 import type { ProgressListener } from '../model/progress.ts'
 import type { Storage } from '../model/storage.ts'
-import { CONFIG_KEY } from '../object/object-keys.ts'
-import { readObject } from '../object/read-object.ts'
 import { manifestPathOf, openRepository, type RepositoryPorts } from '../repository/open-repository.ts'
+import { readConfig } from '../repository/read-config.ts'
 import type { Repository } from '../repository/repository.ts'
 import { TreeRecorder } from '../repository/tree-recorder.ts'
 import { type Content, decodeContent } from '../snapshot/content.ts'
@@ -65,7 +63,7 @@ export async function rebuildManifest(
   ports: RebuildPorts,
 ): Promise<RebuildReport> {
   const started = performance.now()
-  const id = repositoryIdOfConfig(await readConfig(parts.storage))
+  const { id } = await readConfig(parts.storage)
   const path = manifestPathOf(parts.cacheDirectory, id)
   const directory = dirname(path)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
@@ -80,17 +78,6 @@ export async function rebuildManifest(
     return { ...report, durationMs: Math.round(performance.now() - started) }
   } finally {
     rmSync(building, { recursive: true, force: true })
-  }
-}
-
-async function readConfig(storage: Storage): Promise<Uint8Array> {
-  try {
-    return await readObject(storage, CONFIG_KEY, CONFIG_OBJECT_BYTES_MAX)
-  } catch (error) {
-    if (!hasCode(error, 'OBJECT_MISSING')) throw error
-    throw new SnapError('REPOSITORY_MISSING', `there is no repository at ${storage.description}`, {
-      hint: 'Check --repo or SNAP_REPOSITORY, or make one with `snap init`.',
-    })
   }
 }
 

@@ -5,13 +5,7 @@ import { toHex } from '../base/bytes.ts'
 import { chunkerParams, DEFAULT_PARAMS, MEDIA_PARAMS } from '../chunker/params.ts'
 import { loadBox } from '../crypto/box.ts'
 import { signaturePublicKey } from '../crypto/signature.ts'
-import {
-  CONFIG_OBJECT_BYTES_MAX,
-  openConfig,
-  type RepositoryConfig,
-  repositoryIdOfConfig,
-  sealConfig,
-} from '../keys/config.ts'
+import { openConfig, type RepositoryConfig, sealConfig } from '../keys/config.ts'
 import { createAdminKeys } from '../keys/hierarchy.ts'
 import { PasswordWork } from '../keys/password-work.ts'
 import { createSlot, openSlot, readSlotHead, SLOT_OBJECT_BYTES_MAX, type SlotSecret } from '../keys/slot.ts'
@@ -26,6 +20,7 @@ import { decodeObjectHeader } from '../object/header.ts'
 import { CONFIG_KEY, logKey, PACK_PREFIX, SLOT_PREFIX, slotIdOf, slotKey } from '../object/object-keys.ts'
 import { readObject } from '../object/read-object.ts'
 import { type Processes, systemProcesses } from '../storage/processes.ts'
+import { readConfig } from './read-config.ts'
 import { Repository } from './repository.ts'
 
 export type RepositoryPorts = {
@@ -103,8 +98,7 @@ function exists(storage: Storage): SnapError {
 /** Opens with the first slot that the secret fits, and follows the log to its head. */
 export async function openRepository(ports: RepositoryPorts, secret: SlotSecret): Promise<Repository> {
   const { storage, cacheDirectory, clock, random, processes = systemProcesses() } = ports
-  const configBytes = await readConfig(storage)
-  const id = repositoryIdOfConfig(configBytes)
+  const { id, bytes: configBytes } = await readConfig(storage)
   const { slot, contents, slots } = await findSlot(storage, id, secret)
   const config = openConfig(configBytes, id, contents.keys.configKey)
   if (Buffer.compare(config.contentPublic, contents.keys.contentPublic) !== 0) {
@@ -138,17 +132,6 @@ export async function openRepository(ports: RepositoryPorts, secret: SlotSecret)
 /** Where the manifest of a repository lies. */
 export function manifestPathOf(cacheDirectory: string, id: RepositoryId): string {
   return join(cacheDirectory, id, 'manifest.db')
-}
-
-async function readConfig(storage: Storage): Promise<Uint8Array> {
-  try {
-    return await readObject(storage, CONFIG_KEY, CONFIG_OBJECT_BYTES_MAX)
-  } catch (error) {
-    if (!hasCode(error, 'OBJECT_MISSING')) throw error
-    throw new SnapError('REPOSITORY_MISSING', `there is no repository at ${storage.description}`, {
-      hint: 'Check --repo or SNAP_REPOSITORY, or make one with `snap init`.',
-    })
-  }
 }
 
 /**
@@ -189,6 +172,15 @@ async function findSlot(storage: Storage, id: RepositoryId, secret: SlotSecret):
   let untried = 0
   const work = new PasswordWork()
   const slots = await slotIds(storage)
+  if (slots.length === 0) {
+    throw new SnapError(
+      'OBJECT_MISSING',
+      `the repository at ${storage.description} has lost all its key slots`,
+      {
+        hint: 'Nothing opens it without one: bring the directory `slots` back from a copy of the repository.',
+      },
+    )
+  }
   for (const slot of slots) {
     try {
       const bytes = await readObject(storage, slotKey(slot), SLOT_OBJECT_BYTES_MAX)

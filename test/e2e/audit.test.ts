@@ -42,6 +42,21 @@ describe('snap audit', () => {
     await box.expect(2, ['audit', '--limit', 'x'])
   })
 
+  it('notes what becomes of passwords and key files, by the slots that `key list` names', async () => {
+    const file = box.path('second.key')
+    const { id } = JSON.parse((await box.ok(['key', 'add', '--new-key-file', file, '--json'])).stdout)
+    await box.ok(['key', 'remove', id])
+    expect((await box.run(['key', 'remove', id])).status).not.toBe(0)
+    expect((await notesOf()).slice(-3)).toMatchObject([
+      { operation: 'key add', result: 'ok', slot_added: id },
+      { operation: 'key remove', result: 'ok', slot_removed: id },
+      { operation: 'key remove', result: 'failed' },
+    ])
+    const { stdout } = await box.ok(['audit', '--limit', '3'])
+    expect(stdout).toContain(`key add, ${id.slice(0, 8)} added on `)
+    expect(stdout).toContain(`key remove, ${id.slice(0, 8)} removed on `)
+  })
+
   it('notes a restore that fails, and none that was a dry run', async () => {
     const before = (await notesOf()).length
     await box.ok(['restore', 'latest', '--target', box.path('back'), '--dry-run'])

@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isRoot, jsonLines, type Run, type RunOptions, Sandbox, summaryOf } from '../support/snap.ts'
@@ -108,6 +118,22 @@ describe('bad input gets a sentence, a hint and an exit status', () => {
       )
     }
     expect(filesBelow(`${home}/.config/snap/keys`).map((path) => basename(path))).toEqual(['default.key'])
+  })
+
+  it('for a repository whose config or last key slot is lost, and says what to bring back', async () => {
+    const copy = box.path('headless')
+    cpSync(box.repository, copy, { recursive: true })
+    const config = readFileSync(`${copy}/config`)
+    writeFileSync(`${copy}/config`, 'garbage')
+    for (const command of [['verify'], ['manifest', 'rebuild']]) {
+      const { stderr } = await fails(4, [...command, '--repo', copy])
+      expect(stderr).toMatch(/config of the repository is damaged[\s\S]*`config` back/)
+    }
+    writeFileSync(`${copy}/config`, config)
+    for (const slot of readdirSync(`${copy}/slots`)) rmSync(`${copy}/slots/${slot}`)
+    expect((await fails(4, ['snapshots', '--repo', copy])).stderr).toMatch(
+      /all its key slots[\s\S]*`slots` back/,
+    )
   })
 
   it('for a cache directory that cannot be made', async () => {

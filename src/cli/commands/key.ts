@@ -6,6 +6,7 @@ import type { SlotSecret } from '../../keys/slot.ts'
 import { hasCode, SnapError } from '../../model/errors.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { CommandContext } from '../context.ts'
+import { noting } from '../noting.ts'
 import { stderrWarning } from '../output/notes.ts'
 import { askNewSecret, chooseSecret } from '../password.ts'
 import type { CommandModule } from '../program.ts'
@@ -126,7 +127,17 @@ async function addAction(context: CommandContext, options: NewKeyOptions): Promi
   refuseBoth(options)
   const { addKey } = await import('../../ops/keys.ts')
   await using repository = await openChosen(context)
-  const id = await addKey(repository, await newKey(context, repository, options))
+  const key = await newKey(context, repository, options)
+  const id = await noting(
+    context,
+    repository,
+    { operation: 'key add' },
+    () => addKey(repository, key),
+    (added) => ({
+      result: 'ok',
+      slots: { added },
+    }),
+  )
   say(context, `key ${id.slice(0, 8)} added`, { message_type: 'key_added', id })
 }
 
@@ -137,7 +148,12 @@ async function removeAction(
 ): Promise<void> {
   const { removeKey } = await import('../../ops/keys.ts')
   await using repository = await openChosen(context)
-  const removed = await removeKey(repository, { id, evenInUse: options.evenInUse })
+  const request = { id, evenInUse: options.evenInUse }
+  const operate = (): ReturnType<typeof removeKey> => removeKey(repository, request)
+  const removed = await noting(context, repository, { operation: 'key remove' }, operate, (slot) => ({
+    result: 'ok',
+    slots: { removed: slot },
+  }))
   say(context, `key ${removed.slice(0, 8)} removed`, { message_type: 'key_removed', id: removed })
 }
 
@@ -149,7 +165,18 @@ async function passwdAction(context: CommandContext, options: NewKeyOptions): Pr
   await using _ = repository
   const name = options.name ?? (await listKeys(repository, secret)).find(({ inUse }) => inUse)?.name
   const named = name === undefined || name.includes(GIVEN_NAME) ? options : { ...options, name }
-  const { added, removed } = await changeKey(repository, await newKey(context, repository, named))
+  const key = await newKey(context, repository, named)
+  const operate = (): ReturnType<typeof changeKey> => changeKey(repository, key)
+  const { added, removed } = await noting(
+    context,
+    repository,
+    { operation: 'key passwd' },
+    operate,
+    (slots) => ({
+      result: 'ok',
+      slots,
+    }),
+  )
   say(context, `key ${added.slice(0, 8)} in the place of ${removed.slice(0, 8)}`, {
     message_type: 'key_changed',
     id: added,

@@ -155,6 +155,8 @@ function noteInWords(note: NonNullable<(Action & { kind: 'note' })['note']>): st
     text('operation') ?? 'a note without an operation',
     ...(ids.length === 0 ? [] : [` of ${named('snapshot', ids)}`]),
     ...(text('target') === undefined ? [] : [` to ${text('target')}`]),
+    ...(text('slot_added') === undefined ? [] : [`, ${shortId(text('slot_added') ?? '')} added`]),
+    ...(text('slot_removed') === undefined ? [] : [`, ${shortId(text('slot_removed') ?? '')} removed`]),
     ...(text('host') === undefined ? [] : [` on ${text('host')} by ${text('user') ?? '?'}`]),
     ': ',
     [

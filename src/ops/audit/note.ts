@@ -47,6 +47,8 @@ export type Outcome = {
   readonly data?: boolean | undefined
   /** Snapshots of which something cannot be read. */
   readonly affected?: readonly string[] | undefined
+  /** Slots that were written and removed. */
+  readonly slots?: { readonly added?: string | undefined; readonly removed?: string | undefined } | undefined
 }
 
 export type NotePorts = {
@@ -112,7 +114,7 @@ function refuseAfterDamage({ next, problems }: Readonly<LogState>): void {
 
 function noteOf(intent: Intent, outcome: Outcome, durationMs: number, error: string | undefined): Note {
   const { operation, doer, snapshots, target } = intent
-  const { result, counts, bytes, data, affected } = outcome
+  const { result, counts, bytes, data, affected, slots } = outcome
   return {
     operation,
     result,
@@ -124,6 +126,8 @@ function noteOf(intent: Intent, outcome: Outcome, durationMs: number, error: str
     data,
     affected_snapshots: affected?.slice(0, NOTED_SNAPSHOTS_MAX),
     affected_total: affected?.length,
+    slot_added: slots?.added,
+    slot_removed: slots?.removed,
     duration_ms: durationMs,
     host: doer.hostname,
     user: doer.username,
