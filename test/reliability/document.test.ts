@@ -53,12 +53,14 @@ describe('the document', () => {
     const text = renderDocument(published({ ...FIGURE, wrong: 2 }), FILES)
     expect(rowOf(text, 'T4')).toMatch(/\*\*NOT met\*\* \|$/)
     expect(text).toContain('| bits | 1,000 | 2 missed | at least 99.9 % right | **NOT met** |')
+    const few = renderDocument(published({ ...FIGURE, target: { count: 1_001, wrong: 1 } }), FILES)
+    expect(few).toContain('| **NOT met**: too few tries |')
   })
 
   it('says which files of a suite were not run in full', () => {
     const text = renderDocument(published(FIGURE), ['t04-every-bit', 't04-some-bytes', 't05-processes'])
     expect(rowOf(text, 'T4')).toMatch(/\| in part: not `t04-some-bytes` \|$/)
-    expect(text).toContain('\n0 of 15 met.')
+    expect(text).toContain('\n0 of 15 met, 14 not run.')
   })
 
   it('knows the suites that there are', () => {
