@@ -54,7 +54,7 @@ function interruption(): AbortSignal {
     if (controller.signal.aborted) endNow()
     controller.abort(
       new SnapError('INTERRUPTED', `ended by ${signal}`, {
-        hint: 'Nothing has to be cleaned up: run the same command again, and what was stored is not stored twice.',
+        hint: 'Nothing has to be cleaned up: run the same command again, and what was done already is not done twice.',
       }),
     )
   }

@@ -250,7 +250,11 @@ async function undoAction(context: CommandContext, texts: readonly string[]): Pr
   } else if (!globals.quiet) {
     stdout.write(back.map((snapshot) => `brought back ${safeText(nameOf(snapshot))}\n`).join(''))
   }
-  if (back.length === 0) stderrNote(context, 'nothing to bring back: none of them is forgotten')
+  if (back.length === 0)
+    stderrNote(
+      context,
+      'nothing to bring back: none of them is forgotten; `snap snapshots --forgotten` lists what still can be had back',
+    )
   if (pruned.length > 0) {
     throw new SnapError(
       'INCOMPLETE',

@@ -98,6 +98,7 @@ function summaryOf(report: RepairReport, { data, dryRun }: Options, durationMs: 
       })),
     affected: verified.affected.map(({ snapshot, path }) => ({ snapshotId: snapshot, path })),
     affectedTotal: verified.affectedTotal,
+    affectedSnapshots: verified.affectedSnapshots.length,
     healed: verified.healed.map(({ snapshot, operation, number, timeMs }) => ({
       snapshotId: snapshot,
       operation,

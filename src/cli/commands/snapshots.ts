@@ -4,6 +4,7 @@ import { parseMoment } from '../../ops/parse-moment.ts'
 import { filterSnapshots, latestPerSeries } from '../../ops/select-moment.ts'
 import { filterOf, type SnapshotOptions, summaries } from '../choose-snapshot.ts'
 import { listedSnapshot } from '../listed-snapshot.ts'
+import { stderrNote } from '../output/notes.ts'
 import type { CommandModule } from '../program.ts'
 import { renderSnapshots, renderSnapshotsJson } from '../render/snapshots.ts'
 import { openChosen } from '../repository.ts'
@@ -28,6 +29,7 @@ export const snapshotsCommand: CommandModule = {
             options.at === undefined
               ? matching
               : latestPerSeries(matching, parseMoment(options.at, { now: context.clock.now() })).reverse()
+          if (all.length > 0 && shown.length === 0) stderrNote(context, 'no snapshot passes the filters')
           const listed = shown.map(({ row }) => listedSnapshot(repository, row))
           context.stdout.write(context.globals.json ? renderSnapshotsJson(listed) : renderSnapshots(listed))
         }),

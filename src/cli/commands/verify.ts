@@ -73,6 +73,8 @@ async function verifyAction(context: CommandContext, options: Options): Promise<
       reason,
     })),
     affected: report.affected.map(({ snapshot, path }) => ({ snapshotId: snapshot, path })),
+    affectedTotal: report.affectedTotal,
+    affectedSnapshots: report.affectedSnapshots.length,
     healed: report.healed.map(({ snapshot, operation, number, timeMs }) => ({
       snapshotId: snapshot,
       operation,

@@ -3,11 +3,12 @@ import { humanDuration, plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { jsonPath, safeText } from '../output/safe-text.ts'
 import {
-  type AffectedFile,
+  type Affected,
+  affectedInWords,
+  affectedLines,
   type DamagedObject,
   type HealedSnapshot,
   healedJson,
-  renderAffected,
   renderHealed,
 } from './verify-report.ts'
 
@@ -22,19 +23,16 @@ export type RepairSummary = {
   readonly quarantined: readonly DamagedObject[]
   /** What is damaged and cannot be mended here. */
   readonly damaged: readonly DamagedObject[]
-  readonly affected: readonly AffectedFile[]
-  readonly affectedTotal: number
   readonly healed: readonly HealedSnapshot[]
   readonly notes: readonly string[]
   readonly durationMs: number
-}
+} & Affected
 
 /** Times on the wall clock of `timeZone` (local if absent). */
 export function renderRepair(summary: RepairSummary, timeZone?: string): string {
-  const { dryRun, data, lostIndexes, packsNamed, quarantined, damaged, affected, affectedTotal } = summary
+  const { dryRun, data, lostIndexes, packsNamed, quarantined, damaged } = summary
   const object = ({ key, reason }: DamagedObject): string => `${safeText(key)}: ${safeText(reason)}`
   const isAre = dryRun ? 'would be' : packsNamed === 1 ? 'is' : 'are'
-  const snapshots = new Set(affected.map(({ snapshotId }) => snapshotId))
   const depth = data ? '' : '; structure only, without --no-data every chunk is rehashed'
   const lines = [
     ...summary.notes.map((note) => `note: ${safeText(note)}`),
@@ -42,13 +40,13 @@ export function renderRepair(summary: RepairSummary, timeZone?: string): string 
     ...(packsNamed === 0 ? [] : [`${plural(packsNamed, 'pack')} that nothing named ${isAre} named again`]),
     ...quarantined.map((pack) => `${dryRun ? 'would be set aside' : 'set aside'}: ${object(pack)}`),
     ...damaged.map((other) => `damaged: ${object(other)}`),
-    ...affected.map(renderAffected),
+    ...affectedLines(summary),
     ...summary.healed.map((snapshot) => renderHealed(snapshot, timeZone)),
     `${whatWasDone(summary)} in ${humanDuration(summary.durationMs)}${depth}`,
-    ...(affectedTotal === 0
+    ...(summary.affectedTotal === 0
       ? []
       : [
-          `${plural(affectedTotal, 'file')} in ${plural(snapshots.size, 'snapshot')} affected: back up their sources again, and what is still there as it was is stored again`,
+          `${affectedInWords(summary)}: back up their sources again, and what is still there as it was is stored again`,
         ]),
   ]
   return lines.map((line) => `${line}\n`).join('')

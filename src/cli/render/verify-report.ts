@@ -1,6 +1,6 @@
 /** What a verification found: every damaged object, and every snapshot and file that needs it. */
 import { formatLocalTime } from '../../ops/zoned-time.ts'
-import { humanBytes, humanDuration, plural } from '../output/human.ts'
+import { humanBytes, humanCount, humanDuration, plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { jsonPath, safeText } from '../output/safe-text.ts'
 import { rfc3339OfMs } from '../output/timestamp.ts'
@@ -18,6 +18,15 @@ export type HealedSnapshot = {
   readonly time: number
 }
 
+/** What cannot be restored whole: files, and directories with all below them. */
+export type Affected = {
+  /** At most as many as are listed. */
+  readonly affected: readonly AffectedFile[]
+  /** Of all. */
+  readonly affectedTotal: number
+  readonly affectedSnapshots: number
+}
+
 export type VerifyReport = {
   /** Every chunk was decrypted and rehashed, not the structure alone. */
   readonly data: boolean
@@ -26,34 +35,43 @@ export type VerifyReport = {
   readonly chunks: number
   readonly bytes: number
   readonly damaged: readonly DamagedObject[]
-  readonly affected: readonly AffectedFile[]
   readonly healed: readonly HealedSnapshot[]
   /** Findings that lose nothing (unreferenced packs, entries that were no-ops). */
   readonly notes: readonly string[]
   readonly durationMs: number
-}
+} & Affected
 
 /** Times on the wall clock of `timeZone` (local if absent). */
 export function renderVerifyReport(report: VerifyReport, timeZone?: string): string {
-  const { damaged, affected, healed, notes } = report
-  const snapshots = new Set(affected.map((file) => file.snapshotId))
+  const { damaged, healed, notes } = report
   const depth = report.data
     ? `${plural(report.chunks, 'chunk')} rehashed`
     : 'structure only; --data rehashes every chunk'
   const lines = [
     ...notes.map((note) => `note: ${safeText(note)}`),
     ...damaged.map((object) => `damaged: ${safeText(object.key)}: ${safeText(object.reason)}`),
-    ...affected.map(renderAffected),
+    ...affectedLines(report),
     ...healed.map((snapshot) => renderHealed(snapshot, timeZone)),
     `${plural(report.snapshots, 'snapshot')}, ${plural(report.packs, 'pack')}, ${humanBytes(report.bytes)} in ${humanDuration(report.durationMs)} (${depth})`,
     damaged.length === 0
       ? 'no damage found'
-      : `${plural(damaged.length, 'object')} damaged, ${plural(affected.length, 'file')} in ${plural(snapshots.size, 'snapshot')} affected`,
+      : `${plural(damaged.length, 'object')} damaged, ${affectedInWords(report)}`,
   ]
   return lines.map((line) => `${line}\n`).join('')
 }
 
-export function renderAffected({ snapshotId, path }: AffectedFile): string {
+/** `2 files or directories in 1 snapshot affected` */
+export function affectedInWords({ affectedTotal, affectedSnapshots }: Affected): string {
+  const what = plural(affectedTotal, 'file or directory', 'files or directories')
+  return `${what} in ${plural(affectedSnapshots, 'snapshot')} affected`
+}
+
+export function affectedLines({ affected, affectedTotal }: Affected): string[] {
+  const more = affectedTotal - affected.length
+  return [...affected.map(renderAffected), ...(more > 0 ? [`affected: ${humanCount(more)} more`] : [])]
+}
+
+function renderAffected({ snapshotId, path }: AffectedFile): string {
   return `affected: ${shortId(snapshotId)} ${safeText(path)}${path === '/' ? ' (the whole snapshot)' : ''}`
 }
 
@@ -81,7 +99,7 @@ export function renderVerifyReportJson(report: VerifyReport): string {
     data: report.data,
     num_errors: report.damaged.length,
     damaged_objects: report.damaged.length,
-    affected_files: report.affected.length,
+    affected_files: report.affectedTotal,
     healed_snapshots: report.healed.length,
     snapshots: report.snapshots,
     packs: report.packs,

@@ -141,7 +141,7 @@ export class Needed {
     }
     if (unexplained === 0) return
     throw new SnapError('OBJECT_MISSING', `${unexplained} chunks that snapshots need are in no pack`, {
-      hint: 'Nothing was removed. `snap verify` names the files, `snap repair` sets lost packs aside; then run it again.',
+      hint: 'Nothing was removed. `snap verify` names the files; `snap repair` names packs again that only their index object has lost, and sets aside those that are gone. Then run this again.',
     })
   }
 }

@@ -313,6 +313,8 @@ describe('verify', () => {
     durationMs: 10,
     damaged: [{ key: 'packs/3f/3f', reason: 'segment 7 does not open' }],
     affected: [{ snapshotId: ID, path: '/a\n' }],
+    affectedTotal: 1,
+    affectedSnapshots: 1,
     healed: [],
     notes: ['1 pack is not referenced'],
   }
@@ -320,7 +322,10 @@ describe('verify', () => {
   it('names every damaged object and affected file', () => {
     const text = renderVerifyReport(report)
     expect(text).toContain('damaged: packs/3f/3f: segment 7 does not open\naffected: 01234567 /a\\x0a\n')
-    expect(text).toContain('1 object damaged, 1 file in 1 snapshot affected\n')
+    expect(text).toContain('1 object damaged, 1 file or directory in 1 snapshot affected\n')
+    const many = renderVerifyReport({ ...report, affectedTotal: 12_000, affectedSnapshots: 3 })
+    expect(many).toContain('\naffected: 11,999 more\n')
+    expect(many).toContain('12,000 files or directories in 3 snapshots affected\n')
     expect(renderVerifyReport({ ...report, data: false, damaged: [], affected: [] })).toMatch(
       /structure only.*\nno damage found\n$/,
     )
