@@ -10,6 +10,9 @@ export function renderBackupSummary(summary: BackupSummary, snapshotId: string |
   const durationMs = summary.endedMs - summary.startedMs
   const lines = [
     `files:       ${counts(summary.filesNew, summary.filesChanged, summary.filesUnmodified)}`,
+    ...(summary.filesAgain > 0
+      ? [`again:       ${plural(summary.filesAgain, 'file')}, of which the repository had not all any more`]
+      : []),
     ...(snapshotId === undefined
       ? [`to read:     ${humanBytes(bytesRead)} of ${humanBytes(bytesTotal)}`]
       : [

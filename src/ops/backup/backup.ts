@@ -45,7 +45,7 @@ export type BackupPorts = {
   /** Each path with what was decided about it; for `-v`. */
   readonly decided?: (
     path: string,
-    decision: 'new' | 'changed' | 'unmodified' | 'excluded',
+    decision: 'new' | 'changed' | 'again' | 'unmodified' | 'excluded',
     why?: string,
   ) => void
   readonly signal: AbortSignal
@@ -240,10 +240,15 @@ export function walkEvents(
       ports.progress({ kind: 'done', files: 1, bytes })
       ports.decided?.(path, 'unmodified')
     },
-    queued: (path, isNew) => {
-      if (isNew) counter.filesNew += 1
-      else counter.filesChanged += 1
-      ports.decided?.(path, isNew ? 'new' : 'changed')
+    queued: (path, why) => {
+      if (why === 'new') counter.filesNew += 1
+      else if (why === 'changed') counter.filesChanged += 1
+      else {
+        counter.filesUnmodified += 1
+        counter.filesAgain += 1
+      }
+      if (why === 'lost') ports.decided?.(path, 'again', 'the repository has not all of it any more')
+      else ports.decided?.(path, why)
     },
     unreadable: (path, reason) => {
       counter.addUnreadable(path, reason)
@@ -309,6 +314,7 @@ function summarise(
     filesNew: counter.filesNew,
     filesChanged: counter.filesChanged,
     filesUnmodified: counter.filesUnmodified,
+    filesAgain: counter.filesAgain,
     dirsNew: counter.dirsNew,
     dirsChanged: counter.dirsChanged,
     dirsUnmodified: counter.dirsUnmodified,

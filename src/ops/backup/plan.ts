@@ -55,10 +55,12 @@ export async function planBackup(
     request.walk,
   )
   await walk.run(rootTree(paths.readable), previous)
-  const { filesNew, filesChanged, filesUnmodified, filesTotal, others, bytesTotal, unreadable } = counter
+  const { filesNew, filesChanged, filesUnmodified, filesAgain, filesTotal, others, bytesTotal, unreadable } =
+    counter
   const summary: BackupSummary = {
     filesNew,
     filesChanged,
+    filesAgain,
     filesUnmodified,
     dirsNew: 0,
     dirsChanged: 0,

@@ -5,6 +5,8 @@ export type BackupSummary = {
   readonly filesNew: number
   readonly filesChanged: number
   readonly filesUnmodified: number
+  /** Of these: read and stored again, since the repository had not all of them any more. */
+  readonly filesAgain: number
   readonly dirsNew: number
   readonly dirsChanged: number
   readonly dirsUnmodified: number
@@ -32,6 +34,7 @@ export function summaryNumbers(summary: BackupSummary): Record<string, number> {
     files_new: summary.filesNew,
     files_changed: summary.filesChanged,
     files_unmodified: summary.filesUnmodified,
+    files_stored_again: summary.filesAgain,
     dirs_new: summary.dirsNew,
     dirs_changed: summary.dirsChanged,
     dirs_unmodified: summary.dirsUnmodified,
@@ -57,6 +60,7 @@ export class BackupCounter {
   filesNew = 0
   filesChanged = 0
   filesUnmodified = 0
+  filesAgain = 0
   dirsNew = 0
   dirsChanged = 0
   dirsUnmodified = 0

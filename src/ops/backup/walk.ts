@@ -45,9 +45,11 @@ export type WalkEvents = ExclusionEvents & {
   readonly found: (path: string, stat: FileStat) => void
   /** Taken over from the parent snapshot without being read. */
   readonly unmodified: (path: string, bytes: number) => void
-  /** Queued: new, or changed since the parent snapshot. */
-  readonly queued: (path: string, isNew: boolean) => void
+  readonly queued: (path: string, why: WhyQueued) => void
 }
+
+/** `lost`: as in the parent snapshot, but the repository has not all of it any more. */
+export type WhyQueued = 'new' | 'changed' | 'lost'
 
 /**
  * What `lstat` says of an entry that is gone, perhaps with a directory above it: the walk came down through directories, so that
@@ -165,7 +167,7 @@ export class Walk {
     if (stat.type === 'file') {
       if (entry.type !== 'file') {
         events.found(path, stat)
-        events.queued(path, true)
+        events.queued(path, 'new')
       }
       queue.add({ node, slot, path, name, stat, replaced })
       if (queue.isCrowded) await queue.room()
@@ -394,12 +396,13 @@ export class Walk {
   ): void {
     const { events, queue, isStored } = this.#ports
     events.found(path, stat)
-    if (!this.#options.full && previous !== undefined && isSameFile(previous, stat) && isStored(previous)) {
+    const isUnmodified = !this.#options.full && previous !== undefined && isSameFile(previous, stat)
+    if (isUnmodified && isStored(previous)) {
       node.push(previous)
       events.unmodified(path, stat.size)
       return
     }
-    events.queued(path, previous === undefined)
+    events.queued(path, previous === undefined ? 'new' : isUnmodified ? 'lost' : 'changed')
     queue.add({ node, slot: node.reserve(), path, name, stat })
   }
 

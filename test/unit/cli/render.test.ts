@@ -198,6 +198,7 @@ describe('backup', () => {
   const summary: BackupSummary = {
     filesNew: 1200,
     filesChanged: 30,
+    filesAgain: 0,
     filesUnmodified: 4,
     dirsNew: 1,
     dirsChanged: 2,
@@ -230,6 +231,8 @@ describe('backup', () => {
       ].join('\n'),
     )
     expect(renderBackupSummary(summary, undefined)).toContain('dry run')
+    const mended = renderBackupSummary({ ...summary, filesAgain: 2 }, ID)
+    expect(mended).toContain('\nagain:       2 files, of which the repository had not all any more\n')
   })
 
   it('sums up for programs', () => {
@@ -239,6 +242,7 @@ describe('backup', () => {
         files_new: 1200,
         files_changed: 30,
         files_unmodified: 4,
+        files_stored_again: 0,
         dirs_new: 1,
         dirs_changed: 2,
         dirs_unmodified: 3,

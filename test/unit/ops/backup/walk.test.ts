@@ -88,7 +88,7 @@ async function walk(
       events: {
         found: (path) => events.push(`found ${path}`),
         unmodified: (path, bytes) => events.push(`unmodified ${path} ${bytes}`),
-        queued: (path, isNew) => events.push(`${isNew ? 'new' : 'changed'} ${path}`),
+        queued: (path, why) => events.push(`${why} ${path}`),
         unreadable: (path, reason) => events.push(`unreadable ${path} ${reason}`),
         excluded: (path, why) => events.push(`excluded ${path}: ${why}`),
       },

@@ -176,7 +176,7 @@ describe('prune', () => {
     await expectWhole()
     writeFileSync(repo.source('directory', 'later'), noise(5_000, 99))
     const { summary } = await repo.backup()
-    expect(summary).toMatchObject({ filesUnmodified: 9, filesNew: 1 })
+    expect(summary).toMatchObject({ filesUnmodified: 9, filesAgain: 0, filesNew: 1 })
     await expectWhole()
   })
 
@@ -710,7 +710,7 @@ describe('what runs while another client prunes', () => {
     const { summary } = await repo.backup()
     repo.storage.list = list
     expect(pruned).toBe(true)
-    expect(summary).toMatchObject({ filesUnmodified: 6, filesNew: 1 })
+    expect(summary).toMatchObject({ filesUnmodified: 6, filesAgain: 0, filesNew: 1 })
     expect(repo.repository.manifest.packs.list('quarantined')).toEqual([])
     await expectWhole()
   })
