@@ -213,5 +213,4 @@ try {
 }
 const known = MUTANTS.map(({ name }) => results[name]).filter((result) => result !== undefined)
 writeFileSync(DOCUMENT, render(known))
-if (known.some(({ outcome }) => outcome !== 'caught' && outcome !== 'survives'))
-  process.exitCode = 1
+if (known.some(({ outcome }) => outcome !== 'caught' && outcome !== 'survives')) process.exitCode = 1
