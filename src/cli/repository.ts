@@ -1,4 +1,5 @@
 /** From what the user said to an open repository: its place, its secret, and the default one on first use. */
+import { existsSync } from 'node:fs'
 import { open as openFile, realpath, rename } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
@@ -69,11 +70,8 @@ export async function chosenPorts(context: CommandContext): Promise<RepositoryPo
   const place = placeOf(context)
   const storage = openLocalDirectory(place.path)
   if ((await storage.stat('config')) === undefined) {
-    if (await hasLog(storage)) {
-      throw new SnapError('OBJECT_MISSING', `the repository at ${place.path} has lost its config`, {
-        hint: 'Bring the object `config` back from a copy of the repository. Everything else may be whole: remove nothing.',
-      })
-    }
+    const { refuseBeheaded } = await import('../repository/read-config.ts')
+    if (existsSync(place.path)) await refuseBeheaded(storage)
     throw new SnapError('REPOSITORY_MISSING', `there is no repository at ${place.path}`, {
       hint: place.isDefault
         ? 'Make one with `snap backup PATH` or `snap init`.'
@@ -81,12 +79,6 @@ export async function chosenPorts(context: CommandContext): Promise<RepositoryPo
     })
   }
   return portsOf(context, storage)
-}
-
-/** Somebody's backups: a new repository would put them out of reach for ever. */
-async function hasLog(storage: Storage): Promise<boolean> {
-  const { logKey } = await import('../object/object-keys.ts')
-  return (await storage.stat(logKey(0))) !== undefined
 }
 
 export type Opened = { readonly repository: Repository; readonly secret: SlotSecret }
@@ -126,10 +118,9 @@ async function blamingCache<T>(context: CommandContext, opened: Promise<T>): Pro
 
 /** What is listed may be less than there was: that is not to be found out by `snap verify` alone. */
 async function warnOfProblems(context: CommandContext, repository: Repository): Promise<void> {
-  const { DAMAGED } = await import('../ops/audit/note.ts')
-  const damaged = repository.log.state.problems.find(
-    ({ reason }) => DAMAGED.has(reason) || reason === 'chain-broken',
-  )
+  const { problems } = repository.log.state
+  const { isUnreadable } = await import('../log/log-state.ts')
+  const damaged = problems.find(({ reason }) => isUnreadable(reason) || reason === 'chain-broken')
   if (damaged !== undefined) {
     stderrWarning(
       context,

@@ -20,6 +20,19 @@ export const PROBLEM_REASONS = [
 ] as const
 export type ProblemReason = (typeof PROBLEM_REASONS)[number]
 
+const UNREADABLE: ReadonlySet<ProblemReason> = new Set([
+  'unreadable',
+  'unopened',
+  'undecodable',
+  'unsigned',
+  'list-unreadable',
+])
+
+/** Whether the entry may have said what nobody can read any more. */
+export function isUnreadable(reason: ProblemReason): boolean {
+  return UNREADABLE.has(reason)
+}
+
 /** An entry that says nothing; but after `chain-broken` alone it counts nevertheless. */
 export type LogProblem = { readonly number: number; readonly reason: ProblemReason }
 

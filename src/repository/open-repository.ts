@@ -17,10 +17,10 @@ import { ID_BYTES, type RepositoryId, repositoryId, type SlotId } from '../model
 import { PACK_BYTES_TARGET, SEGMENT_BYTES_MAX, SLOTS_MAX } from '../model/limits.ts'
 import type { Storage } from '../model/storage.ts'
 import { decodeObjectHeader } from '../object/header.ts'
-import { CONFIG_KEY, logKey, PACK_PREFIX, SLOT_PREFIX, slotIdOf, slotKey } from '../object/object-keys.ts'
+import { CONFIG_KEY, SLOT_PREFIX, slotIdOf, slotKey } from '../object/object-keys.ts'
 import { readObject } from '../object/read-object.ts'
 import { type Processes, systemProcesses } from '../storage/processes.ts'
-import { readConfig } from './read-config.ts'
+import { hasPacks, readConfig, refuseBeheaded } from './read-config.ts'
 import { Repository } from './repository.ts'
 
 export type RepositoryPorts = {
@@ -49,7 +49,7 @@ export type InitRequest = {
 export async function createRepository(ports: RepositoryPorts, request: InitRequest): Promise<Repository> {
   const { storage, random, clock } = ports
   if ((await storage.stat(CONFIG_KEY)) !== undefined) throw exists(storage)
-  if ((await storage.stat(logKey(0))) !== undefined || (await hasPacks(storage))) throw beheaded(storage)
+  await refuseBeheaded(storage)
   const id = repositoryId(toHex(random.bytes(ID_BYTES)))
   const keys = createAdminKeys(await loadBox(), random)
   const createdMs = clock.now()
@@ -75,18 +75,6 @@ export async function createRepository(ports: RepositoryPorts, request: InitRequ
     throw exists(storage)
   }
   return openRepository(ports, secret)
-}
-
-async function hasPacks(storage: Storage): Promise<boolean> {
-  for await (const _pack of storage.list(PACK_PREFIX)) return true
-  return false
-}
-
-/** A log or packs without a config: somebody's backups, which a new config would put out of reach for ever. */
-function beheaded(storage: Storage): SnapError {
-  return new SnapError('OBJECT_MISSING', `the repository at ${storage.description} has lost its config`, {
-    hint: 'Bring the object `config` back from a copy of the repository, or choose another place.',
-  })
 }
 
 function exists(storage: Storage): SnapError {

@@ -793,8 +793,8 @@ const CHECKS = [
   ],
   [
     'src/repository/open-repository.ts',
-    'throw beheaded(storage)',
-    'void beheaded',
+    '  await refuseBeheaded(storage)\n',
+    '',
     'refusing to make a repository over a log',
     [unit('repository/many-slots', 'repository/create-repository'), suite('t04-every-bit')],
   ],

@@ -5,21 +5,12 @@
 import { toHex } from '../../base/bytes.ts'
 import { signaturePublicKey } from '../../crypto/signature.ts'
 import { type Note, sealNote } from '../../log/details.ts'
-import type { LogState, ProblemReason } from '../../log/log-state.ts'
+import { isUnreadable, type LogState } from '../../log/log-state.ts'
 import { hasCode, SnapError } from '../../model/errors.ts'
 import type { Repository } from '../../repository/repository.ts'
 
 /** Snapshot ids that one note names; above that they are counted. */
 export const NOTED_SNAPSHOTS_MAX = 1_000
-
-/** Why an entry may have said what nobody can read any more. */
-export const DAMAGED: ReadonlySet<ProblemReason> = new Set([
-  'unreadable',
-  'unopened',
-  'undecodable',
-  'unsigned',
-  'list-unreadable',
-])
 
 export type NoteResult = 'ok' | 'incomplete' | 'damaged' | 'failed' | 'interrupted'
 
@@ -107,7 +98,7 @@ export async function addNote(repository: Repository, note: Note): Promise<strin
  * was brought back from a copy.
  */
 function refuseAfterDamage({ next, problems }: Readonly<LogState>): void {
-  const damage = problems.find(({ number, reason }) => number === next - 1 && DAMAGED.has(reason))
+  const damage = problems.find(({ number, reason }) => number === next - 1 && isUnreadable(reason))
   if (damage === undefined) return
   throw new SnapError('OBJECT_DAMAGED', `the last entry of the log, ${next - 1}, is damaged`)
 }
