@@ -54,7 +54,11 @@ const WALK = {
   isCacheDirectory: () => false,
   neverPaths: new Set<string>(),
 }
-const SILENT = { progress: () => undefined, signal: new AbortController().signal }
+/** A signal of its own for each: a killed process listens to it for ever. */
+const silent = (): { progress: () => undefined; signal: AbortSignal } => ({
+  progress: () => undefined,
+  signal: new AbortController().signal,
+})
 
 type Change = 'unforget' | 'hold' | 'unhold' | 'tag' | 'read'
 
@@ -234,7 +238,7 @@ export class World implements Disposable {
       case 'backup':
         return this.#backup(process, repository, work.host, sources)
       case 'prune':
-        await prune(repository, { ...work.request, dryRun: false }, SILENT)
+        await prune(repository, { ...work.request, dryRun: false }, silent())
         return
       case 'policy': {
         const request = { policy: work.policy, groupBy: ['series' as const], concerns: () => true }
@@ -270,7 +274,7 @@ export class World implements Disposable {
       write: { compression: 'fast' as const, recheck: false, executor },
     }
     this.begun.add(digest)
-    const { snapshot } = await backup(repository, request, { ...SILENT, source, clock: repository.clock })
+    const { snapshot } = await backup(repository, request, { ...silent(), source, clock: repository.clock })
     this.saved.set(snapshot, digest)
   }
 
