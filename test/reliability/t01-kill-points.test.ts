@@ -17,6 +17,8 @@ const figures = new Figures('T1', import.meta.url)
 const KILLS_EACH = sized(4, Number.POSITIVE_INFINITY)
 const SLOW_KILLS = sized(1, Number.POSITIVE_INFINITY)
 const DOUBLE_KILLS = sized(6, 200)
+/** Of the process after the killed one. */
+const SECOND_SEED = 4_712
 /** Log entries that were not there without a kill, and what packs are padded with. */
 const GROWTH_BYTES = 65_536
 
@@ -108,10 +110,12 @@ describe('a process that is killed', () => {
       using _first = first.left
       const counted = await countAgain(first.left, command)
       if (counted === 0) continue
-      const second = await runKilled(first.left, tolerant(command), {
-        point: 1 + chance.int(counted),
-        when: 'before',
-      })
+      const second = await runKilled(
+        first.left,
+        tolerant(command),
+        { point: 1 + chance.int(counted), when: 'before' },
+        SECOND_SEED,
+      )
       using _second = second.left
       if (!second.killed) continue
       killed += 1
@@ -153,7 +157,12 @@ function tolerant(command: Command): Command {
 }
 
 async function countAgain(world: World, command: Command): Promise<number> {
-  const { points, left } = await runKilled(world, tolerant(command), { point: 0, when: 'before' })
+  const { points, left } = await runKilled(
+    world,
+    tolerant(command),
+    { point: 0, when: 'before' },
+    SECOND_SEED,
+  )
   left[Symbol.dispose]()
   return points
 }

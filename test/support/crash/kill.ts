@@ -21,8 +21,17 @@ export type KilledRun = {
   readonly left: World
 }
 
-/** The process dies in a fork of `world`: nothing that it does after that reaches the disk or the manifest that is left. */
-export async function runKilled(world: World, command: Command, { point, when }: Kill): Promise<KilledRun> {
+/**
+ * The process dies in a fork of `world`: nothing that it does after that reaches the disk or the manifest that is left. `seed`: of
+ * its random numbers, the same for all that are to do the same; no two processes after each other have the same, or the ids of
+ * what the second stores would be those of the first.
+ */
+export async function runKilled(
+  world: World,
+  command: Command,
+  { point, when }: Kill,
+  seed = 4_711,
+): Promise<KilledRun> {
   const own = world.fork()
   const cacheLeft = join(own.directory, 'cache left')
   const kinds = new Map<string, number>()
@@ -64,7 +73,7 @@ export async function runKilled(world: World, command: Command, { point, when }:
       else end(commit)
     })
     try {
-      await command.run(own.process({ fs, seed: 4_711 }))
+      await command.run(own.process({ fs, seed }))
     } catch (error) {
       if (!killed) throw error
     }
