@@ -186,7 +186,7 @@ describe('a slot', () => {
     attacked.plant(moved, whole)
     await expectRefused(attacked, 'under another id', codes)
     attacked.repo.storage.objects.delete(moved)
-    await expectRefused(attacked, 'none at all', codes)
+    await expectRefused(attacked, 'none at all', ['OBJECT_MISSING'])
     attacked.plant(key, whole)
     await throughStack(attacked.repo, attacked.sandbox, attacked.good)
   })
