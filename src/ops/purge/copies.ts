@@ -118,12 +118,14 @@ function without(details: SnapshotDetails, paths: readonly string[], removed: Re
  * Copies are held where their originals are, have the tags that these were given meanwhile (one that was given other tags itself
  * keeps them), and are forgotten where these were; then the originals are let go of and forgotten, but for those whose copies
  * others have forgotten meanwhile: those need new copies. Each step is decided on the log right before its entry, and an original
- * of which something is not its copy's yet, since others were faster, stays: it is a target again.
+ * of which something is not its copy's yet, since others were faster, stays: it is a target again. `carried` takes in the sealed
+ * tags that this purge has given copies: those do not make them a copy's own.
  */
 export async function replaceOriginals(
   repository: Repository,
   copies: Copies,
   lateCopies: readonly SnapshotId[],
+  carried: Map<SnapshotId, Uint8Array>,
 ): Promise<void> {
   const pairs = [...copies]
   const snapshotsOf = await snapshotsReader(repository)
@@ -158,20 +160,24 @@ export async function replaceOriginals(
       .filter(({ original, copies }) => original.held && copies.every(({ held }) => held))
       .map(({ original }) => original.id),
   )
-  await appendAsAdmin(repository, WHAT, (state) => {
-    const tags = replaced(state).flatMap((pair) => tagsToCarry(state, pair))
+  let tags: readonly { readonly snapshot: SnapshotId; readonly sealed: Uint8Array }[] = []
+  const given = await appendAsAdmin(repository, WHAT, (state) => {
+    tags = replaced(state).flatMap((pair) => tagsToCarry(state, pair, carried))
     return tags.length === 0 ? undefined : { kind: 'tag', tags }
   })
+  if (given !== undefined) for (const { snapshot, sealed } of tags) carried.set(snapshot, sealed)
   await say('forget', (state) => {
     const { snapshots } = state
     const isForgotten = (id: SnapshotId): boolean => snapshots.get(id)?.forgotten !== undefined
-    const done = replaced(state).filter((pair) => tagsToCarry(state, pair).length === 0)
+    const done = replaced(state).filter((pair) => tagsToCarry(state, pair, carried).length === 0)
     const late = pairs.filter(([original]) => isForgotten(original)).map(([, copy]) => copy)
     return [...done.map(({ original }) => original.id), ...late, ...lateCopies].filter(
       (id) => !isForgotten(id),
     )
   })
 }
+
+const NO_TAGS = new Uint8Array(0)
 
 type Replaced = {
   readonly original: CurrentSnapshot
@@ -182,11 +188,17 @@ type Replaced = {
 function tagsToCarry(
   { snapshots }: Readonly<LogState>,
   { original, copies }: Replaced,
+  carried: ReadonlyMap<SnapshotId, Uint8Array>,
 ): { snapshot: SnapshotId; sealed: Uint8Array }[] {
   const sealed = snapshots.get(original.id)?.tags
   if (sealed === undefined || original.forgotten) return []
+  const isOwn = (id: SnapshotId, tags: Uint8Array): boolean =>
+    Buffer.compare(tags, carried.get(id) ?? NO_TAGS) !== 0
   return copies
-    .filter(({ id, tags }) => snapshots.get(id)?.tags === undefined && !areSameTags(original.tags, tags))
+    .filter(({ id, tags }) => {
+      const own = snapshots.get(id)?.tags
+      return (own === undefined || !isOwn(id, own)) && !areSameTags(original.tags, tags)
+    })
     .map(({ id }) => ({ snapshot: id, sealed }))
 }
 

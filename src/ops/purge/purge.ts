@@ -143,13 +143,14 @@ async function replaceAll(
   ports: PurgePorts,
 ): Promise<PurgedSnapshot[]> {
   const done: PurgedSnapshot[] = []
+  const carried = new Map<SnapshotId, Uint8Array>()
   let targets = firstTargets
   let lateCopies = firstLate
   for (let tries = 0; targets.length + lateCopies.length > 0; tries++) {
     if (tries === TRIES_MAX) throw tooMany()
     const copies = await copiesOrNothing(repository, options.paths, targets, ports)
     if (copies !== undefined) {
-      await replaceOriginals(repository, copies, lateCopies)
+      await replaceOriginals(repository, copies, lateCopies, carried)
       for (const { snapshot, removed } of targets) {
         const copy = copies.get(snapshot.id)
         if (copy !== undefined && !isLive(repository, snapshot.id))

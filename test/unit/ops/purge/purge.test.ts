@@ -421,6 +421,34 @@ describe('purge', () => {
     },
   )
 
+  it.each([2, 3, 4, 5])(
+    'keeps the last of the tags that an original is given again and again: before its entries 1 and %i',
+    async (at) => {
+      write(1, 30_000, 'directory', 'gone')
+      const { snapshot } = await repo.backup()
+      await using other = await repo.another()
+      const { create } = repo.storage
+      let entries = 0
+      let last = ''
+      let isOther = false
+      repo.storage.create = async (key, bytes) => {
+        if (!isOther && key.startsWith('log/') && [1, at].includes(++entries)) {
+          isOther = true
+          await other.repository.log.follow()
+          if (other.repository.log.state.snapshots.get(snapshot)?.forgotten === undefined) {
+            last = `tag ${entries}`
+            await changeTags(other.repository, [snapshot], { set: [last] })
+          }
+          isOther = false
+        }
+        return create.call(repo.storage, key, bytes)
+      }
+      await purgeNow(repo.source('directory', 'gone'))
+      repo.storage.create = create
+      expect((await all()).map(({ tags }) => tags)).toEqual([[last]])
+    },
+  )
+
   it.each([1, 2, 3, 4, 5])(
     'keeps a hold and tags that an original is given beside one that was held before: before its entry %i',
     async (at) => {
