@@ -1,5 +1,5 @@
 /** Operations that only look at the repository, while others may prune it. */
-import { SnapError } from '../model/errors.ts'
+import { hasCode, SnapError } from '../model/errors.ts'
 import type { SnapshotId } from '../model/ids.ts'
 import type { Repository } from '../repository/repository.ts'
 import { isDamage } from './verify/report.ts'
@@ -31,7 +31,8 @@ export async function whileThere<T>(
   try {
     return await read()
   } catch (error) {
-    if (!isDamage(error) || !(await isGone(repository, id))) throw error
+    const isLess = isDamage(error) || hasCode(error, 'INCOMPLETE')
+    if (!isLess || !(await isGone(repository, id))) throw error
     throw new SnapError('SNAPSHOT_UNKNOWN', `snapshot ${id.slice(0, 8)} was forgotten and pruned meanwhile`, {
       hint: 'Nothing is damaged. `snap snapshots` lists those that there are.',
       cause: error,

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { SnapError } from '../../../src/model/errors.ts'
 import type { SnapshotId } from '../../../src/model/ids.ts'
 import { packKey } from '../../../src/object/object-keys.ts'
 import { isGone, whileThere } from '../../../src/ops/overtaken.ts'
@@ -37,6 +38,11 @@ describe('reading a snapshot', () => {
     expect(await isGone(repo.repository, first)).toBe(true)
     const reading = whileThere(repo.repository, first, () => readSnapshot(repo.repository, root))
     await expect(reading).rejects.toMatchObject({ code: 'SNAPSHOT_UNKNOWN' })
+    // As a listing ends that has met directories which are no more.
+    const listing = whileThere(repo.repository, first, () =>
+      Promise.reject(new SnapError('INCOMPLETE', 'directories could not be listed', { hint: '' })),
+    )
+    await expect(listing).rejects.toMatchObject({ code: 'SNAPSHOT_UNKNOWN' })
   })
 
   it('says what is damaged of one that is there', async () => {
