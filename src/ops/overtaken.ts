@@ -34,7 +34,7 @@ export async function whileThere<T>(
     const isLess = isDamage(error) || hasCode(error, 'INCOMPLETE')
     if (!isLess || !(await isGone(repository, id))) throw error
     throw new SnapError('SNAPSHOT_UNKNOWN', `snapshot ${id.slice(0, 8)} was forgotten and pruned meanwhile`, {
-      hint: 'Nothing is damaged. `snap snapshots` lists those that there are.',
+      hint: '`snap snapshots` lists those that there are.',
       cause: error,
     })
   }

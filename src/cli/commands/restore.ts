@@ -167,7 +167,7 @@ async function restoreAction(
       report.failures.some(({ side }) => side === 'repository') && (await isGone(repository, choice.id))
     throw gone
       ? new SnapError('INCOMPLETE', `${left}: the snapshot was forgotten and pruned meanwhile`, {
-          hint: 'Nothing is damaged. `snap snapshots` lists those that there are; restore one of them.',
+          hint: '`snap snapshots` lists those that there are; restore one of them.',
         })
       : new SnapError('INCOMPLETE', left, {
           hint: 'They are listed above; everything else is in place. `snap verify --data` says what is damaged.',
