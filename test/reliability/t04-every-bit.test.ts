@@ -67,7 +67,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  figures.measure({ name: 'slowest look at a changed repository', value: Math.round(slowest), unit: 'ms' })
+  figures.measure({ name: 'slowest look at a changed repository, in processor time', value: Math.round(slowest), unit: 'ms' })
   await every[Symbol.asyncDispose]()
 })
 
@@ -82,7 +82,7 @@ class Tally {
   add(what: string, finding: Finding, mayBeUnnamed: boolean): void {
     this.count += 1
     slowest = Math.max(slowest, finding.ms)
-    if (finding.ms > TIME_MS_MAX) throw new Error(`${what} took ${finding.ms} ms`)
+    if (finding.ms > TIME_MS_MAX) throw new Error(`${what} took ${finding.ms} ms of processor time`)
     if (finding.wrong) this.wrong.push(what)
     if (!finding.noticed) this.unnoticed.push(what)
     else if (!finding.named && mayBeUnnamed) this.excused += 1
