@@ -33,6 +33,7 @@ const LIMITS = unit(
 )
 const LOG = unit('log/log', 'log/entry', 'log/fold', 'log/checkpoint')
 const PRUNE = unit('ops/prune/prune')
+const RACES = unit('ops/prune/races')
 const BACKUP = unit('ops/backup/lost-pack', 'ops/backup/lost-index')
 const PACKS = unit('pack/pack', 'workers/pack-filler', 'workers/restore-task')
 const T2 = (pattern) => suite('t02-power-loss', pattern)
@@ -83,7 +84,7 @@ const FSYNCS = [
     'turn.next ??= turn.running.then(',
     'return turn.running\n    turn.next ??= turn.running.then(',
     'another fsync for who changed a directory while one was under way',
-    [POWER, STORAGE, T2('first backup'), T2('prune')],
+    [unit('storage/directory-names'), T2('first backup'), T2('prune')],
   ],
   [
     'src/storage/local-directory.ts',
@@ -961,7 +962,7 @@ const ORDER = [
     'for (const { no, id } of packs.pending()) if (named.has(id)) reliable.add(no)',
     'for (const { no } of packs.pending()) reliable.add(no)',
     'relying on no pending pack of another run',
-    [PRUNE, T10],
+    [RACES, T10],
   ],
   [
     'src/repository/write-session.ts',
@@ -1010,7 +1011,7 @@ const ORDER = [
     'if (repository.log.collections !== parts.collections) throw new Overtaken()',
     '',
     'beginning anew where another pruned meanwhile',
-    [PRUNE, T10],
+    [RACES, T10],
   ],
   [
     'src/ops/prune/collect.ts',
@@ -1024,7 +1025,7 @@ const ORDER = [
     'if (repository.log.state.next === next) return choice',
     'return (void next, choice)',
     'choosing anew where the log went on while it was marked',
-    [PRUNE, T10],
+    [RACES, T10],
   ],
   [
     'src/ops/prune/collect.ts',
@@ -1045,7 +1046,7 @@ const ORDER = [
     '...strays.packs.filter((id) => !named.has(id)),',
     '...strays.packs,',
     'sparing strays that became named meanwhile',
-    [PRUNE, T10],
+    [RACES, T10],
   ],
   [
     'src/ops/prune/collect.ts',
@@ -1059,7 +1060,7 @@ const ORDER = [
     '    this.#refuseLost()\n',
     '',
     'refusing to prune where needed chunks are in no pack',
-    [PRUNE, T10],
+    [RACES, T10],
   ],
   [
     'src/ops/prune/prune.ts',
@@ -1080,7 +1081,7 @@ const ORDER = [
     '    await storage.releaseReserve()\n',
     '',
     'using the reserve on a full disk',
-    [T3('prune'), suite('t03-full-disk')],
+    [PRUNE, T3('prune'), suite('t03-full-disk')],
   ],
   [
     'src/ops/prune/collect.ts',
@@ -1256,21 +1257,21 @@ const BOUNDS = [
     'if (budget.segments > SEGMENT_CLOSURE_MAX) {',
     'if (false) {',
     'SEGMENT_CLOSURE_MAX',
-    [HOSTILE('index')],
+    [unit('repository/chunk-reader'), HOSTILE('index')],
   ],
   [
     'src/repository/chunk-reader.ts',
     'if (bytes > DICTIONARY_BYTES_MAX)',
     'if (false as boolean)',
     'DICTIONARY_BYTES_MAX',
-    [HOSTILE('index')],
+    [unit('repository/chunk-reader'), HOSTILE('index')],
   ],
   [
     'src/repository/chunk-reader.ts',
     'if (location.depth >= depthBelow) {',
     'if (false) {',
     'a base that is as deep as what needs it',
-    [HOSTILE('index')],
+    [unit('repository/chunk-reader'), HOSTILE('index')],
   ],
   [
     'src/repository/chunk-reader.ts',

@@ -67,7 +67,11 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  figures.measure({ name: 'slowest look at a changed repository, in processor time', value: Math.round(slowest), unit: 'ms' })
+  figures.measure({
+    name: 'slowest look at a changed repository, in processor time',
+    value: Math.round(slowest),
+    unit: 'ms',
+  })
   await every[Symbol.asyncDispose]()
 })
 

@@ -8,6 +8,7 @@ import {
   catchUp,
   checkExtends,
   findHead,
+  LOG_GAP_MAX,
   type Log,
   preparePayload,
   readEntries,
@@ -255,6 +256,53 @@ describe('reading the log', () => {
       { number: 4, reason: 'unreadable' },
     ])
     expect(state.snapshots.size).toBe(17)
+  })
+
+  it('goes on past a gap of removed entries that is shorter than the longest, and not past a longer one', async () => {
+    for (const [absent, goesOn] of [
+      [LOG_GAP_MAX - 1, true],
+      [LOG_GAP_MAX, false],
+      [LOG_GAP_MAX + 1, false],
+      [LOG_GAP_MAX + 100, false],
+    ] as const) {
+      const { storage, log } = await logOf(2)
+      const planted = 2 + absent
+      damage(storage, logKey(planted), Uint8Array.of(1))
+      const numbers: number[] = []
+      for await (const raw of readEntries(log, 0, planted)) numbers.push(raw.number)
+      const count = goesOn ? planted + 1 : 2
+      expect(numbers, `${absent} absent`).toEqual(Array.from({ length: count }, (_, number) => number))
+    }
+  })
+
+  it('ends with a gap, whose numbers count as read only where it is shorter than the longest', async () => {
+    const { log } = await logOf(2)
+    for (const [absent, counts] of [
+      [LOG_GAP_MAX - 1, true],
+      [LOG_GAP_MAX, false],
+    ] as const) {
+      const numbers: number[] = []
+      for await (const raw of readEntries(log, 0, 1 + absent)) numbers.push(raw.number)
+      const count = counts ? 2 + absent : 2
+      expect(numbers, `${absent} absent`).toEqual(Array.from({ length: count }, (_, number) => number))
+    }
+  })
+
+  it('asks for few entries behind the last one, however far away one is planted', async () => {
+    const { storage, log } = await logOf(2)
+    const far = 100 * LOG_GAP_MAX
+    damage(storage, logKey(far), Uint8Array.of(1))
+    let asked = 0
+    const stat = (key: string) => {
+      asked += 1
+      return storage.stat(key)
+    }
+    const counting: Log = { ...log, storage: { ...storage, stat } }
+    const numbers: number[] = []
+    for await (const raw of readEntries(counting, 0, far)) numbers.push(raw.number)
+    expect(numbers).toEqual([0, 1])
+    expect(asked).toBeGreaterThanOrEqual(LOG_GAP_MAX)
+    expect(asked).toBeLessThan(LOG_GAP_MAX + 100)
   })
 
   it('fails where the storage fails', async () => {

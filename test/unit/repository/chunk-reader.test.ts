@@ -3,12 +3,15 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createChunkHasher } from '../../../src/crypto/blake3.ts'
 import type { ErrorCode } from '../../../src/model/errors.ts'
 import { CHUNK_ID_BYTES } from '../../../src/model/ids.ts'
-import type { Content } from '../../../src/snapshot/content.ts'
-import { hole, items } from '../../support/hostile/hostile-snapshot.ts'
+import { DICTIONARY_BYTES_MAX, SEGMENT_BASES_MAX, SEGMENT_CLOSURE_MAX } from '../../../src/model/limits.ts'
+import { type Content, encodeContent } from '../../../src/snapshot/content.ts'
+import { HostileSnapshot, hole, items, rowOf } from '../../support/hostile/hostile-snapshot.ts'
 import { TestRepository } from '../../support/repository.ts'
 
 /** Were it a list, it would end within its first item. */
 const BYTES = new Uint8Array(20).fill(1)
+/** More than the ids of as many bases as a segment may have, and next to nothing when compressed. */
+const DELTA_BYTES = 2 * SEGMENT_BASES_MAX * CHUNK_ID_BYTES
 
 let repo: TestRepository
 let id: Uint8Array
@@ -50,4 +53,113 @@ it('reads a directory up to its limit, and none that is made of very many small 
   const many = (count: number) => items(Array.from({ length: count }, () => id))
   expect(await bytesOf(many(1_024))).toHaveLength(20 * 1_024)
   await refused(() => bytesOf(many(1_025)), 'LIMIT_EXCEEDED')
+})
+
+type Chunk = { readonly bytes: Uint8Array; readonly id: Uint8Array }
+
+/** Chunks that are stored one in a segment, then committed. */
+class Chunks {
+  static #made = 0
+  readonly #hostile: HostileSnapshot
+
+  static async begin(): Promise<Chunks> {
+    return new Chunks(await HostileSnapshot.begin(repo.repository))
+  }
+
+  private constructor(hostile: HostileSnapshot) {
+    this.#hostile = hostile
+  }
+
+  /** Bytes that no other has. */
+  #bytes(count: number): Chunk {
+    const bytes = new Uint8Array(count)
+    Chunks.#made += 1
+    new DataView(bytes.buffer).setUint32(0, Chunks.#made)
+    return { bytes, id: this.#hostile.idOf(bytes) }
+  }
+
+  async plain(count = 4): Promise<Chunk> {
+    const chunk = this.#bytes(count)
+    await this.#hostile.chunk(chunk.bytes)
+    return chunk
+  }
+
+  async delta(depth: number, bases: readonly Chunk[]): Promise<Chunk> {
+    const chunk = this.#bytes(DELTA_BYTES)
+    await this.#store(chunk, depth, bases)
+    return chunk
+  }
+
+  /** Each has the next one as its base, and the last one the first. */
+  async ring(count: number, depth: number): Promise<Chunk[]> {
+    const chunks = Array.from({ length: count }, () => this.#bytes(DELTA_BYTES))
+    for (const [n, chunk] of chunks.entries()) await this.#store(chunk, depth, [chunks[(n + 1) % count]!])
+    return chunks
+  }
+
+  async #store({ bytes, id: own }: Chunk, depth: number, bases: readonly Chunk[]): Promise<void> {
+    const ids = Buffer.concat(bases.map((base) => base.id))
+    const dictionary = Buffer.concat(bases.map((base) => base.bytes))
+    const encoded = this.#hostile.deltaBytes(bytes, depth, ids, dictionary)
+    await this.#hostile.segment(encoded, rowOf(bytes.length, [[bytes.length, own]], depth, ids))
+  }
+
+  async commit(): Promise<void> {
+    await this.#hostile.commit({ root: encodeContent({ levels: 0, items: new Uint8Array(0) }) })
+  }
+}
+
+/** Reads it with nothing kept of earlier reads. */
+async function read(chunk: Chunk): Promise<void> {
+  const { chunks } = await repo.reopen()
+  expect(Buffer.compare(await chunks.chunk(chunk.id), chunk.bytes)).toBe(0)
+}
+
+it('decodes as many segments for a chunk as the format allows, and no more', async () => {
+  const chunks = await Chunks.begin()
+  const groups = Math.ceil(SEGMENT_CLOSURE_MAX / SEGMENT_BASES_MAX)
+  const plain: Chunk[] = []
+  for (let n = 0; n < SEGMENT_CLOSURE_MAX - groups; n++) plain.push(await chunks.plain())
+  const deltas: Chunk[] = []
+  for (let n = 0; n < groups; n++) {
+    const bases = plain.slice(n * SEGMENT_BASES_MAX, (n + 1) * SEGMENT_BASES_MAX)
+    deltas.push(await chunks.delta(1, bases))
+  }
+  const lastButOne = await chunks.delta(1, plain.slice((groups - 1) * SEGMENT_BASES_MAX, -1))
+  const most = await chunks.delta(2, [...deltas.slice(0, -1), lastButOne])
+  const tooMany = await chunks.delta(2, deltas)
+  await chunks.commit()
+  await read(most)
+  await refused(() => read(tooMany), 'LIMIT_EXCEEDED')
+})
+
+it('joins bases up to the limit of a dictionary, and none above it', async () => {
+  const chunks = await Chunks.begin()
+  const bases = [await chunks.plain(DICTIONARY_BYTES_MAX / 2), await chunks.plain(DICTIONARY_BYTES_MAX / 2)]
+  const longest = await chunks.delta(1, bases)
+  const tooLong = await chunks.delta(1, [...bases, await chunks.plain()])
+  await chunks.commit()
+  await read(longest)
+  await refused(() => read(tooLong), 'LIMIT_EXCEEDED')
+})
+
+it('takes no base that is as deep as the segment that needs it', async () => {
+  const chunks = await Chunks.begin()
+  const base = await chunks.delta(1, [await chunks.plain()])
+  const deeper = await chunks.delta(2, [base])
+  const asDeep = await chunks.delta(1, [base])
+  const lessDeep = await chunks.delta(1, [deeper])
+  await chunks.commit()
+  await read(deeper)
+  await refused(() => read(asDeep), 'OBJECT_DAMAGED')
+  await refused(() => read(lessDeep), 'OBJECT_DAMAGED')
+})
+
+it('takes no base that needs the segment itself', async () => {
+  const chunks = await Chunks.begin()
+  const rings = [await chunks.ring(1, 8), await chunks.ring(3, 1)]
+  await chunks.commit()
+  for (const ring of rings) {
+    for (const chunk of ring) await refused(() => read(chunk), 'OBJECT_DAMAGED')
+  }
 })

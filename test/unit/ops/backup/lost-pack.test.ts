@@ -1,4 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { verify } from '../../../../src/ops/verify/verify.ts'
 import { createRepository } from '../../../../src/repository/open-repository.ts'
@@ -49,6 +50,39 @@ describe('a repository that has lost packs', () => {
     await repo.backup()
     expect((await report()).affected).toEqual([])
   })
+})
+
+describe('packs that an interrupted backup stored', () => {
+  it.each(['index/', 'log/'])(
+    'are named by the next backup of this client, so that others find them: interrupted at %s',
+    async (prefix) => {
+      const { put, create } = repo.storage
+      const killed = (key: string): void => {
+        if (key.startsWith(prefix)) throw new Error('killed')
+      }
+      repo.storage.put = async (key, parts) => {
+        killed(key)
+        await put.call(repo.storage, key, parts)
+      }
+      repo.storage.create = async (key, bytes) => {
+        killed(key)
+        return create.call(repo.storage, key, bytes)
+      }
+      await expect(repo.backup()).rejects.toThrow('killed')
+      Object.assign(repo.storage, { put, create })
+      const packs = repo.keys('packs/')
+      expect(repo.repository.manifest.packs.pending()).toHaveLength(packs.length)
+      const { snapshot, summary } = await repo.backup()
+      expect(summary.dataChunks).toBe(0)
+      expect(repo.keys('packs/')).toEqual(expect.arrayContaining(packs))
+      await using other = await repo.another()
+      const target = join(repo.directory, 'back')
+      mkdirSync(target)
+      expect((await other.restore(snapshot, target, repo.source())).failures).toEqual([])
+      for (const name of ['one', 'two'])
+        expect(readFileSync(join(target, 'directory', name), 'utf8')).toBe(name.repeat(20_000))
+    },
+  )
 })
 
 describe('a place with a log and no config', () => {

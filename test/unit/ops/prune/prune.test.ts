@@ -213,6 +213,33 @@ describe('prune', () => {
     await expectWhole()
   })
 
+  it('removes what a killed one had condemned before it writes anything: there may be no other room', async () => {
+    for (let file = 0; file < 12; file++)
+      writeFileSync(repo.source('directory', `${file}`), noise(60_000, file + 1))
+    const { snapshot: first } = await repo.backup()
+    writeFileSync(repo.source('directory', 'gone'), noise(300_000, 99))
+    const { snapshot: second } = await repo.backup()
+    for (const name of ['0', '1', '2', 'gone']) rmSync(repo.source('directory', name))
+    await repo.backup()
+    await forget(first, second)
+    const { remove, put } = repo.storage
+    repo.storage.remove = () => Promise.reject(new Error('killed'))
+    await expect(pruneNow({ repackBytesMax: 0 })).rejects.toThrow('killed')
+    repo.storage.remove = remove
+    const condemned = [...repo.repository.log.state.condemnedPacks.keys()].map(packKey)
+    const left = (): string[] => condemned.filter((key) => repo.storage.objects.has(key))
+    expect(left()).toEqual(condemned)
+    expect(condemned.length).toBeGreaterThan(0)
+    repo.storage.put = async (key, parts) => {
+      if (left().length > 0) throw new SnapError('REPOSITORY_FULL', 'no room')
+      await put.call(repo.storage, key, parts)
+    }
+    expect(await pruneNow()).toMatchObject({ packs: { repacked: 1, added: 1, left: condemned.length } })
+    repo.storage.put = put
+    expect(left()).toEqual([])
+    await expectWhole()
+  })
+
   it('refuses to remove anything where it cannot be told what is needed', async () => {
     writeFileSync(repo.source('directory', 'first'), noise(50_000, 1))
     const { snapshot } = await repo.backup()
@@ -427,6 +454,38 @@ describe('prune, of delta segments that nothing needs', () => {
         expect(repository.manifest.packs.byId(id)?.state).toBe('quarantined')
     repo.storage.objects.delete(packKey(packs.base.id))
     await expectRestored(files.deeper)
+  })
+})
+
+describe('prune, on a full disk', () => {
+  /** There is room for an entry when the reserve is given up, and for anything when something was removed. */
+  function fillStorage(): void {
+    const { put, create, remove, releaseReserve } = repo.storage
+    const full = () => Promise.reject(new SnapError('REPOSITORY_FULL', 'no room'))
+    Object.assign(repo.storage, { put: full, create: full })
+    repo.storage.releaseReserve = async () => {
+      repo.storage.create = create
+      await releaseReserve.call(repo.storage)
+    }
+    repo.storage.remove = async (key) => {
+      await remove.call(repo.storage, key)
+      Object.assign(repo.storage, { put, create })
+    }
+  }
+
+  it('gives up the reserve for the entry, and frees what no snapshot needs', async () => {
+    writeFileSync(repo.source('directory', 'first'), noise(300_000, 1))
+    const { snapshot } = await repo.backup()
+    const going = repo.keys('packs/')
+    writeFileSync(repo.source('directory', 'first'), noise(30_000, 2))
+    await repo.backup()
+    await forget(snapshot)
+    fillStorage()
+    const report = await pruneNow()
+    expect(report).toMatchObject({ snapshots: [snapshot], packs: { dead: going.length } })
+    expect(report.bytes.removed).toBeGreaterThan(300_000)
+    for (const key of going) expect(repo.keys('packs/')).not.toContain(key)
+    await expectWhole()
   })
 })
 
