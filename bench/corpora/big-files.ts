@@ -30,7 +30,7 @@ function writeImage(fd: number, at: number, bytes: number, text: Text, random: S
 }
 
 export const oneBig: Corpus = {
-  description: 'one image of 2 GiB, of text, records and noise (0.35 of it when compressed)',
+  description: 'one image of 2 GiB, of text, records and noise, which compresses to about a third',
   make(place, { scale }) {
     const directory = inVersion(place, 1)
     const random = new Seeded('one-big')

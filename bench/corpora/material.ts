@@ -52,7 +52,7 @@ function fillRecords(target: Uint8Array, random: Seeded): void {
   }
 }
 
-/** Of 16 runs 9 are text, 5 records and 2 noise: what a system's disk holds, roughly; compresses to about 0.35. */
+/** Of 16 runs 9 are text, 5 records and 2 noise: roughly what a disk of a system holds; compresses to about a third. */
 export function fillMixed(target: Uint8Array, text: Text, random: Seeded): void {
   const kind = random.below(16)
   if (kind < 9) text.fill(target)

@@ -1,6 +1,6 @@
 /**
  * Takes one safeguard away at a time, in a copy of the tree, and runs the suites that should notice: `npm run test:mutants`
- * (some hours), or with a regular expression for the names of some, or with `--missing` for those that were not caught yet. Writes
+ * (some forty minutes on two cores), or with a regular expression for the names of some, or with `--missing` for those that were not caught yet. Writes
  * `docs/mutants.md`. What is not asked for keeps its result, with the commit that it was tried at, as long as the mutant is the same.
  */
 import { execFileSync, spawn } from 'node:child_process'
