@@ -2,7 +2,7 @@
 import { build } from 'esbuild'
 
 await build({
-  entryPoints: ['bench/main.ts', 'bench/floor.ts'],
+  entryPoints: ['bench/main.ts', 'bench/floor.ts', 'bench/days.ts'],
   outdir: 'bench/.built',
   bundle: true,
   platform: 'node',

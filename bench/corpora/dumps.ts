@@ -70,6 +70,29 @@ function writeDump(path: string, tables: readonly (readonly Row[])[]): void {
   closeSync(fd)
 }
 
+/** Endless days of work on a database, each dumped over the one before. Rows are those of the first day, in all tables. */
+export class DailyDumps {
+  readonly #random: Seeded
+  readonly #text: Text
+  #tables: Row[][]
+
+  constructor(seed: string, rows: number) {
+    this.#random = new Seeded(seed)
+    this.#text = new Text(this.#random)
+    this.#tables = Array.from({ length: TABLES }, () =>
+      Array.from({ length: Math.ceil(rows / TABLES) }, (_, id) => rowOf(id, this.#text, this.#random)),
+    )
+  }
+
+  write(path: string): void {
+    writeDump(path, this.#tables)
+  }
+
+  nextDay(): void {
+    this.#tables = this.#tables.map((rows) => nextDay(rows, this.#text, this.#random))
+  }
+}
+
 function make(place: string, scale: number, names: readonly [string, string]): string[] {
   const random = new Seeded('db-dump')
   const text = new Text(random)
