@@ -20,6 +20,8 @@ export type ChunkLocation = {
   readonly bytes: number
   readonly depth: number
   readonly trusted: boolean
+  /** A log entry names the pack. */
+  readonly live: boolean
 }
 
 /** The chunks of a pack, one element each; `ids` is 32 bytes each. */
@@ -151,6 +153,7 @@ function locationOf(row: StoredLocation): ChunkLocation {
     bytes: row.bytes,
     depth: row.depth,
     trusted: row.trusted === 1,
+    live: row.state === USABLE_MAX,
   }
 }
 

@@ -17,6 +17,17 @@ export type PackStats = {
   readonly chunks: number
   /** Of the chunks before compression. A chunk in two packs counts twice. */
   readonly plainBytes: number
+  readonly deltas: DeltaStats
+}
+
+/** Chunks that are stored as differences to others. Bytes. */
+export type DeltaStats = {
+  readonly segments: number
+  /** Of their chunks before compression. */
+  readonly plainBytes: number
+  readonly storedBytes: number
+  /** What storing them in full would have taken more, if they got as much smaller as the rest of the packs did. */
+  readonly savedBytes: number
 }
 
 export type SeriesStats = {
@@ -89,14 +100,30 @@ export async function stats(repository: Repository): Promise<StatsReport> {
 function packStats({ manifest }: Repository, kind: PackKind): PackStats {
   const rows = manifest.packs.list('live').filter((pack) => pack.kind === kind)
   let chunks = 0
-  let plainBytes = 0
+  const inFull = { segments: 0, plain: 0, sealed: 0 }
+  const asDelta = { segments: 0, plain: 0, sealed: 0 }
   for (const { no } of rows) {
-    for (const { chunkLengths, plain } of manifest.packs.tableOf(no)) {
+    for (const { chunkLengths, plain, sealed, depth } of manifest.packs.tableOf(no)) {
       chunks += chunkLengths.length
-      plainBytes += plain
+      const part = depth === 0 ? inFull : asDelta
+      part.segments += 1
+      part.plain += plain
+      part.sealed += sealed
     }
   }
-  return { packs: rows.length, bytes: rows.reduce((sum, { bytes }) => sum + bytes, 0), chunks, plainBytes }
+  const likely = inFull.plain === 0 ? asDelta.plain : (asDelta.plain * inFull.sealed) / inFull.plain
+  return {
+    packs: rows.length,
+    bytes: rows.reduce((sum, { bytes }) => sum + bytes, 0),
+    chunks,
+    plainBytes: inFull.plain + asDelta.plain,
+    deltas: {
+      segments: asDelta.segments,
+      plainBytes: asDelta.plain,
+      storedBytes: asDelta.sealed,
+      savedBytes: Math.max(0, Math.round(likely) - asDelta.sealed),
+    },
+  }
 }
 
 function seriesStats({ manifest }: Repository): SeriesStats[] {

@@ -69,10 +69,11 @@ export class PackWriter implements Disposable {
     return this.#segments.length === 0
   }
 
-  /** Seals an encoded segment. The row's `sealed` is filled in here. */
-  add(encoded: Uint8Array, row: Omit<SegmentRow, 'sealed'>): void {
+  /** Seals an encoded segment and returns its number. The row's `sealed` is filled in here. */
+  add(encoded: Uint8Array, row: Omit<SegmentRow, 'sealed'>): number {
     assert(!this.isFull, 'a full pack is finished first')
-    const aad = packAad(this.#ticket.header, this.#segments.length)
+    const number = this.#segments.length
+    const aad = packAad(this.#ticket.header, number)
     const sealed = this.#sealer.seal(aad, [encoded], this.#buffer, this.#at)
     assert(sealed <= SEGMENT_SEALED_BYTES_MAX, 'a sealed segment is within its limit')
     this.#at += sealed
@@ -88,6 +89,7 @@ export class PackWriter implements Disposable {
     })
     this.#footerBytes +=
       FOOTER_BYTES_PER_SEGMENT + row.bases.length + row.chunkLengths.length * FOOTER_BYTES_PER_CHUNK
+    return number
   }
 
   /** Time to finish: another segment might reach the target, or it is near and a size class ends just above. */

@@ -10,6 +10,9 @@ import type { ChunkHasher } from '../crypto/blake3.ts'
 import { CHUNK_ID_BYTES } from '../model/ids.ts'
 import { CONTENT_ITEMS_INLINE_MAX, CONTENT_LEVELS_MAX } from '../model/limits.ts'
 import { CHUNK_ITEM, CHUNK_ITEM_BYTES, type Content } from '../snapshot/content.ts'
+import type { DeltaFiller } from '../workers/delta-filler.ts'
+import { DeltaRun } from '../workers/delta-run.ts'
+import { FormerContent } from '../workers/former-content.ts'
 import type { PackFiller } from '../workers/pack-filler.ts'
 import type { SeenTable } from '../workers/seen-table.ts'
 
@@ -23,6 +26,8 @@ export type ContentStoreParts = {
   readonly seen: SeenTable
   readonly knows: (id: Uint8Array) => boolean
   readonly filler: PackFiller
+  /** Over the same filler: for lists that have a former version. `undefined` where all are stored in full. */
+  readonly deltas: DeltaFiller | undefined
 }
 
 export type ContentCounts = { chunks: number; newChunks: number; newBytes: number }
@@ -44,23 +49,37 @@ export class ContentStore {
     return this.list(items.view())
   }
 
-  /** The content of a file whose items these are: as they are, or stored one or more levels up. */
-  list(items: Uint8Array): Content {
-    const builder = this.builder()
+  /** The content of a file whose items these are: as they are, or stored one or more levels up. `former`: as in `builder`. */
+  list(items: Uint8Array, former?: Uint8Array): Content {
+    const builder = this.builder(former)
     builder.append(items)
     return builder.finish()
   }
 
-  /** For a list that comes piece by piece: memory stays bounded whatever its length. */
-  builder(): ContentBuilder {
-    return new ContentBuilder(
-      (bytes, final, items) => this.#cut(bytes, final, items),
-      this.#parts.chunker.window.length,
-    )
+  /**
+   * For a list that comes piece by piece: memory stays bounded whatever its length. `former`: encoded items that name the chunks in
+   * which the list of the file's former version lies.
+   */
+  builder(former?: Uint8Array): ContentBuilder {
+    const { deltas, chunker } = this.#parts
+    const isEdit = deltas !== undefined && former !== undefined && former.length > 0
+    const run = isEdit ? new DeltaRun((edited) => deltas.add(edited)) : undefined
+    if (run !== undefined && former !== undefined) run.begin(new FormerContent(former))
+    return new ContentBuilder({
+      spill: chunker.window.length,
+      cut: (bytes, final, items, level) => {
+        const ownRun = level === 0 ? run : undefined
+        const taken = this.#cut(bytes, final, items, ownRun)
+        if (final) ownRun?.end(true)
+        return taken
+      },
+      // What is in a run is taken for stored by whoever cuts the same chunk.
+      abandon: () => run?.end(false),
+    })
   }
 
   /** Stores the complete chunks of `bytes`, appends their items, and returns how many bytes they took. */
-  #cut(bytes: Uint8Array, final: boolean, items: ByteWriter): number {
+  #cut(bytes: Uint8Array, final: boolean, items: ByteWriter, run?: DeltaRun): number {
     const { chunker, params } = this.#parts
     let taken = 0
     let filled = 0
@@ -74,7 +93,7 @@ export class ContentStore {
       let start = 0
       for (let index = 0; index < chunks; index++) {
         const end = chunker.ends[index] ?? 0
-        this.#chunk(chunker.window.subarray(start, end), items)
+        this.#chunk(chunker.window.subarray(start, end), items, run)
         start = end
       }
       taken += start
@@ -84,12 +103,14 @@ export class ContentStore {
     }
   }
 
-  #chunk(chunk: Uint8Array, items: ByteWriter): void {
+  #chunk(chunk: Uint8Array, items: ByteWriter, run: DeltaRun | undefined): void {
     const { hasher, seen, knows, filler } = this.#parts
     hasher.hashInto(chunk, this.#id, 0)
     this.counts.chunks += 1
+    const isInFormer = run?.match(this.#id) !== false
     if (seen.claim(this.#id, 0) && !knows(this.#id)) {
-      filler.add(chunk, this.#id, 0, true)
+      if (isInFormer) filler.add(chunk, this.#id, 0, true)
+      else run?.add(chunk, this.#id, true)
       this.counts.newChunks += 1
       this.counts.newBytes += chunk.length
     }
@@ -97,26 +118,36 @@ export class ContentStore {
   }
 }
 
-type Cut = (bytes: Uint8Array, final: boolean, items: ByteWriter) => number
+type BuilderPorts = {
+  /** Stores the complete chunks of `bytes`, appends their items, and returns how many bytes they took. */
+  readonly cut: (bytes: Uint8Array, final: boolean, items: ByteWriter, level: number) => number
+  /** Bytes of items that are cut together. */
+  readonly spill: number
+  /** The list will not be finished. */
+  readonly abandon: () => void
+}
 
 /** One level of a growing list; what overflows goes to the level above. */
-export class ContentBuilder {
-  readonly #cut: Cut
-  readonly #spill: number
+export class ContentBuilder implements Disposable {
+  readonly #ports: BuilderPorts
   readonly #level: number
   #pending = new ByteWriter(1024)
   #above: ContentBuilder | undefined
 
-  constructor(cut: Cut, spillBytes: number, level = 0) {
+  constructor(ports: BuilderPorts, level = 0) {
     assert(level <= CONTENT_LEVELS_MAX, 'a list of chunks has few levels')
-    this.#cut = cut
-    this.#spill = spillBytes
+    this.#ports = ports
     this.#level = level
   }
 
   append(items: Uint8Array): void {
     this.#pending.raw(items)
-    if (this.#pending.length >= this.#spill) this.#store(false)
+    if (this.#pending.length >= this.#ports.spill) this.#store(false)
+  }
+
+  /** What was begun is stored, also where the list was not finished. */
+  [Symbol.dispose](): void {
+    this.#ports.abandon()
   }
 
   finish(): Content {
@@ -129,10 +160,10 @@ export class ContentBuilder {
   }
 
   #store(final: boolean): void {
-    this.#above ??= new ContentBuilder(this.#cut, this.#spill, this.#level + 1)
+    this.#above ??= new ContentBuilder(this.#ports, this.#level + 1)
     const bytes = this.#pending.done()
     const items = new ByteWriter(1024)
-    const taken = this.#cut(bytes, final, items)
+    const taken = this.#ports.cut(bytes, final, items, this.#level)
     this.#pending = new ByteWriter(1024).raw(bytes.subarray(taken))
     this.#above.append(items.view())
   }

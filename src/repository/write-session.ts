@@ -21,11 +21,16 @@ import { CHUNK_BYTES_MAX } from '../model/limits.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
 import { packBufferBytes } from '../pack/pack-writer.ts'
 import { type Content, encodeContent } from '../snapshot/content.ts'
+import { type ArrivingSource, createArrivingSource } from '../workers/arriving-source.ts'
+import { BaseFinder } from '../workers/base-finder.ts'
+import type { BaseAnswer, BaseRequest } from '../workers/bases.ts'
+import { DeltaFiller } from '../workers/delta-filler.ts'
 import type { Executor, ExecutorFactory } from '../workers/executor.ts'
 import { COMPRESSION_LEVELS } from '../workers/make-pipeline.ts'
 import { type CheckedPack, PackFiller } from '../workers/pack-filler.ts'
 import { createSeenMemory, SeenTable } from '../workers/seen-table.ts'
 import type { CompressionMode, PipelineSetup } from '../workers/tasks.ts'
+import { readBases } from './base-reader.ts'
 import { ContentStore } from './content-store.ts'
 import { discardIndexes, IndexWriter, type StoredIndex } from './index-writer.ts'
 import { PackStore } from './pack-store.ts'
@@ -48,6 +53,8 @@ export type WriteOptions = {
   readonly compression: CompressionMode
   /** Decode every pack again before it is stored. */
   readonly recheck: boolean
+  /** Store edits as differences to what they were edited from. */
+  readonly deltas: boolean
   readonly executor: ExecutorFactory
 }
 
@@ -74,6 +81,8 @@ export class WriteSession implements AsyncDisposable {
   readonly #store: PackStore
   readonly #index: IndexWriter
   readonly #treeFiller: PackFiller
+  readonly #treeDeltas: DeltaFiller | undefined
+  readonly #treeBases: ArrivingSource
   /** What this run relies on was looked at since. */
   readonly #collections: number
   #treeStores: Promise<void> = Promise.resolve()
@@ -123,14 +132,19 @@ export class WriteSession implements AsyncDisposable {
       seen,
       manifestPath: hasEarlierPacks ? repository.manifestPath : undefined,
       reliance: this.#reliance,
+      deltas: options.deltas && keys.contentSecret !== undefined,
     }
     const ticket = (): PackTicket => this.#store.ticket('data')
-    this.executor = options.executor(setup, { ticket, store: (pack) => this.#storePack(pack) }, source)
+    const store = (pack: CheckedPack): Promise<void> => this.#storePack(pack)
+    const bases = (request: BaseRequest): Promise<BaseAnswer> => readBases(repository, request)
+    this.executor = options.executor(setup, { ticket, store, bases }, source)
     const hasher = createChunkHasher(keys.idKey)
+    const zstd = createZstd()
+    const level = COMPRESSION_LEVELS[options.compression]
     this.#treeFiller = new PackFiller({
-      zstd: createZstd(),
+      zstd,
       hasher,
-      level: COMPRESSION_LEVELS[options.compression],
+      level,
       segmentBytes: config.segmentBytesTarget,
       packBytes: Math.min(config.packBytesTarget, TREE_PACK_BYTES_TARGET),
       recheck: options.recheck,
@@ -139,6 +153,20 @@ export class WriteSession implements AsyncDisposable {
         new Uint8Array(packBufferBytes(Math.min(config.packBytesTarget, TREE_PACK_BYTES_TARGET))),
       onPack: (pack) => this.#storeTree(pack),
     })
+    this.#treeBases = createArrivingSource(bases)
+    this.#treeDeltas =
+      hasEarlierPacks && setup.deltas && level > 0
+        ? new DeltaFiller({
+            zstd,
+            hasher,
+            level,
+            segmentBytes: config.segmentBytesTarget,
+            recheck: options.recheck,
+            finder: new BaseFinder(manifest),
+            source: this.#treeBases,
+            filler: this.#treeFiller,
+          })
+        : undefined
     this.contents = new ContentStore({
       chunker: createChunker(gearTable(keys.gearSecret), TREE_WINDOW_BYTES),
       params: config.chunks,
@@ -146,6 +174,7 @@ export class WriteSession implements AsyncDisposable {
       seen: new SeenTable(seen),
       knows: hasEarlierPacks ? (chunk) => this.knows(chunk) : () => false,
       filler: this.#treeFiller,
+      deltas: this.#treeDeltas,
     })
   }
 
@@ -172,6 +201,9 @@ export class WriteSession implements AsyncDisposable {
   /** Everything handed over so far is durable when this returns. */
   async flush(): Promise<void> {
     await this.executor.flush()
+    this.#treeDeltas?.close()
+    await this.#treeBases.settled()
+    this.#treeDeltas?.flush()
     this.#treeFiller.flush()
     await this.#treeStores
     this.recorder.flush()

@@ -1,4 +1,4 @@
-/** Whether an encoded entry still describes what `lstat` says: read from its fixed fields, without decoding it. */
+/** What an encoded entry says, read from its fixed fields without decoding it: whether it still describes what `lstat` finds. */
 import type { FileStat } from '../model/files.ts'
 import { ENTRY_AT, FLAG_UNREADABLE } from './entry.ts'
 
@@ -26,6 +26,12 @@ export function isSameFile(entry: Uint8Array, stat: FileStat): boolean {
     view.getUint32(ENTRY_AT.uid, true) === stat.uid &&
     view.getUint32(ENTRY_AT.gid, true) === stat.gid
   )
+}
+
+/** Bytes of a file by its encoded entry; `undefined` for anything else. */
+export function fileBytesOf(entry: Uint8Array): number | undefined {
+  const view = new DataView(entry.buffer, entry.byteOffset, ENTRY_AT.name)
+  return view.getUint8(ENTRY_AT.type) === TYPE_FILE ? unsigned(view, ENTRY_AT.size) : undefined
 }
 
 function unsigned(view: DataView, at: number): number {

@@ -4,6 +4,7 @@
  */
 import type { SourceFiles } from '../model/files.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
+import type { BaseAnswer, BaseRequest } from './bases.ts'
 import type { CheckedPack } from './pack-filler.ts'
 import type { PipelineSetup, Task, TaskResult } from './tasks.ts'
 
@@ -12,6 +13,8 @@ export type ExecutorPorts = {
   readonly ticket: () => PackTicket
   /** Makes the pack durable and records it; the bytes are the executor's again when it returns. */
   readonly store: (pack: CheckedPack) => Promise<void>
+  /** Reads what deltas are made against. What cannot be read is left out; never rejects for what the repository lacks. */
+  readonly bases: (request: BaseRequest) => Promise<BaseAnswer>
 }
 
 export interface Executor extends AsyncDisposable {

@@ -13,6 +13,8 @@ import { CHUNK_ID_BYTES } from '../model/ids.ts'
 import { CONTENT_ITEMS_INLINE_MAX, XATTR_BYTES_MAX, XATTRS_MAX } from '../model/limits.ts'
 import { CHUNK_ITEM, CHUNK_ITEM_BYTES, writeHole } from '../snapshot/content.ts'
 import { type Entry, writeEntry } from '../snapshot/entry.ts'
+import type { DeltaRun } from './delta-run.ts'
+import { FormerContent } from './former-content.ts'
 import type { PackFiller } from './pack-filler.ts'
 import type { SeenTable } from './seen-table.ts'
 import {
@@ -43,6 +45,8 @@ export type PipelineParts = {
   /** Whether the repository has the chunk already. */
   readonly knows: (id: Uint8Array) => boolean
   readonly filler: PackFiller
+  /** Takes new chunks of files that have a former version. */
+  readonly run: DeltaRun
   readonly params: ChunkerParams
   /** For what does not get smaller. */
   readonly mediaParams: ChunkerParams
@@ -54,6 +58,8 @@ export class FilePipeline {
   readonly #items: ByteWriter = new ByteWriter(4096)
   /** Whether the file under way is cut and stored as incompressible; `undefined` until its head has been seen. */
   #media: boolean | undefined
+  /** What the former version of the file under way has need not be looked up. */
+  #isFormerStored = false
   #counts: TaskCounts = noCounts()
   /** What packs or manifest threw. It may look like a system call of the source, and must not be taken for one. */
   #failure: { readonly error: unknown } | undefined
@@ -70,8 +76,9 @@ export class FilePipeline {
     const long: LongFile[] = []
     const failed: FailedFile[] = []
     const changed: number[] = []
+    this.#isFormerStored = task.former?.isStored === true
     task.paths.forEach((path, index) => {
-      const outcome = this.#file(path, task.names[index] ?? '')
+      const outcome = this.#file(path, task.names[index] ?? '', formerOf(task, index))
       if ('reason' in outcome) failed.push({ index, reason: outcome.reason })
       else {
         const { entry } = outcome
@@ -93,11 +100,18 @@ export class FilePipeline {
     this.#items.clear()
     const { source } = this.#parts
     const { offset, bytes } = task.range
+    const { former } = task
     let got = 0
     try {
+      if (former !== undefined) {
+        this.#isFormerStored = former.isStored
+        this.#parts.run.begin(new FormerContent(former.items), former.first - 1)
+      }
       got = this.#content(task.fd, source.fstat(task.fd), offset, offset + bytes)
     } catch (error) {
       return this.#pieceFailed(this.#reason(error))
+    } finally {
+      this.#endRun(former?.isLast === true)
     }
     return { kind: 'piece', items: this.#items.done(), bytes: got, counts: this.#counts }
   }
@@ -106,12 +120,16 @@ export class FilePipeline {
     return { kind: 'piece', items: new Uint8Array(0), bytes: 0, failed, counts: this.#counts }
   }
 
-  #file(path: string, name: string): { entry: EntryDraft } | { reason: string } {
+  #file(
+    path: string,
+    name: string,
+    former: FormerContent | undefined,
+  ): { entry: EntryDraft } | { reason: string } {
     const { source } = this.#parts
     try {
       const fd = source.open(path)
       try {
-        return this.#opened(fd, name)
+        return this.#opened(fd, name, former)
       } finally {
         source.close(fd)
       }
@@ -120,14 +138,18 @@ export class FilePipeline {
     }
   }
 
-  #opened(fd: number, name: string): { entry: EntryDraft } | { reason: string } {
+  #opened(
+    fd: number,
+    name: string,
+    former: FormerContent | undefined,
+  ): { entry: EntryDraft } | { reason: string } {
     const { source } = this.#parts
     for (let tries = 1; ; tries++) {
       this.#items.clear()
       const before = source.fstat(fd)
       if (before.type !== 'file') return { reason: 'REPLACED' }
       if (before.size > PIECE_BYTES) return { reason: GREW }
-      const size = this.#content(fd, before, 0, before.size)
+      const size = this.#contentAfter(former, fd, before)
       const after = source.fstat(fd)
       const changed = size !== after.size || !sameContent(before, after)
       if (changed && tries < READ_TRIES) continue
@@ -135,6 +157,31 @@ export class FilePipeline {
       entry.size = size
       entry.changed = changed
       return { entry }
+    }
+  }
+
+  /** The whole file. What is new is handed on at its end, also of a file that cannot be read to it: others may have the same chunks. */
+  #contentAfter(former: FormerContent | undefined, fd: number, stat: FileStat): number {
+    if (former === undefined) return this.#content(fd, stat, 0, stat.size)
+    this.#parts.run.begin(former)
+    try {
+      return this.#content(fd, stat, 0, stat.size)
+    } finally {
+      this.#endRun(true)
+    }
+  }
+
+  #endRun(whole: boolean): void {
+    this.#ours(() => this.#parts.run.end(whole))
+  }
+
+  /** What this throws is no failure of the source. */
+  #ours(act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      this.#failure = { error }
+      throw error
     }
   }
 
@@ -209,22 +256,27 @@ export class FilePipeline {
     const id = this.#id
     hasher.hashInto(chunk, id, 0)
     this.#counts.chunks += 1
-    try {
-      this.#store(chunk, id, compress)
-    } catch (error) {
-      this.#failure = { error }
-      throw error
-    }
+    this.#ours(() => this.#store(chunk, id, compress))
     this.#items.u8(CHUNK_ITEM).raw(id)
   }
 
   #store(chunk: Uint8Array, id: Uint8Array, compress: boolean): void {
-    const { seen, knows, filler } = this.#parts
+    const { seen, knows, filler, run } = this.#parts
+    const isInFormer = run.match(id)
+    if (isInFormer && this.#isFormerStored) return
     if (!seen.claim(id, 0) || knows(id)) return
-    filler.add(chunk, id, 0, compress)
+    if (run.isOpen && !isInFormer) run.add(chunk, id, compress)
+    else filler.add(chunk, id, 0, compress)
     this.#counts.newChunks += 1
     this.#counts.newBytes += chunk.length
   }
+}
+
+function formerOf({ former }: FilesTask, index: number): FormerContent | undefined {
+  if (former === undefined) return undefined
+  const from = index === 0 ? 0 : (former.ends[index - 1] ?? 0)
+  const to = former.ends[index] ?? 0
+  return to > from ? new FormerContent(former.items.subarray(from, to)) : undefined
 }
 
 /** An entry under construction. Filled in place: copying it with a spread for each file took longer than encoding it. */

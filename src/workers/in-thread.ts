@@ -1,4 +1,5 @@
 /** The executor for small runs, tests, and platforms without threads: everything on the calling thread. */
+import { createArrivingSource } from './arriving-source.ts'
 import type { Executor, ExecutorFactory } from './executor.ts'
 import { makePipeline } from './make-pipeline.ts'
 import type { CheckedPack } from './pack-filler.ts'
@@ -6,7 +7,14 @@ import type { CheckedPack } from './pack-filler.ts'
 export const createInThreadExecutor: ExecutorFactory = (setup, ports, source): Executor => {
   const finished: CheckedPack[] = []
   const spare: Uint8Array<ArrayBuffer>[] = []
-  const pipeline = makePipeline(setup, source, ports.ticket, spare, (pack) => finished.push(pack))
+  const bases = createArrivingSource(ports.bases)
+  const pipeline = makePipeline(setup, {
+    source,
+    nextTicket: ports.ticket,
+    spareBuffers: spare,
+    onPack: (pack) => finished.push(pack),
+    bases,
+  })
 
   /** One after the other, so that whoever waits for the last waits for all; a failure is that of all that follow. */
   let storing: Promise<void> = Promise.resolve()
@@ -24,10 +32,15 @@ export const createInThreadExecutor: ExecutorFactory = (setup, ports, source): E
     parallel: 1,
     async run(task) {
       const result = task.kind === 'files' ? pipeline.files.files(task) : pipeline.files.piece(task)
+      await bases.settled()
+      pipeline.deltas?.encode()
       await storeFinished()
       return result
     },
     async flush() {
+      pipeline.deltas?.close()
+      await bases.settled()
+      pipeline.deltas?.flush()
       pipeline.filler.flush()
       await storeFinished()
     },

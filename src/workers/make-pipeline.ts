@@ -7,6 +7,10 @@ import { openManifest } from '../manifest/open-manifest.ts'
 import type { SourceFiles } from '../model/files.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
 import { packBufferBytes } from '../pack/pack-writer.ts'
+import { BaseFinder } from './base-finder.ts'
+import type { BaseSource } from './bases.ts'
+import { addInFull, DeltaFiller } from './delta-filler.ts'
+import { DeltaRun } from './delta-run.ts'
 import { FilePipeline } from './file-pipeline.ts'
 import { type CheckedPack, PackFiller } from './pack-filler.ts'
 import { SeenTable } from './seen-table.ts'
@@ -26,20 +30,30 @@ export const COMPRESSION_LEVELS: Readonly<Record<CompressionMode, number>> = {
 export type ThreadPipeline = Disposable & {
   readonly files: FilePipeline
   readonly filler: PackFiller
+  /** Before the packs' filler is flushed, this is. */
+  readonly deltas: DeltaFiller | undefined
+}
+
+export type PipelinePorts = {
+  readonly source: SourceFiles
+  readonly nextTicket: () => PackTicket
+  /** Given back; taken from. */
+  readonly spareBuffers: Uint8Array<ArrayBuffer>[]
+  readonly onPack: (pack: CheckedPack) => void
+  readonly bases: BaseSource
 }
 
 export function makePipeline(
   setup: PipelineSetup,
-  source: SourceFiles,
-  nextTicket: () => PackTicket,
-  spareBuffers: Uint8Array<ArrayBuffer>[],
-  onPack: (pack: CheckedPack) => void,
+  { source, nextTicket, spareBuffers, onPack, bases }: PipelinePorts,
 ): ThreadPipeline {
   const hasher = createChunkHasher(setup.idKey)
+  const zstd = createZstd()
+  const level = COMPRESSION_LEVELS[setup.compression]
   const filler = new PackFiller({
-    zstd: createZstd(),
+    zstd,
     hasher,
-    level: COMPRESSION_LEVELS[setup.compression],
+    level,
     segmentBytes: setup.segmentBytes,
     packBytes: setup.packBytes,
     recheck: setup.recheck,
@@ -49,6 +63,19 @@ export function makePipeline(
   })
   const manifest =
     setup.manifestPath === undefined ? undefined : openManifest(setup.manifestPath, { readOnly: true })
+  const deltas =
+    manifest === undefined || !setup.deltas || level === 0
+      ? undefined
+      : new DeltaFiller({
+          zstd,
+          hasher,
+          level,
+          segmentBytes: setup.segmentBytes,
+          recheck: setup.recheck,
+          finder: new BaseFinder(manifest),
+          source: bases,
+          filler,
+        })
   const files = new FilePipeline({
     source,
     chunker: createChunker(gearTable(setup.gearSecret), WINDOW_BYTES),
@@ -56,8 +83,9 @@ export function makePipeline(
     seen: new SeenTable(setup.seen),
     knows: manifest === undefined ? () => false : (id) => manifest.chunks.knows(id, setup.reliance),
     filler,
+    run: new DeltaRun((run) => (deltas === undefined ? addInFull(run, filler) : deltas.add(run))),
     params: setup.chunk,
     mediaParams: setup.media,
   })
-  return { files, filler, [Symbol.dispose]: () => manifest?.[Symbol.dispose]() }
+  return { files, filler, deltas, [Symbol.dispose]: () => manifest?.[Symbol.dispose]() }
 }

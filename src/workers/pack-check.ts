@@ -8,23 +8,46 @@ import type { SegmentRow } from '../model/pack-table.ts'
 import type { PackKeys } from '../pack/pack-header.ts'
 import { openPackSegment, readPackFooter, readPackTrailer } from '../pack/pack-reader.ts'
 import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
+import { type Dictionary, DictionaryReader } from './base-reading.ts'
 import { type CheckScratch, createCheckScratch, firstMismatch } from './recheck-pack.ts'
 
-export type PackCheckTask = {
+export type PackCheckTask = WholePackTask | DeltaSegmentsTask
+
+/** Everything but its delta segments, which are checked by tasks of their own: their bases take room. */
+export type WholePackTask = {
+  readonly kind: 'pack'
   readonly id: PackId
   /** The whole object. */
   readonly bytes: Uint8Array
   readonly keys: PackKeys
   /** With ids: what the index says. */
   readonly segments: readonly SegmentRow[]
-  /** The joined bases of each delta segment, by segment number; a delta segment without one is reported. */
-  readonly dictionaries: ReadonlyMap<number, Uint8Array>
+}
+
+export type DeltaSegmentsTask = {
+  readonly kind: 'deltas'
+  readonly id: PackId
+  /** The first bytes of the pack. */
+  readonly header: Uint8Array
+  readonly keys: PackKeys
+  readonly deltas: readonly DeltaToCheck[]
+}
+
+export type DeltaToCheck = {
+  readonly number: number
+  /** What the index says. */
+  readonly row: SegmentRow
+  readonly sealed: Uint8Array
+  /** `undefined` where its bases cannot be had: that is reported. */
+  readonly dictionary: Dictionary | undefined
 }
 
 export type PackDamage = {
   /** `undefined`: the pack's header, footer or trailer. */
   readonly segment: number | undefined
   readonly reason: string
+  /** What was given for its bases could not be read: they may be whole in other places. */
+  readonly lacksBases?: boolean
 }
 
 export type PackCheckResult = {
@@ -37,6 +60,8 @@ export class PackChecker {
   readonly #hasher: ChunkHasher
   readonly #zstd: Zstd
   readonly #scratch: CheckScratch = createCheckScratch()
+  /** Made when the first delta segment comes. */
+  #dictionaries: DictionaryReader | undefined
 
   constructor(idKey: Uint8Array) {
     this.#hasher = createChunkHasher(idKey)
@@ -45,31 +70,51 @@ export class PackChecker {
 
   /** Goes on after damage: the result names every damaged segment. */
   check(task: PackCheckTask): PackCheckResult {
+    return task.kind === 'pack' ? this.#checkPack(task) : this.#checkDeltas(task)
+  }
+
+  #checkPack(task: WholePackTask): PackCheckResult {
+    const { id, bytes: header, keys } = task
     const damages: PackDamage[] = []
     let chunks = 0
     let bytes = 0
-    this.#collect(damages, undefined, () => this.#checkFooter(task))
+    collect(damages, undefined, () => this.#checkFooter(task))
     let at = PACK_HEADER_BYTES
     task.segments.forEach((row, number) => {
       const sealed = task.bytes.subarray(at, at + row.sealed)
       at += row.sealed
-      this.#collect(damages, number, () => this.#checkSegment(task, row, number, sealed))
+      if (row.depth > 0) return
+      collect(damages, number, () => this.#checkSegment({ id, header, keys, number, row, sealed }))
       chunks += row.chunkLengths.length
       bytes += row.plain
     })
     return { damages, chunks, bytes }
   }
 
-  #collect(damages: PackDamage[], segment: number | undefined, check: () => void): void {
-    try {
-      check()
-    } catch (error) {
-      if (!(error instanceof SnapError)) throw error
-      damages.push({ segment, reason: error.message })
+  #checkDeltas({ id, header, keys, deltas }: DeltaSegmentsTask): PackCheckResult {
+    const damages: PackDamage[] = []
+    let chunks = 0
+    let bytes = 0
+    for (const { number, row, sealed, dictionary } of deltas) {
+      chunks += row.chunkLengths.length
+      bytes += row.plain
+      const bases = dictionary === undefined ? undefined : this.#bases().read(dictionary)
+      if (bases !== undefined) {
+        collect(damages, number, () => this.#checkSegment({ id, header, keys, number, row, sealed }, bases))
+        continue
+      }
+      const reason = `pack ${id}: segment ${number} cannot be decoded: its bases cannot be read`
+      damages.push({ segment: number, reason, lacksBases: true })
     }
+    return { damages, chunks, bytes }
   }
 
-  #checkFooter({ id, bytes, keys, segments }: PackCheckTask): void {
+  #bases(): DictionaryReader {
+    this.#dictionaries ??= new DictionaryReader(this.#zstd)
+    return this.#dictionaries
+  }
+
+  #checkFooter({ id, bytes, keys, segments }: WholePackTask): void {
     const trailer = readPackTrailer(
       id,
       bytes,
@@ -95,21 +140,16 @@ export class PackChecker {
     if (!agree) throw new SnapError('OBJECT_DAMAGED', `pack ${id}: its footer differs from the index`)
   }
 
-  #checkSegment(task: PackCheckTask, row: SegmentRow, number: number, sealed: Uint8Array): void {
-    const { id, bytes, keys, dictionaries } = task
-    const opened = openPackSegment(id, bytes, keys, number, sealed, this.#scratch.opened)
+  #checkSegment(
+    { id, header: packHeader, keys, number, row, sealed }: SegmentToCheck,
+    bases?: Uint8Array,
+  ): void {
+    const opened = openPackSegment(id, packHeader, keys, number, sealed, this.#scratch.opened)
     const header = readSegmentHeader(opened)
     if (header.depth !== row.depth || Buffer.compare(header.bases, row.bases) !== 0) {
       throw new SnapError('OBJECT_DAMAGED', `pack ${id}: segment ${number} differs from the index`)
     }
-    const dictionary = dictionaries.get(number)
-    if (header.depth > 0 && dictionary === undefined) {
-      throw new SnapError(
-        'OBJECT_DAMAGED',
-        `pack ${id}: segment ${number} cannot be decoded: its bases cannot be read`,
-      )
-    }
-    const plain = decodeSegment(this.#zstd, opened, header, this.#scratch.plain, dictionary)
+    const plain = decodeSegment(this.#zstd, opened, header, this.#scratch.plain, bases)
     const wrong = firstMismatch(plain, row, this.#hasher)
     if (wrong !== -1) {
       throw new SnapError(
@@ -117,5 +157,18 @@ export class PackChecker {
         `pack ${id}: segment ${number}: chunk ${wrong} does not match its id`,
       )
     }
+  }
+}
+
+type SegmentToCheck = Pick<WholePackTask, 'id' | 'keys'> &
+  Pick<DeltaSegmentsTask, 'header'> &
+  Pick<DeltaToCheck, 'number' | 'row' | 'sealed'>
+
+function collect(damages: PackDamage[], segment: number | undefined, check: () => void): void {
+  try {
+    check()
+  } catch (error) {
+    if (!(error instanceof SnapError)) throw error
+    damages.push({ segment, reason: error.message })
   }
 }

@@ -80,6 +80,8 @@ export class PackFiller {
   readonly #encoded: Uint8Array
   readonly #scratch: CheckScratch = createCheckScratch()
   #pack: PackWriter | undefined
+  /** Of the delta segments in the pack, by number: BLAKE3 of what was encoded. */
+  readonly #digests = new Map<number, Uint8Array>()
 
   constructor(parts: FillerParts) {
     assert(parts.segmentBytes <= SEGMENT_BYTES_MAX, 'a segment target within the limit')
@@ -98,9 +100,12 @@ export class PackFiller {
     open.add(chunk, ids, idAt)
   }
 
-  /** Takes a whole encoded segment as it is; the bytes are copied. The rows of `row` are kept. */
-  addSegment(encoded: Uint8Array, row: Omit<SegmentRow, 'sealed'>): void {
-    this.#write(encoded, row)
+  /**
+   * Takes a whole encoded segment as it is; the bytes are copied. The rows of `row` are kept. `digest`: BLAKE3 of the bytes, taken
+   * before the caller decoded them again; without bases a delta segment cannot be decoded here, so that is what is compared.
+   */
+  addSegment(encoded: Uint8Array, row: Omit<SegmentRow, 'sealed'>, digest: Uint8Array = hash(encoded)): void {
+    this.#write(encoded, row, digest)
   }
 
   /** Closes what is open: all chunks added so far are in packs that have been handed over. */
@@ -124,9 +129,10 @@ export class PackFiller {
     open.clear()
   }
 
-  #write(encoded: Uint8Array, row: Omit<SegmentRow, 'sealed'>): void {
+  #write(encoded: Uint8Array, row: Omit<SegmentRow, 'sealed'>, digest?: Uint8Array): void {
     this.#pack ??= new PackWriter(this.#parts.nextTicket(), this.#parts.nextBuffer(), this.#parts.packBytes)
-    this.#pack.add(encoded, row)
+    const number = this.#pack.add(encoded, row)
+    if (row.depth > 0 && digest !== undefined) this.#digests.set(number, digest)
     if (this.#pack.isFull) this.#finishPack()
   }
 
@@ -137,7 +143,8 @@ export class PackFiller {
     const pack = writer.finish()
     const digest = hash(pack.bytes)
     if (this.#parts.recheck)
-      recheckPack(pack, writer.ticket, this.#parts.zstd, this.#parts.hasher, this.#scratch)
+      recheckPack(pack, writer.ticket, this.#parts.zstd, this.#parts.hasher, this.#scratch, this.#digests)
+    this.#digests.clear()
     this.#parts.onPack({ ...pack, digest })
   }
 }

@@ -3,7 +3,7 @@
  * hashed), footer and trailer. What a compressor, a cipher or a flipped bit in memory spoiled is found here, while the source is still at hand.
  */
 import type { Zstd } from '../codec/zstd.ts'
-import type { ChunkHasher } from '../crypto/blake3.ts'
+import { type ChunkHasher, hash } from '../crypto/blake3.ts'
 import { SnapError } from '../model/errors.ts'
 import { CHUNK_ID_BYTES, type PackId } from '../model/ids.ts'
 import {
@@ -31,13 +31,17 @@ export function createCheckScratch(): CheckScratch {
   }
 }
 
-/** `OBJECT_DAMAGED` where anything differs from what was meant to be stored. */
+/**
+ * `OBJECT_DAMAGED` where anything differs from what was meant to be stored. `digests`: of delta segments, by number, BLAKE3 of what
+ * was encoded. Those were decoded against their bases when they were made.
+ */
 export function recheckPack(
   pack: FinishedPack,
   ticket: PackTicket,
   zstd: Zstd,
   hasher: ChunkHasher,
   scratch: CheckScratch,
+  digests: ReadonlyMap<number, Uint8Array>,
 ): void {
   const { bytes, table } = pack
   // No key is bound to the sealed secret and the commitment, so these are compared.
@@ -56,11 +60,11 @@ export function recheckPack(
     )
     at += row.sealed
     const header = readSegmentHeader(opened)
-    // A delta segment was decoded against its bases when it was made; here its seal has been checked.
-    if (header.depth > 0) return
-    if (firstMismatch(decodeSegment(zstd, opened, header, scratch.plain), row, hasher) !== -1) {
-      throw spoiled(table.id, `segment ${number}`)
-    }
+    const isWhole =
+      header.depth > 0
+        ? Buffer.compare(hash(opened), digests.get(number) ?? NO_DIGEST) === 0
+        : firstMismatch(decodeSegment(zstd, opened, header, scratch.plain), row, hasher) === -1
+    if (!isWhole) throw spoiled(table.id, `segment ${number}`)
   })
 }
 
@@ -78,6 +82,7 @@ function spoiled(id: PackId, part: string): SnapError {
   })
 }
 
+const NO_DIGEST = new Uint8Array(0)
 const computed = new Uint8Array(CHUNK_ID_BYTES)
 
 /** The number of the first chunk of a decoded segment that does not hash to its id; -1 where all do. */

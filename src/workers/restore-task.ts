@@ -5,6 +5,7 @@
 import type { TargetMeta, Xattr } from '../model/files.ts'
 import type { PackId } from '../model/ids.ts'
 import type { PackKeys } from '../pack/pack-header.ts'
+import type { Dictionary } from './base-reading.ts'
 
 /** A file of which this task holds something. */
 export type RestoreFile = {
@@ -24,8 +25,8 @@ export type RestoreSegment = {
   readonly number: number
   /** Sealed bytes. */
   readonly sealed: Uint8Array
-  /** Joined bases of a delta segment. */
-  readonly dictionary: Uint8Array | undefined
+  /** Of a delta segment. */
+  readonly dictionary: Dictionary | undefined
   /**
    * What is written from it, those of one file together: where the chunk begins in the plaintext and its bytes, its id (32 bytes
    * each), the file (its index in the task) and the position in the file. A chunk that goes to several places is there several times.

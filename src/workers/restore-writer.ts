@@ -10,6 +10,7 @@ import { CHUNK_ID_BYTES } from '../model/ids.ts'
 import { SEGMENT_BYTES_MAX, SEGMENT_SEALED_BYTES_MAX } from '../model/limits.ts'
 import { openPackSegment } from '../pack/pack-reader.ts'
 import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
+import { DictionaryReader } from './base-reading.ts'
 import { DirectoryCache } from './directory-cache.ts'
 import {
   type FileFailure,
@@ -33,6 +34,8 @@ export class RestoreWriter implements Disposable {
   readonly #opened = new Uint8Array(SEGMENT_SEALED_BYTES_MAX)
   readonly #plain = new Uint8Array(SEGMENT_BYTES_MAX)
   readonly #computed = new Uint8Array(CHUNK_ID_BYTES)
+  /** Made when the first delta segment comes. */
+  #bases: DictionaryReader | undefined
 
   constructor(target: TargetFiles, root: TargetDirectory, idKey: Uint8Array) {
     this.#target = target
@@ -97,7 +100,16 @@ export class RestoreWriter implements Disposable {
         `pack ${task.pack}: segment ${segment.number} differs from the index`,
       )
     }
-    return decodeSegment(this.#zstd, opened, header, this.#plain, segment.dictionary)
+    if (segment.dictionary === undefined) return decodeSegment(this.#zstd, opened, header, this.#plain)
+    this.#bases ??= new DictionaryReader(this.#zstd)
+    const dictionary = this.#bases.read(segment.dictionary)
+    if (dictionary === undefined) {
+      throw new SnapError(
+        'OBJECT_DAMAGED',
+        `pack ${task.pack}: segment ${segment.number} cannot be decoded: its bases cannot be read`,
+      )
+    }
+    return decodeSegment(this.#zstd, opened, header, this.#plain, dictionary)
   }
 
   /** Rows `from` to `to`, all of one file. Chunks that lie side by side in segment and file are written at once. */

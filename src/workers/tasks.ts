@@ -1,10 +1,12 @@
 /** What crosses threads while files are stored: paths go in; encoded entries, items and finished packs come out. */
+import type { MessagePort } from 'node:worker_threads'
 import type { ChunkerParams } from '../chunker/params.ts'
 import type { Reliance } from '../manifest/chunks-table.ts'
 import type { Extent } from '../model/files.ts'
 import type { PackTable } from '../model/pack-table.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
 import type { Entry } from '../snapshot/entry.ts'
+import type { BaseRequest } from './bases.ts'
 import type { SeenMemory } from './seen-table.ts'
 
 /** A file above this is read in pieces of this size, so that every core works on it. Each boundary is a forced cut. Bytes. */
@@ -19,6 +21,16 @@ export type FilesTask = {
   readonly kind: 'files'
   readonly paths: readonly string[]
   readonly names: readonly string[]
+  /** What the files consisted of in the parent snapshot; `undefined` where none of them was in it. */
+  readonly former?: FormerItems | undefined
+}
+
+/** Encoded items (not of lists of lists) one after the other; `ends[i]` is where those of file i end. */
+export type FormerItems = {
+  readonly items: Uint8Array
+  readonly ends: Uint32Array
+  /** All their chunks are in packs that may be relied upon. */
+  readonly isStored: boolean
 }
 
 /** A part of a file that is too large for one thread. Bytes. */
@@ -29,6 +41,18 @@ export type PieceTask = {
   /** Opened by the main thread, which closes it: all pieces are surely of one file, whatever its name has become. */
   readonly fd: number
   readonly range: Extent
+  readonly former?: FormerPiece | undefined
+}
+
+/** `items`: what the file, or the part of it that is near the piece, consisted of, encoded. */
+export type FormerPiece = {
+  readonly items: Uint8Array
+  /** As in `FormerItems`. */
+  readonly isStored: boolean
+  /** The chunk, by its number among `items`, with which the piece begins, if nothing was inserted or removed before. */
+  readonly first: number
+  /** The file ends with the piece, and with the items. */
+  readonly isLast: boolean
 }
 
 export type Task = FilesTask | PieceTask
@@ -89,6 +113,17 @@ export type PipelineSetup = {
   /** The manifest to ask what the repository has; `undefined` where it has nothing. */
   readonly manifestPath: string | undefined
   readonly reliance: Reliance
+  /** Store edits as differences to what they were edited from; false where nobody may read that. */
+  readonly deltas: boolean
+}
+
+/** What a thread is started with. */
+export type ThreadSetup = {
+  readonly setup: PipelineSetup
+  /** Where answers to `bases` come in, in order ... */
+  readonly answers: MessagePort
+  /** ... and how many have come: the thread waits for this number while it does nothing else. */
+  readonly arrived: Int32Array<SharedArrayBuffer>
 }
 
 export type ToWorker =
@@ -113,6 +148,7 @@ export type PackMessage = {
 
 export type FromWorker =
   | { readonly kind: 'ready' }
+  | { readonly kind: 'bases'; readonly request: BaseRequest }
   | PackMessage
   | { readonly kind: 'done'; readonly number: number; readonly result: TaskResult }
   | { readonly kind: 'flushed' }

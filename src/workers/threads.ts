@@ -1,7 +1,8 @@
 /** The executor over worker threads: each runs the whole pipeline for the tasks it gets. */
-import { Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
 import { SnapError } from '../model/errors.ts'
+import { type BaseRequest, NO_BASES_READ } from './bases.ts'
 import { ended } from './ended.ts'
 import type { Executor, ExecutorPorts } from './executor.ts'
 import {
@@ -12,6 +13,7 @@ import {
   TASK_BYTES_MAX,
   type Task,
   type TaskResult,
+  type ThreadSetup,
   type ToWorker,
 } from './tasks.ts'
 import { WORKER_MODULE } from './thread-modules.ts'
@@ -32,6 +34,10 @@ type Thread = {
   readonly waiting: Map<number, Waiting>
   tickets: number
   flushed: (() => void) | undefined
+  readonly answers: MessagePort
+  readonly arrived: Int32Array<SharedArrayBuffer>
+  /** So that answers leave in the order of the requests. */
+  answering: Promise<void>
 }
 
 /** `count` threads running `pipeline` tasks of at most 64 MiB each. */
@@ -62,16 +68,23 @@ class Threads implements Executor {
   }
 
   #start(setup: PipelineSetup): Thread {
+    const { port1: answers, port2 } = new MessageChannel()
+    const arrived = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
     const worker = new Worker(WORKER_MODULE, {
-      workerData: setup,
+      workerData: { setup, answers: port2, arrived } satisfies ThreadSetup,
+      transferList: [port2],
       trackUnmanagedFds: false,
     })
+    answers.unref()
     const thread: Thread = {
       worker,
       ended: ended(worker),
       waiting: new Map(),
       tickets: 0,
       flushed: undefined,
+      answers,
+      arrived,
+      answering: Promise.resolve(),
     }
     worker.on('message', (message: FromWorker) => this.#receive(thread, message))
     worker.on('error', (error: Error) => this.#fail(error))
@@ -140,6 +153,9 @@ class Threads implements Executor {
       case 'flushed':
         thread.flushed?.()
         break
+      case 'bases':
+        thread.answering = thread.answering.then(() => this.#answer(thread, message.request))
+        break
       case 'pack':
         thread.tickets -= 1
         this.#store(message)
@@ -151,6 +167,18 @@ class Threads implements Executor {
         this.#pump()
       }
     }
+  }
+
+  /** Always, also when the run has failed: the thread waits for it. */
+  async #answer(thread: Thread, request: BaseRequest): Promise<void> {
+    const bases =
+      this.#failure === undefined ? await this.#ports.bases(request).catch(this.#failing) : NO_BASES_READ
+    const sealed = bases.packs.flatMap(
+      (pack) => pack?.sealed.map(({ buffer }) => buffer as ArrayBuffer) ?? [],
+    )
+    thread.answers.postMessage(bases, [...new Set(sealed)])
+    Atomics.add(thread.arrived, 0, 1)
+    Atomics.notify(thread.arrived, 0)
   }
 
   #store({ buffer, bytes, table, digest }: PackMessage): void {
@@ -165,6 +193,11 @@ class Threads implements Executor {
         this.#pump()
       })
     this.#stores.add(stored)
+  }
+
+  readonly #failing = (error: unknown): typeof NO_BASES_READ => {
+    this.#fail(error instanceof Error ? error : new Error(String(error)))
+    return NO_BASES_READ
   }
 
   #fail(error: Error): void {
@@ -199,6 +232,7 @@ class Threads implements Executor {
     const message: ToWorker = { kind: 'end' }
     for (const { worker } of this.#threads) worker.postMessage(message)
     await Promise.all(this.#threads.map((thread) => thread.ended))
+    for (const { answers } of this.#threads) answers.close()
     while (this.#stores.size > 0) await Promise.all(this.#stores)
   }
 }

@@ -5,7 +5,8 @@ import { createSourceFiles } from '../filesystem/source-files.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
 import { makePipeline } from './make-pipeline.ts'
 import type { CheckedPack } from './pack-filler.ts'
-import type { FromWorker, PipelineSetup, ToWorker } from './tasks.ts'
+import type { FromWorker, ThreadSetup, ToWorker } from './tasks.ts'
+import { createWaitingSource } from './waiting-source.ts'
 import { wireError } from './wire-error.ts'
 
 const port = parentPort
@@ -27,11 +28,19 @@ function nextTicket(): PackTicket {
   return ticket
 }
 
-const pipeline = makePipeline(workerData as PipelineSetup, createSourceFiles(), nextTicket, buffers, sendPack)
+const { setup, answers, arrived } = workerData as ThreadSetup
+const pipeline = makePipeline(setup, {
+  source: createSourceFiles(),
+  nextTicket,
+  spareBuffers: buffers,
+  onPack: sendPack,
+  bases: createWaitingSource((request) => send({ kind: 'bases', request }), answers, arrived),
+})
 
 function handle(message: Exclude<ToWorker, { kind: 'end' }>): void {
   tickets.push(...message.tickets)
   if (message.kind === 'flush') {
+    pipeline.deltas?.flush()
     pipeline.filler.flush()
     send({ kind: 'flushed' })
     return
@@ -44,7 +53,10 @@ function handle(message: Exclude<ToWorker, { kind: 'end' }>): void {
 }
 
 port.on('message', (message: ToWorker) => {
-  if (message.kind === 'end') return port.close()
+  if (message.kind === 'end') {
+    answers.close()
+    return port.close()
+  }
   try {
     handle(message)
   } catch (error) {

@@ -36,6 +36,7 @@ import type { Repository } from '../../src/repository/repository.ts'
 import { decodeContent, encodeContent, readItems } from '../../src/snapshot/content.ts'
 import { decodeEntry, type Entry, encodeEntry } from '../../src/snapshot/entry.ts'
 import { decodeTree, encodeTree, splitTree } from '../../src/snapshot/tree.ts'
+import { FormerContent } from '../../src/workers/former-content.ts'
 import { addEveryKind } from './every-kind.ts'
 import type { Decoder } from './fuzz.ts'
 import { TestRepository } from './repository.ts'
@@ -437,6 +438,17 @@ async function snapshotDecoders({ repository }: Stored): Promise<SourceDecoder[]
         let count = 0
         for (const _ of readItems(decodeContent(bytes).items)) count += 1
         return count
+      },
+    },
+    {
+      name: 'chunks of a former version',
+      from: 'workers/former-content.ts',
+      seeds: [items, new Uint8Array(items.subarray(0, 33 * 12))],
+      run: (bytes) => {
+        const former = new FormerContent(bytes)
+        let found = 0
+        for (let at = 0; at < former.count; at++) if (former.find(former.idAt(at), 0) >= 0) found += 1
+        return found
       },
     },
     { name: 'entry of a directory', from: 'snapshot/entry.ts', seeds: entries, run: decodeEntry },

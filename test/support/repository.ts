@@ -105,7 +105,7 @@ export class TestRepository implements AsyncDisposable {
         excludes: [],
         program: { name: 'snap', version: '0' },
         walk,
-        write: { compression: 'auto', recheck: true, executor: createInThreadExecutor },
+        write: { compression: 'auto', recheck: true, deltas: true, executor: createInThreadExecutor },
       },
       {
         source: this.meddle(standingStill(createSourceFiles(), this.directory)),

@@ -30,6 +30,7 @@ type Options = {
   readonly time?: string
   readonly compression: string
   readonly recheck: boolean
+  readonly delta: boolean
   readonly threads?: string
 }
 
@@ -64,6 +65,7 @@ export const backupCommand: CommandModule = {
       .option('--host <name>', 'the host that the snapshot is filed under (this machine)')
       .option('--time <time>', "the snapshot's time, for imports (now)")
       .option('--compression <mode>', `${COMPRESSIONS.join(', ')}`, 'auto')
+      .option('--no-delta', 'store what was edited in full, not as the difference to what it was')
       .option('--no-recheck', 'do not decode each pack again before it is stored')
       .option('--threads <count>', 'worker threads (one for each processor)')
       .addHelpText(
@@ -173,6 +175,7 @@ async function requestOf(
     write: {
       compression: compressionOf(options.compression),
       recheck: options.recheck,
+      deltas: options.delta,
       executor: await executorOf(options.threads),
     },
     program: { name: 'snap', version: context.version },

@@ -22,6 +22,10 @@ export const statsCommand: CommandModule = {
             chunks: data.chunks + tree.chunks,
             bytesRestorable: report.bytesInSnapshots,
             bytesUnique: data.plainBytes + tree.plainBytes,
+            deltaSegments: data.deltas.segments + tree.deltas.segments,
+            bytesInDeltas: data.deltas.plainBytes + tree.deltas.plainBytes,
+            bytesOfDeltas: data.deltas.storedBytes + tree.deltas.storedBytes,
+            bytesSaved: data.deltas.savedBytes + tree.deltas.savedBytes,
             bytesStored: data.bytes + tree.bytes,
             bytesOther: report.bytesStored - data.bytes - tree.bytes,
           }

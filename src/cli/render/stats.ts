@@ -13,6 +13,11 @@ export type RepositoryStats = {
   readonly bytesRestorable: number
   /** Bytes of plaintext after deduplication. */
   readonly bytesUnique: number
+  readonly deltaSegments: number
+  /** Of what is stored as differences: plaintext; stored; and what that saves, most likely. Bytes. */
+  readonly bytesInDeltas: number
+  readonly bytesOfDeltas: number
+  readonly bytesSaved: number
   /** Bytes of packs. */
   readonly bytesStored: number
   /** Bytes of everything else in the repository. */
@@ -31,6 +36,13 @@ export function renderStats(stats: RepositoryStats): string {
       ['all snapshots as copies', humanBytes(bytesRestorable), ''],
       ['without duplicates', humanBytes(bytesUnique), humanPercent(bytesUnique, bytesRestorable)],
       ['stored', humanBytes(bytesStored), `${humanPercent(bytesStored, bytesUnique)} of that`],
+      [
+        'of it as differences',
+        humanBytes(stats.bytesOfDeltas),
+        stats.deltaSegments === 0
+          ? ''
+          : `for ${humanBytes(stats.bytesInDeltas)}: saves about ${humanBytes(stats.bytesSaved)}`,
+      ],
       ['index, log and keys', humanBytes(stats.bytesOther), ''],
     ],
   ).replace(/^\n/, '')
@@ -70,6 +82,10 @@ export function renderStatsJson(stats: RepositoryStats): string {
     total_uncompressed_size: bytesUnique,
     total_size: bytesStored,
     other_size: stats.bytesOther,
+    delta_segment_count: stats.deltaSegments,
+    delta_uncompressed_size: stats.bytesInDeltas,
+    delta_size: stats.bytesOfDeltas,
+    delta_saved_size: stats.bytesSaved,
     compression_ratio: bytesStored > 0 ? bytesUnique / bytesStored : 0,
     series: stats.series.map((one) => ({
       series: one.series,

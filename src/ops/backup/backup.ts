@@ -127,7 +127,14 @@ async function backupOnce(
   const previous = parent === undefined ? undefined : await before.root(parent.root)
 
   const events = walkEvents(counter, ports)
-  const queue = new FileQueue(session.executor, session.contents, ports.source, {
+  const { executor, contents } = session
+  const parts = {
+    executor,
+    contents,
+    source: ports.source,
+    former: { chunks: repository.chunks, isStored: before.isWhole },
+  }
+  const queue = new FileQueue(parts, {
     stored: (file, bytes) => {
       ports.progress({ kind: 'file', path: file.path })
       ports.progress({ kind: 'done', files: 1, bytes })

@@ -9,6 +9,7 @@ import type { Executor } from '../../workers/executor.ts'
 import { entryOf } from '../../workers/file-pipeline.ts'
 import { type FilesResult, GREW, PIECE_BYTES, TASK_BYTES_MAX, type TaskCounts } from '../../workers/tasks.ts'
 import type { DirectoryNode } from './directory-node.ts'
+import { contentOfFile, type FormerVersions, formerItemsOf } from './former-items.ts'
 import { readLargeFile } from './large-file.ts'
 
 /** A task holds at most this many files: with `TASK_BYTES_MAX`, enough to fill segments with neighbours, small enough to balance. */
@@ -25,6 +26,8 @@ export type QueuedFile = {
   readonly path: string
   readonly name: string
   readonly stat: FileStat
+  /** Its entry, or that of what it was made from most likely, in the parent snapshot: encoded. */
+  readonly former?: Uint8Array | undefined
   /** How often something else was found in its place. */
   readonly replaced?: number
 }
@@ -40,10 +43,18 @@ export type FileQueueEvents = {
   readonly settled: (node: DirectoryNode) => void
 }
 
+export type FileQueueParts = {
+  readonly executor: Executor
+  readonly contents: ContentStore
+  readonly source: SourceFiles
+  readonly former: FormerVersions
+}
+
 export class FileQueue {
   readonly #executor: Executor
   readonly #contents: ContentStore
   readonly #source: SourceFiles
+  readonly #former: FormerVersions
   readonly #events: FileQueueEvents
   readonly counts: TaskCounts = { read: 0, chunks: 0, newChunks: 0, newBytes: 0 }
   #batch: QueuedFile[] = []
@@ -59,10 +70,11 @@ export class FileQueue {
     this.#stop = resolve
   })
 
-  constructor(executor: Executor, contents: ContentStore, source: SourceFiles, events: FileQueueEvents) {
-    this.#executor = executor
-    this.#contents = contents
-    this.#source = source
+  constructor(parts: FileQueueParts, events: FileQueueEvents) {
+    this.#executor = parts.executor
+    this.#contents = parts.contents
+    this.#source = parts.source
+    this.#former = parts.former
     this.#events = events
   }
 
@@ -138,10 +150,15 @@ export class FileQueue {
   }
 
   async #small(files: readonly QueuedFile[]): Promise<void> {
+    const known = files.map((file) => file.former)
+    const former = known.some((entry) => entry !== undefined)
+      ? await formerItemsOf(known, this.#former)
+      : undefined
     const result = await this.#executor.run({
       kind: 'files',
       paths: files.map((file) => file.path),
       names: files.map((file) => file.name),
+      former,
     })
     if (result.kind !== 'files') throw new TypeError('a files task has a files result')
     this.#count(result.counts)
@@ -159,7 +176,10 @@ export class FileQueue {
       if (reason === GREW) this.#addLarge(file)
       else if (reason !== undefined) this.#failed(file, reason)
       else if (list !== undefined)
-        this.#stored(file, { ...list.entry, content: this.#contents.list(list.items) })
+        this.#stored(file, {
+          ...list.entry,
+          content: this.#contents.list(list.items, listOf(file.former)),
+        })
       else {
         file.node.fill(file.slot, result.encoded.subarray(start, end))
         this.#done(file, file.stat.size)
@@ -220,6 +240,7 @@ export class FileQueue {
         executor: this.#executor,
         contents: this.#contents,
         source: this.#source,
+        former: this.#former,
         count: (counts) => this.#count(counts),
       },
       file,
@@ -235,4 +256,10 @@ export class FileQueue {
     this.counts.newChunks += counts.newChunks
     this.counts.newBytes += counts.newBytes
   }
+}
+
+/** Items that name the chunks of a former list; none where that is in the entry itself, or longer than any of a file in one task. */
+function listOf(former: Uint8Array | undefined): Uint8Array | undefined {
+  const content = contentOfFile(former)
+  return content?.levels === 1 ? content.items : undefined
 }

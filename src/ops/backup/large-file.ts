@@ -11,6 +11,7 @@ import type { Entry } from '../../snapshot/entry.ts'
 import type { Executor } from '../../workers/executor.ts'
 import { entryOf, sameContent, sourceReason } from '../../workers/file-pipeline.ts'
 import { PIECE_BYTES, type TaskCounts } from '../../workers/tasks.ts'
+import { contentOfFile, type FormerVersions, FormerWindow, listChunksOf } from './former-items.ts'
 
 /** A file that changed while it was read is read once more. */
 const READ_TRIES = 2
@@ -21,10 +22,16 @@ export type LargeFileParts = {
   readonly executor: Executor
   readonly contents: ContentStore
   readonly source: SourceFiles
+  readonly former: FormerVersions
   readonly count: (counts: TaskCounts) => void
 }
 
-export type LargeFile = { readonly path: string; readonly name: string }
+export type LargeFile = {
+  readonly path: string
+  readonly name: string
+  /** Its entry in the parent snapshot, encoded. */
+  readonly former?: Uint8Array | undefined
+}
 
 type Unread = { readonly reason: string }
 
@@ -34,13 +41,13 @@ type Unread = { readonly reason: string }
  */
 export async function readLargeFile(
   parts: LargeFileParts,
-  { path, name }: LargeFile,
+  { path, name, former }: LargeFile,
 ): Promise<Entry | Unread> {
   const { source } = parts
   const opened = ask(() => source.open(path))
   if ('reason' in opened) return opened
   try {
-    return await readOpen(parts, path, name, opened.answer)
+    return await readOpen(parts, path, name, opened.answer, contentOfFile(former))
   } finally {
     // Where a piece failed for a reason of ours, others may be read still: nothing comes of them any more.
     source.close(opened.answer)
@@ -52,6 +59,7 @@ async function readOpen(
   path: string,
   name: string,
   fd: number,
+  former: Content | undefined,
 ): Promise<Entry | Unread> {
   const { source } = parts
   let before = ask(() => source.fstat(fd))
@@ -59,7 +67,7 @@ async function readOpen(
     if ('reason' in before) return before
     const stat = before.answer
     if (stat.type !== 'file') return { reason: 'REPLACED' }
-    const outcome = await readOnce(parts, path, fd, stat)
+    const outcome = await readOnce(parts, path, fd, stat, former)
     const after = ask(() => ({ stat: source.fstat(fd), xattrs: source.fxattrs(fd) }))
     if ('reason' in after) return after
     const { stat: now, xattrs } = after.answer
@@ -91,20 +99,30 @@ type Outcome = {
 
 const failure = (failed: string): Outcome => ({ content: undefined, bytes: 0, failed })
 
-async function readOnce(parts: LargeFileParts, path: string, fd: number, stat: FileStat): Promise<Outcome> {
+async function readOnce(
+  parts: LargeFileParts,
+  path: string,
+  fd: number,
+  stat: FileStat,
+  content: Content | undefined,
+): Promise<Outcome> {
   if (stat.size > SIZE_MAX) return failure('EFBIG')
   const extents = ask(() => extentsOf(parts.source, fd, stat))
   if ('reason' in extents) return failure(extents.reason)
   const pieces = piecesOf(extents.answer)
   const { executor, contents, count } = parts
-  const builder = contents.builder()
+  const list = content === undefined ? undefined : await listChunksOf(content, parts.former.chunks)
+  using builder = contents.builder(list)
+  const window = content === undefined ? undefined : new FormerWindow(content, parts.former)
   const pending: { readonly range: Extent; readonly result: ReturnType<Executor['run']> }[] = []
   let at = 0
   let started = 0
   for (let finished = 0; finished < pieces.length; finished++) {
     for (; started < pieces.length && pending.length <= executor.parallel; started++) {
       const range = pieces[started] as Extent
-      const result = executor.run({ kind: 'piece', path, fd, range })
+      const former =
+        window === undefined ? undefined : await window.around(range, started === pieces.length - 1)
+      const result = executor.run({ kind: 'piece', path, fd, range, former })
       result.catch(() => undefined) // awaited in order below; a later one may fail first
       pending.push({ range, result })
     }

@@ -22,6 +22,11 @@ export class PreviousSnapshot {
     this.#careful = log.indexProblems.length > 0 || manifest.packs.list('quarantined').length > 0
   }
 
+  /** Nothing that the repository is known to have lost stands in the way of relying on all of it. */
+  get isWhole(): boolean {
+    return !this.#careful
+  }
+
   /** `root`: encoded content; `undefined` where it cannot be read. */
   root(root: Uint8Array): Promise<PreviousDirectory | undefined> {
     return this.#directory(() => decodeContent(root))

@@ -66,6 +66,8 @@ const MOVING: ReadonlySet<string> = new Set([
   'EINVAL',
   'ESTALE',
 ])
+/** A smaller file is not worth looking for what it may be the next version of. Bytes. */
+const PREDECESSOR_BYTES_MIN = 65_536
 /** A name under which something else lies each time it is looked at, this often, is unreadable. */
 const REPLACED_MAX = 16
 
@@ -282,8 +284,11 @@ export class Walk {
       const stat = this.#lstat(path, node)
       if (stat === undefined || this.#exclusions.excludes(name, path, stat, inner, device)) continue
       const previous = before.find(name)
-      if (stat.type === 'file') this.#file(node, name, path, stat, previous)
-      else {
+      if (stat.type === 'file') {
+        const isLarge = stat.size >= PREDECESSOR_BYTES_MIN
+        const former = previous ?? (isLarge ? before.predecessor(name, stat.size) : undefined)
+        this.#file(node, name, path, stat, previous, former)
+      } else {
         const below = stat.type === 'dir' ? inner.descend(name) : inner
         later.push(...(await this.#entry(node, name, path, stat, previous, below, device, depth)))
       }
@@ -387,12 +392,14 @@ export class Walk {
     return new DirectoryNode({ name, path, stat, previous: before, parent: { node, slot: node.reserve() } })
   }
 
+  /** `former`: what the file is the next version of, its own entry or a like one. */
   #file(
     node: DirectoryNode,
     name: string,
     path: string,
     stat: FileStat,
     previous: Uint8Array | undefined,
+    former: Uint8Array | undefined = previous,
   ): void {
     const { events, queue, isStored } = this.#ports
     events.found(path, stat)
@@ -403,7 +410,7 @@ export class Walk {
       return
     }
     events.queued(path, previous === undefined ? 'new' : isUnmodified ? 'lost' : 'changed')
-    queue.add({ node, slot: node.reserve(), path, name, stat })
+    queue.add({ node, slot: node.reserve(), path, name, stat, former })
   }
 
   /** `undefined`: gone by now, or reported as unreadable, which `node` then records: nothing else says that the name was there. */

@@ -37,7 +37,7 @@ export async function makeCopies(
   const fresh = targets.filter(({ copy }) => copy === undefined)
   if (fresh.length === 0) return copies
   const { idKey } = repository.keys
-  const write = { compression: 'auto', recheck: true, executor: noFiles } as const
+  const write = { compression: 'auto', recheck: true, deltas: false, executor: noFiles } as const
   const details = await detailsReader(repository)
   await using session = await WriteSession.begin(repository, write, createSourceFiles())
   const trees = new RemainingTrees(repository, selectionOf(paths), {

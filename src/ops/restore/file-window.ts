@@ -9,7 +9,9 @@ import type { SegmentPlace } from '../../manifest/packs-table.ts'
 import { SnapError } from '../../model/errors.ts'
 import { CHUNK_ID_BYTES, type PackId } from '../../model/ids.ts'
 import { packKey } from '../../object/object-keys.ts'
+import { readDictionary } from '../../repository/base-reader.ts'
 import type { Repository } from '../../repository/repository.ts'
+import { type Dictionary, transferOf } from '../../workers/base-reading.ts'
 import {
   type FileFailure,
   type RestoreFile,
@@ -20,6 +22,8 @@ import {
 
 /** Sealed bytes of the segments of one task: some 10 MB of plaintext, so that threads stay evenly busy. */
 const TASK_SEALED_BYTES = 2 * 1024 * 1024
+/** What a delta segment counts for, whatever its own bytes: its bases come with it. */
+const DELTA_SEALED_BYTES: number = TASK_SEALED_BYTES / 4
 /** Segments closer than this in a pack are fetched with one read. */
 const GAP_BYTES_MAX = 262_144
 /** More segments than a pack may have, so that pack and segment make one number. */
@@ -108,7 +112,7 @@ export class FileWindow {
       if (current[0] !== undefined && (current[0].pack !== segment.pack || sealed >= TASK_SEALED_BYTES))
         close()
       current.push(segment)
-      sealed += segment.place.sealed
+      sealed += segment.place.depth === 0 ? segment.place.sealed : DELTA_SEALED_BYTES
     }
     close()
     return { tasks, parts: countParts(tasks, files) }
@@ -142,6 +146,7 @@ export class FileWindow {
         if (sealed === undefined) continue
         const dictionary = await this.#dictionary(segment, failed)
         if (segment.place.depth > 0 && dictionary === undefined) continue
+        if (dictionary !== undefined) transfer.push(...transferOf(dictionary))
         segments.push(restoreSegment(segment, sealed, dictionary, files))
       }
     }
@@ -161,10 +166,10 @@ export class FileWindow {
   async #dictionary(
     segment: WantedSegment,
     failed: Map<number, FileFailure>,
-  ): Promise<Uint8Array | undefined> {
+  ): Promise<Dictionary | undefined> {
     if (segment.place.depth === 0) return undefined
     try {
-      return await this.#repository.chunks.dictionaryOf(segment.pack, segment.number)
+      return await readDictionary(this.#repository, segment.pack, segment.number)
     } catch (error) {
       if (!(error instanceof SnapError)) throw error
       failAll(segment, error, failed)
@@ -250,7 +255,7 @@ function failAll(segment: WantedSegment, error: SnapError, failed: Map<number, F
 function restoreSegment(
   wanted: WantedSegment,
   sealed: Uint8Array,
-  dictionary: Uint8Array | undefined,
+  dictionary: Dictionary | undefined,
   files: LocalFiles,
 ): RestoreSegment {
   const ids = new Uint8Array(wanted.ids.length * CHUNK_ID_BYTES)

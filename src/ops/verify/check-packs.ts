@@ -5,13 +5,13 @@
 import type { PackRow } from '../../manifest/packs-table.ts'
 import { SnapError } from '../../model/errors.ts'
 import { PACK_HEADER_BYTES } from '../../model/limits.ts'
-import type { SegmentRow } from '../../model/pack-table.ts'
 import type { ProgressListener } from '../../model/progress.ts'
 import { packKey } from '../../object/object-keys.ts'
 import { openPackKeys } from '../../pack/pack-header.ts'
 import type { Repository } from '../../repository/repository.ts'
-import type { PackCheckResult, PackCheckTask } from '../../workers/pack-check.ts'
+import type { PackCheckResult, PackCheckTask, WholePackTask } from '../../workers/pack-check.ts'
 import type { TaskPool } from '../../workers/task-pool.ts'
+import { DeltaSegments } from './delta-segments.ts'
 import type { Inventory } from './inventory.ts'
 import type { Places } from './places.ts'
 import { type DamageList, isDamage } from './report.ts'
@@ -80,20 +80,22 @@ async function checkPack(pack: PackRow, parts: PackDataParts, counts: PackCounts
     return undefined
   })
   if (task !== undefined) {
+    const deltas = new DeltaSegments(pack, task, parts)
     const transfer = task.bytes.buffer instanceof ArrayBuffer ? [task.bytes.buffer] : []
-    const result = await pool.run(task, transfer)
+    const results = [await pool.run(task, transfer), ...(await deltas.check())]
+    const found = results.flatMap((result) => result.damages)
     counts.bytes += pack.bytes
-    counts.chunks += result.chunks
-    for (const { segment, reason } of result.damages) {
+    for (const { chunks } of results) counts.chunks += chunks
+    for (const { segment, reason } of found) {
       damages.add(key, reason, segment)
       if (segment !== undefined) places.losesSegment(pack.no, segment)
     }
-    if (result.damages.length === 0) repository.manifest.packs.markVerified(pack.no, repository.clock.now())
+    if (found.length === 0) repository.manifest.packs.markVerified(pack.no, repository.clock.now())
   }
   progress({ kind: 'done', files: 1, bytes: pack.bytes })
 }
 
-async function readTask(pack: PackRow, repository: Repository): Promise<PackCheckTask> {
+async function readTask(pack: PackRow, repository: Repository): Promise<WholePackTask> {
   const { storage, manifest, keys, id: repositoryId } = repository
   const bytes = await storage.read(packKey(pack.id))
   if (bytes.length !== pack.bytes) {
@@ -110,30 +112,5 @@ async function readTask(pack: PackRow, repository: Repository): Promise<PackChec
     { ...keys, contentSecret },
     await repository.box(),
   )
-  const segments = manifest.packs.tableOf(pack.no)
-  return {
-    id: pack.id,
-    bytes,
-    keys: opened,
-    segments,
-    dictionaries: await dictionariesOf(pack, segments, repository),
-  }
-}
-
-/** Of its delta segments. One that cannot be had is left out: the check names the segment. */
-async function dictionariesOf(
-  pack: PackRow,
-  segments: readonly SegmentRow[],
-  { chunks }: Repository,
-): Promise<Map<number, Uint8Array>> {
-  const dictionaries = new Map<number, Uint8Array>()
-  for (const [number, { depth }] of segments.entries()) {
-    if (depth === 0) continue
-    try {
-      dictionaries.set(number, await chunks.dictionaryOf(pack.no, number))
-    } catch (error) {
-      if (!isDamage(error)) throw error
-    }
-  }
-  return dictionaries
+  return { kind: 'pack', id: pack.id, bytes, keys: opened, segments: manifest.packs.tableOf(pack.no) }
 }

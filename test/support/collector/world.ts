@@ -271,7 +271,7 @@ export class World implements Disposable {
       excludes: [],
       program: { name: 'snap', version: '0' },
       walk: WALK,
-      write: { compression: 'fast' as const, recheck: false, executor },
+      write: { compression: 'fast' as const, recheck: false, deltas: true, executor },
     }
     this.begun.add(digest)
     const { snapshot } = await backup(repository, request, { ...silent(), source, clock: repository.clock })

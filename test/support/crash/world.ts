@@ -243,7 +243,7 @@ export class Client {
         excludes: [],
         program: { name: 'snap', version: '0' },
         walk,
-        write: { compression: 'auto', recheck: true, executor: createInThreadExecutor },
+        write: { compression: 'auto', recheck: true, deltas: true, executor: createInThreadExecutor },
       },
       { source: world.source(), clock: repository.clock, progress: silent, signal: never },
     )

@@ -369,15 +369,21 @@ it('shows what a repository holds', () => {
     bytesUnique: 2048,
     bytesStored: 1024,
     bytesOther: 10,
+    deltaSegments: 2,
+    bytesInDeltas: 512,
+    bytesOfDeltas: 64,
+    bytesSaved: 192,
   }
   const text = renderStats(stats)
   expect(text).toMatch(/^snapshots +3\n/)
   expect(text).toMatch(/without duplicates +2\.0 KiB {2}50\.0%\nstored +1\.0 KiB {2}50\.0% of that\n/)
+  expect(text).toMatch(/\nof it as differences +64 B {2}for 512 B: saves about 192 B\n/)
   expect(text).toMatch(/\nweb1: \/srv\\x1b +3 +4\.0 KiB +2\.0 KiB +1\.0 KiB +-\n$/)
   expect(lines(renderStatsJson(stats))[0]).toMatchObject({
     series_count: 1,
     series: [{ hostname: 'web1', data_added: 2048, data_added_packed_per_day: null }],
     total_size: 1024,
+    delta_saved_size: 192,
     compression_ratio: 2,
     snapshots_count: 3,
   })

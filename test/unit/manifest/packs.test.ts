@@ -24,6 +24,7 @@ test('a chunk is found at its place', () =>
       bytes: 20,
       depth: 1,
       trusted: true,
+      live: true,
     })
     expect(manifest.chunks.locate(hash('b'))).toMatchObject({ segment: 0, offset: 10, bytes: 10, depth: 0 })
     expect(manifest.chunks.locate(hash('f'))).toBeUndefined()

@@ -51,7 +51,7 @@ function storeOf(keep = true, knows: (id: Uint8Array) => boolean = () => false) 
     onPack: () => undefined,
   })
   const seen = new SeenTable(createSeenMemory([2 ** 18]))
-  const store = new ContentStore({ chunker, params: PARAMS, hasher, seen, knows, filler })
+  const store = new ContentStore({ chunker, params: PARAMS, hasher, seen, knows, filler, deltas: undefined })
   /** The items of level 0: what a reader resolves. */
   const resolved = ({ levels, items }: Content): Buffer =>
     levels === 0 ? Buffer.from(items) : resolved({ levels: levels - 1, items: joined(items) })

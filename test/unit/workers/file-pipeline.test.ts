@@ -9,6 +9,7 @@ import type { PackReaderSecrets } from '../../../src/pack/pack-header.ts'
 import { packBufferBytes } from '../../../src/pack/pack-writer.ts'
 import { type ContentItem, readItems } from '../../../src/snapshot/content.ts'
 import { decodeEntry, type Entry } from '../../../src/snapshot/entry.ts'
+import { DeltaRun } from '../../../src/workers/delta-run.ts'
 import { FilePipeline, type PipelineParts } from '../../../src/workers/file-pipeline.ts'
 import { PackFiller } from '../../../src/workers/pack-filler.ts'
 import { createSeenMemory, SeenTable } from '../../../src/workers/seen-table.ts'
@@ -67,6 +68,7 @@ function pipelineOf(parts: Partial<PipelineParts> = {}): FilePipeline {
     seen: new SeenTable(createSeenMemory([2 ** 14])),
     knows: () => false,
     filler: fillerOf(),
+    run: new DeltaRun(() => undefined),
     params: DEFAULT_PARAMS,
     mediaParams: MEDIA_PARAMS,
     ...parts,

@@ -9,6 +9,7 @@ import { openPackSegment } from '../../../src/pack/pack-reader.ts'
 import { decodeSegment, readSegmentHeader } from '../../../src/pack/segment.ts'
 import { readItems } from '../../../src/snapshot/content.ts'
 import { decodeEntry } from '../../../src/snapshot/entry.ts'
+import { NO_BASES_READ } from '../../../src/workers/bases.ts'
 import type { ExecutorPorts } from '../../../src/workers/executor.ts'
 import { createInThreadExecutor } from '../../../src/workers/in-thread.ts'
 import { createSeenMemory } from '../../../src/workers/seen-table.ts'
@@ -36,6 +37,7 @@ const setup = (): PipelineSetup => ({
   seen: createSeenMemory([2 ** 14]),
   manifestPath: undefined,
   reliance: { run: 1, others: [] },
+  deltas: true,
 })
 
 type Stored = { bytes: Uint8Array; table: PackTable }
@@ -50,6 +52,7 @@ function executorOf(source: MemorySource, store?: ExecutorPorts['store']) {
         await store?.(pack)
         stored.push({ bytes: pack.bytes.slice(), table: pack.table })
       },
+      bases: async () => NO_BASES_READ,
     },
     source,
   )

@@ -19,7 +19,7 @@ const checker = new PackChecker(ID_KEY)
 /** Where damage is found, given what an index object says of the pack. */
 const damages = (segments: readonly SegmentRow[], bytes: Uint8Array = pack.bytes) =>
   checker
-    .check({ id: ticket.id, bytes, keys: ticket, segments, dictionaries: new Map() })
+    .check({ kind: 'pack', id: ticket.id, bytes, keys: ticket, segments })
     .damages.map(({ segment }) => segment)
 
 it('finds nothing in a pack that is as its index object says', () => {
@@ -38,7 +38,19 @@ it('finds an index object that lists other segments than the footer', () => {
 })
 
 it('finds an index object that calls a plain segment one with bases', () => {
-  expect(damages([rows[0]!, { ...second, depth: 1, bases: new Uint8Array(32) }])).toEqual([undefined, 1])
+  const row = { ...second, depth: 1, bases: new Uint8Array(32) }
+  expect(damages([rows[0]!, row])).toEqual([undefined])
+  const at = 160 + rows[0]!.sealed
+  const sealed = pack.bytes.subarray(at, at + row.sealed)
+  const deltas = [{ number: 1, row, sealed, dictionary: new Uint8Array(900) }]
+  const { damages: found } = checker.check({
+    kind: 'deltas',
+    id: ticket.id,
+    header: pack.bytes,
+    keys: ticket,
+    deltas,
+  })
+  expect(found.map(({ reason }) => reason)).toEqual([`pack ${ticket.id}: segment 1 differs from the index`])
 })
 
 it('finds a byte that changed in a segment or in the footer, and goes on behind it', () => {

@@ -218,7 +218,7 @@ describe('reading a pack back before it is stored', () => {
     ])
     const scratch = createCheckScratch()
     const check = (changed: Uint8Array<ArrayBuffer>) =>
-      codeOf(() => recheckPack({ bytes: changed, table }, ticket, zstd, hasher, scratch))
+      codeOf(() => recheckPack({ bytes: changed, table }, ticket, zstd, hasher, scratch, new Map()))
     expect(check(bytes)).toBeUndefined()
     for (let at = 0; at < bytes.length; at++) {
       expect([at, check(flipped(bytes, at, 1 << (at % 8)))]).toEqual([at, 'OBJECT_DAMAGED'])

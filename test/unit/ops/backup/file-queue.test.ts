@@ -4,6 +4,7 @@ import { type Box, loadBox } from '../../../../src/crypto/box.ts'
 import { SnapError } from '../../../../src/model/errors.ts'
 import { DirectoryNode } from '../../../../src/ops/backup/directory-node.ts'
 import { FileQueue } from '../../../../src/ops/backup/file-queue.ts'
+import type { ChunkReader } from '../../../../src/repository/chunk-reader.ts'
 import { decodeEntry } from '../../../../src/snapshot/entry.ts'
 import { PIECE_BYTES } from '../../../../src/workers/tasks.ts'
 import { Chance } from '../../../support/builders.ts'
@@ -30,13 +31,21 @@ beforeEach(() => {
   lists = listStore(box)
   node = new DirectoryNode({ name: 'd', path: '/d', stat: undefined, previous: undefined, parent: undefined })
   events = []
-  queue = new FileQueue(executor, lists.contents, source, {
-    stored: (file, bytes) => events.push(`stored ${file.path} ${bytes}`),
-    unreadable: (file, reason) => events.push(`unreadable ${file.path} ${reason}`),
-    isReplaced: (file, reason) => reason === 'REPLACED' && events.push(`replaced ${file.path}`) > 0,
-    changed: (file) => events.push(`changed ${file.path}`),
-    settled: () => undefined,
-  })
+  const chunks = {
+    items: () => {
+      throw new Error('no list is read')
+    },
+  } as unknown as ChunkReader
+  queue = new FileQueue(
+    { executor, contents: lists.contents, source, former: { chunks, isStored: true } },
+    {
+      stored: (file, bytes) => events.push(`stored ${file.path} ${bytes}`),
+      unreadable: (file, reason) => events.push(`unreadable ${file.path} ${reason}`),
+      isReplaced: (file, reason) => reason === 'REPLACED' && events.push(`replaced ${file.path}`) > 0,
+      changed: (file) => events.push(`changed ${file.path}`),
+      settled: () => undefined,
+    },
+  )
 })
 
 function add(name: string, size = 100, into = node): number {

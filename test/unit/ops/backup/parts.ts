@@ -44,6 +44,7 @@ export function listStore(box: Box): { contents: ContentStore; resolved: (conten
       nextBuffer: () => new Uint8Array(packBufferBytes(PACK_BYTES)),
       onPack: () => undefined,
     }),
+    deltas: undefined,
   })
   const resolved = ({ levels, items }: Content): Buffer => {
     if (levels === 0) return Buffer.from(items)

@@ -1,0 +1,113 @@
+/** Reads what threads need to make and to decode delta segments. It decodes only what lies in delta segments itself. */
+import { SnapError } from '../model/errors.ts'
+import { CHUNK_ID_BYTES } from '../model/ids.ts'
+import { packKey } from '../object/object-keys.ts'
+import { type BasePlace, type Dictionary, readingOf, type SegmentOfBases } from '../workers/base-reading.ts'
+import type { BaseAnswer, BaseRequest, SealedPack, SealedPlace } from '../workers/bases.ts'
+import type { Repository } from './repository.ts'
+
+/** Segments closer than this in a pack are fetched with one read. */
+const GAP_BYTES_MAX = 262_144
+
+/** What cannot be read, whatever the repository's reason, is left out: its chunks are stored in full then. */
+export async function readBases(repository: Repository, request: BaseRequest): Promise<BaseAnswer> {
+  const packs: (SealedPack | undefined)[] = []
+  for (const pack of request.packs) packs.push(await orNothing(() => readPack(repository, pack)))
+  const chunks: (Uint8Array | undefined)[] = []
+  // Copied: the reader's are views of whole segments, and those would travel with them.
+  for (const id of request.chunks) chunks.push((await orNothing(() => repository.chunks.chunk(id)))?.slice())
+  return { packs, chunks }
+}
+
+/** Stored bytes of bases that go to a thread for one segment; what takes more is joined here, bit by bit. */
+const SEALED_BYTES_MAX: number = 8 * 1024 * 1024
+
+/**
+ * The bases of a delta segment. They are decoded here only where they are in delta segments themselves, or not easily read; throws
+ * what the repository threw where they cannot be had.
+ */
+export async function readDictionary(
+  repository: Repository,
+  pack: number,
+  number: number,
+): Promise<Dictionary> {
+  const bases = placesOfBases(repository, pack, number)
+  if (bases !== undefined) {
+    const reading = readingOf(bases)
+    const answer = await readBases(repository, reading.request)
+    const isComplete = answer.packs.every(isThere) && answer.chunks.every(isThere)
+    if (isComplete) return { reading, answer }
+  }
+  return await repository.chunks.dictionaryOf(pack, number)
+}
+
+const isThere = (value: unknown): boolean => value !== undefined
+
+/** `undefined` where some have no place that may be relied on, or they take too much together. */
+function placesOfBases({ manifest }: Repository, pack: number, number: number): BasePlace[] | undefined {
+  const row = manifest.packs.segmentOf(pack, number)
+  if (row === undefined) return undefined
+  const segments = new Map<string, SegmentOfBases>()
+  const places: BasePlace[] = []
+  let sealed = 0
+  for (let at = 0; at < row.bases.length; at += CHUNK_ID_BYTES) {
+    const id = row.bases.subarray(at, at + CHUNK_ID_BYTES)
+    const place = manifest.chunks.locate(id)
+    // The depth is what ends a chain of bases.
+    if (place === undefined || place.depth >= row.depth) return undefined
+    const name = `${place.pack}/${place.segment}`
+    let segment = segments.get(name)
+    if (segment === undefined) {
+      const found = manifest.packs.segmentOf(place.pack, place.segment)
+      if (found === undefined) return undefined
+      segment = {
+        number: place.segment,
+        offset: found.offset,
+        sealed: found.sealed,
+        plain: found.plain,
+        depth: found.depth,
+      }
+      segments.set(name, segment)
+      sealed += found.sealed
+      if (sealed > SEALED_BYTES_MAX) return undefined
+    }
+    places.push({ id, packId: place.packId, segment, offset: place.offset, bytes: place.bytes })
+  }
+  return places
+}
+
+async function readPack(
+  repository: Repository,
+  { id, segments }: BaseRequest['packs'][number],
+): Promise<SealedPack> {
+  const { header, packKey: key } = await (await repository.keyring()).of(id)
+  const sealed: Uint8Array[] = []
+  for (const run of neighbours(segments)) {
+    const start = run[0]?.offset ?? 0
+    const end = endOf(run.at(-1) ?? { offset: start, bytes: 0 })
+    const bytes = await repository.storage.read(packKey(id), { offset: start, bytes: end - start })
+    for (const place of run) sealed.push(bytes.subarray(place.offset - start, endOf(place) - start))
+  }
+  return { header, packKey: key, sealed }
+}
+
+const endOf = ({ offset, bytes }: SealedPlace): number => offset + bytes
+
+function neighbours(places: readonly SealedPlace[]): SealedPlace[][] {
+  const runs: SealedPlace[][] = []
+  for (const place of places) {
+    const last = runs.at(-1)?.at(-1)
+    if (last !== undefined && place.offset - endOf(last) <= GAP_BYTES_MAX) runs.at(-1)?.push(place)
+    else runs.push([place])
+  }
+  return runs
+}
+
+async function orNothing<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read()
+  } catch (error) {
+    if (error instanceof SnapError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,283 @@
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createZstd, type Zstd } from '../../../src/codec/zstd.ts'
+import { loadBox } from '../../../src/crypto/box.ts'
+import type { SegmentRow } from '../../../src/model/pack-table.ts'
+import type { PackTicket } from '../../../src/pack/pack-header.ts'
+import { type FinishedPack, packBufferBytes } from '../../../src/pack/pack-writer.ts'
+import { decodeSegment, readSegmentHeader } from '../../../src/pack/segment.ts'
+import { CHUNK_ITEM } from '../../../src/snapshot/content.ts'
+import type { Base, BaseSegment } from '../../../src/workers/base-finder.ts'
+import type { BaseAnswer, BaseRequest } from '../../../src/workers/bases.ts'
+import { DeltaFiller, type DeltaFillerParts } from '../../../src/workers/delta-filler.ts'
+import { GROUP_CLOSURE_MAX } from '../../../src/workers/delta-group.ts'
+import type { Run } from '../../../src/workers/delta-run.ts'
+import { FormerContent } from '../../../src/workers/former-content.ts'
+import { PackFiller } from '../../../src/workers/pack-filler.ts'
+import {
+  Chance,
+  codeOf,
+  flipped,
+  hasher,
+  idOf,
+  makePack,
+  makeSecrets,
+  makeTicket,
+} from '../../support/builders.ts'
+
+const zstd = createZstd()
+const HEADER_BYTES = 160
+const CHUNK_BYTES = 8_192
+
+let ticket: PackTicket
+let nextTicket: () => PackTicket
+let chance: Chance
+/** Two to a segment. */
+let chunks: Uint8Array<ArrayBuffer>[]
+let pack: FinishedPack
+
+beforeAll(async () => {
+  const box = await loadBox()
+  const secrets = makeSecrets(box)
+  nextTicket = () => makeTicket(box, secrets)
+})
+
+beforeEach(() => {
+  chance = new Chance(77)
+  // The last two do not compress, and are stored as they are.
+  chunks = [0, 1, 2, 3]
+    .map(() => chance.text(CHUNK_BYTES))
+    .concat([4, 5].map(() => chance.bytes(CHUNK_BYTES)))
+  ticket = nextTicket()
+  pack = makePack(ticket, zstd, [chunks.slice(0, 2), chunks.slice(2, 4), chunks.slice(4)])
+})
+
+const idText = (id: Uint8Array): string => Buffer.from(id).toString('hex')
+
+/** The chunks of `pack` as a manifest knows them. */
+function places(closure: (segment: number) => number = () => 1): Map<string, Base> {
+  const found = new Map<string, Base>()
+  let at = HEADER_BYTES
+  pack.table.segments.forEach((row, number) => {
+    const segment: BaseSegment = {
+      number,
+      offset: at,
+      sealed: row.sealed,
+      plain: row.plain,
+      chunks: row.chunkLengths.length,
+      depth: 0,
+      bases: new Uint8Array(0),
+      closure: closure(number),
+    }
+    at += row.sealed
+    for (const [index, chunk] of chunks.slice(number * 2, number * 2 + 2).entries()) {
+      const id = idOf(chunk)
+      const place = { id, packId: ticket.id, segment, offset: index * CHUNK_BYTES, bytes: CHUNK_BYTES }
+      found.set(idText(id), place)
+    }
+  })
+  return found
+}
+
+const asStored = (request: BaseRequest): BaseAnswer => ({
+  packs: request.packs.map(({ segments }) => ({
+    header: pack.bytes.subarray(0, HEADER_BYTES),
+    packKey: ticket.packKey,
+    sealed: segments.map(({ offset, bytes }) => pack.bytes.slice(offset, offset + bytes)),
+  })),
+  chunks: [],
+})
+
+type Filled = { rows: readonly SegmentRow[]; encoded: readonly Uint8Array[] }
+
+/** What becomes of the runs; `answer`: what is read of the bases. */
+function fill(runs: readonly Run[], parts: Partial<DeltaFillerParts> = {}, answer = asStored): Filled {
+  const rows: SegmentRow[] = []
+  const encoded: Uint8Array[] = []
+  const filler = new PackFiller({
+    zstd,
+    hasher,
+    level: 3,
+    segmentBytes: 1_048_576,
+    packBytes: 512 * 1024,
+    recheck: true,
+    nextTicket,
+    nextBuffer: () => new Uint8Array(packBufferBytes(512 * 1024)),
+    onPack: ({ table }) => rows.push(...table.segments),
+  })
+  const add = filler.addSegment.bind(filler)
+  filler.addSegment = (bytes, row, digest) => {
+    encoded.push(bytes.slice())
+    add(bytes, row, digest)
+  }
+  const known = places()
+  const deltas = new DeltaFiller({
+    zstd,
+    hasher,
+    level: 3,
+    segmentBytes: 1_048_576,
+    recheck: true,
+    finder: { find: (id) => known.get(idText(id)) },
+    source: { ask: (request) => ({ take: () => answer(request) }) },
+    filler,
+    ...parts,
+  })
+  for (const run of runs) deltas.add(run)
+  deltas.flush()
+  filler.flush()
+  return { rows, encoded }
+}
+
+/** A run of one chunk, with those `chunks` in its place. */
+function run(chunk: Uint8Array, of: readonly number[]): Run {
+  const items = chunks.flatMap((former) => [Uint8Array.of(CHUNK_ITEM), idOf(former)])
+  const former = new FormerContent(Buffer.concat(items))
+  return { bytes: chunk, lengths: [chunk.length], ids: idOf(chunk), compress: true, bases: of, former }
+}
+const edited = (of: number): Uint8Array<ArrayBuffer> => flipped(chunks[of]!, 4_000)
+
+describe('a run of new chunks', () => {
+  it('becomes a segment with its bases, which decodes with them and with them alone', () => {
+    const chunk = edited(1)
+    const { rows, encoded } = fill([run(chunk, [1])])
+    expect(rows.map(({ depth, bases }) => ({ depth, bases: idText(bases) }))).toEqual([
+      { depth: 1, bases: idText(idOf(chunks[1]!)) },
+    ])
+    expect(encoded[0]!.length).toBeLessThan(200)
+    const header = readSegmentHeader(encoded[0]!)
+    const room = new Uint8Array(header.plain)
+    expect(Buffer.compare(decodeSegment(zstd, encoded[0]!, header, room, chunks[1]!), chunk)).toBe(0)
+    const decodeWithAnother = () => decodeSegment(zstd, encoded[0]!, header, room, chunks[0]!).slice()
+    expect(codeOf(decodeWithAnother) ?? Buffer.compare(decodeWithAnother(), chunk)).not.toBe(0)
+  })
+
+  it('shares a segment with others, over bases of several segments, compressed or stored as they are', () => {
+    const { rows, encoded } = fill([
+      run(edited(0), [0]),
+      run(edited(4), [4, 5]),
+      run(edited(2), [2]),
+      run(edited(5), [5]),
+    ])
+    expect(rows.map(({ depth, bases }) => ({ depth, count: bases.length / 32 }))).toEqual([
+      { depth: 1, count: 4 },
+    ])
+    const header = readSegmentHeader(encoded[0]!)
+    const dictionary = Buffer.concat([0, 4, 5, 2].map((index) => chunks[index]!))
+    const plain = decodeSegment(zstd, encoded[0]!, header, new Uint8Array(header.plain), dictionary)
+    expect(Buffer.compare(plain, Buffer.concat([edited(0), edited(4), edited(2), edited(5)]))).toBe(0)
+  })
+
+  it('without bases is stored in full', () => {
+    expect(fill([run(edited(1), [])]).rows.map(({ depth }) => depth)).toEqual([0])
+    const finder = { find: () => undefined }
+    expect(fill([run(edited(1), [1])], { finder }).rows.map(({ depth }) => depth)).toEqual([0])
+  })
+
+  it('is stored in full where its bases make it hardly smaller, and nothing more of that file is tried', () => {
+    const hopeless = run(chance.bytes(CHUNK_BYTES), [1])
+    expect(fill([hopeless]).rows.map(({ depth }) => depth)).toEqual([0])
+    expect(hopeless.former.isHopeless).toBe(true)
+  })
+
+  it('takes as many of the likeliest bases as it has room for, in the order of the file', () => {
+    const large = [0, 1, 2].map(() => chance.text(500_000) as Uint8Array<ArrayBuffer>)
+    chunks = large
+    pack = makePack(ticket, zstd, [large.slice(0, 2), large.slice(2)])
+    const known = new Map<string, Base>()
+    let at = HEADER_BYTES
+    for (const [number, row] of pack.table.segments.entries()) {
+      const segment = { ...row, number, offset: at, chunks: row.chunkLengths.length, closure: 1 }
+      for (const [index, chunk] of large.slice(number * 2, number * 2 + 2).entries()) {
+        const place = { packId: ticket.id, segment, offset: index * 500_000, bytes: 500_000 }
+        known.set(idText(idOf(chunk)), { id: idOf(chunk), ...place })
+      }
+      at += row.sealed
+    }
+    const finder = { find: (id: Uint8Array) => known.get(idText(id)) }
+    const { rows } = fill([run(edited(1), [1, 0, 2])], { finder })
+    expect(rows.map(({ bases }) => idText(bases))).toEqual([
+      idText(idOf(large[0]!)) + idText(idOf(large[1]!)),
+    ])
+  })
+
+  it('takes no bases that need more other segments than a reader decodes', () => {
+    const deep = places(() => GROUP_CLOSURE_MAX)
+    const finder = { find: (id: Uint8Array) => deep.get(idText(id)) }
+    expect(fill([run(edited(1), [1])], { finder }).rows.map(({ depth }) => depth)).toEqual([0])
+  })
+
+  it('begins another segment where one would need more other segments than a reader decodes', () => {
+    const deep = places(() => GROUP_CLOSURE_MAX - 2)
+    for (const [id, base] of deep)
+      deep.set(id, { ...base, segment: Object.assign(base.segment, { depth: 1 }) })
+    const finder = { find: (id: Uint8Array) => deep.get(idText(id)) }
+    const answer = (request: BaseRequest): BaseAnswer => ({
+      packs: [],
+      chunks: request.chunks.map((id) => chunks.find((chunk) => Buffer.compare(idOf(chunk), id) === 0)),
+    })
+    const { rows } = fill([run(edited(0), [0]), run(edited(2), [2])], { finder }, answer)
+    expect(rows.map(({ depth, bases }) => ({ depth, count: bases.length / 32 }))).toEqual([
+      { depth: 2, count: 1 },
+      { depth: 2, count: 1 },
+    ])
+  })
+})
+
+describe('bases', () => {
+  const depths = (answer: (request: BaseRequest) => BaseAnswer): number[] =>
+    fill([run(edited(1), [1])], {}, answer).rows.map(({ depth }) => depth)
+
+  it('that cannot be read are not used', () => {
+    expect(depths(() => ({ packs: [undefined], chunks: [] }))).toEqual([0])
+    expect(depths(() => ({ packs: [], chunks: [] }))).toEqual([0])
+  })
+
+  it('whose stored bytes are damaged are not used', () => {
+    const damaged = (request: BaseRequest): BaseAnswer => ({
+      packs: asStored(request).packs.map((of) => ({
+        ...of!,
+        sealed: of!.sealed.map((bytes) => flipped(bytes as Uint8Array<ArrayBuffer>, 9)),
+      })),
+      chunks: [],
+    })
+    expect(depths(damaged)).toEqual([0])
+  })
+
+  it('that are not what their ids say are not used', () => {
+    const wrong = places()
+    const first = wrong.get(idText(idOf(chunks[0]!)))!
+    const second = idText(idOf(chunks[1]!))
+    wrong.set(second, { ...wrong.get(second)!, offset: first.offset })
+    const finder = { find: (id: Uint8Array) => wrong.get(idText(id)) }
+    expect(fill([run(edited(1), [1])], { finder }).rows.map(({ depth }) => depth)).toEqual([0])
+  })
+})
+
+describe('a bit that memory loses', () => {
+  /** `spoil` gets source, dictionary and what was compressed, and where it begins there. */
+  const spoiling = (
+    spoil: (source: Uint8Array, dictionary: Uint8Array, into: Uint8Array, at: number) => void,
+  ): Zstd => ({
+    ...zstd,
+    compressWithDictionary: (source, dictionary, into, at, level) => {
+      const bytes = zstd.compressWithDictionary(source, dictionary, into, at, level)
+      spoil(source, dictionary, into, at)
+      return bytes
+    },
+  })
+  const codeWith = (spoil: Parameters<typeof spoiling>[0]) =>
+    codeOf(() => fill([run(edited(1), [1])], { zstd: spoiling(spoil) }))
+
+  it('of what was compressed is found before it is stored', () => {
+    const code = codeWith((_source, _dictionary, into, at) => {
+      into[at + 12]! ^= 1
+    })
+    expect(code).toBe('OBJECT_DAMAGED')
+  })
+
+  it('of the bases is found before anything made with them is stored', () => {
+    const code = codeWith((_source, dictionary) => {
+      dictionary[100]! ^= 1
+    })
+    expect(code).toBe('OBJECT_DAMAGED')
+  })
+})
