@@ -1,4 +1,4 @@
-/** Reads what threads need to make and to decode delta segments. It decodes only what lies in delta segments itself. */
+/** Reads what threads need to make and to decode delta segments. It decodes none of it. */
 import { SnapError } from '../model/errors.ts'
 import { CHUNK_ID_BYTES } from '../model/ids.ts'
 import { packKey } from '../object/object-keys.ts'
@@ -13,17 +13,14 @@ const GAP_BYTES_MAX = 262_144
 export async function readBases(repository: Repository, request: BaseRequest): Promise<BaseAnswer> {
   const packs: (SealedPack | undefined)[] = []
   for (const pack of request.packs) packs.push(await orNothing(() => readPack(repository, pack)))
-  const chunks: (Uint8Array | undefined)[] = []
-  // Copied: the reader's are views of whole segments, and those would travel with them.
-  for (const id of request.chunks) chunks.push((await orNothing(() => repository.chunks.chunk(id)))?.slice())
-  return { packs, chunks }
+  return { packs }
 }
 
 /** Stored bytes of bases that go to a thread for one segment; what takes more is joined here, bit by bit. */
 const SEALED_BYTES_MAX: number = 8 * 1024 * 1024
 
 /**
- * The bases of a delta segment. They are decoded here only where they are in delta segments themselves, or not easily read; throws
+ * The bases of a delta segment, as they are stored; joined where they lie in delta segments themselves, or are not easily read. Throws
  * what the repository threw where they cannot be had.
  */
 export async function readDictionary(
@@ -35,15 +32,12 @@ export async function readDictionary(
   if (bases !== undefined) {
     const reading = readingOf(bases)
     const answer = await readBases(repository, reading.request)
-    const isComplete = answer.packs.every(isThere) && answer.chunks.every(isThere)
-    if (isComplete) return { reading, answer }
+    if (answer.packs.every((sealed) => sealed !== undefined)) return { reading, answer }
   }
   return await repository.chunks.dictionaryOf(pack, number)
 }
 
-const isThere = (value: unknown): boolean => value !== undefined
-
-/** `undefined` where some have no place that may be relied on, or they take too much together. */
+/** `undefined` where some have no place that may be relied on or one with bases, or they take too much together. */
 function placesOfBases({ manifest }: Repository, pack: number, number: number): BasePlace[] | undefined {
   const row = manifest.packs.segmentOf(pack, number)
   if (row === undefined) return undefined
@@ -53,8 +47,7 @@ function placesOfBases({ manifest }: Repository, pack: number, number: number): 
   for (let at = 0; at < row.bases.length; at += CHUNK_ID_BYTES) {
     const id = row.bases.subarray(at, at + CHUNK_ID_BYTES)
     const place = manifest.chunks.locate(id)
-    // The depth is what ends a chain of bases.
-    if (place === undefined || place.depth >= row.depth) return undefined
+    if (place === undefined || place.depth > 0) return undefined
     const name = `${place.pack}/${place.segment}`
     let segment = segments.get(name)
     if (segment === undefined) {
@@ -65,7 +58,6 @@ function placesOfBases({ manifest }: Repository, pack: number, number: number): 
         offset: found.offset,
         sealed: found.sealed,
         plain: found.plain,
-        depth: found.depth,
       }
       segments.set(name, segment)
       sealed += found.sealed

@@ -15,10 +15,9 @@ export type SegmentOfBases = {
   readonly offset: number
   readonly sealed: number
   readonly plain: number
-  readonly depth: number
 }
 
-/** Where a base lies. */
+/** Where a base lies: in a segment that has no bases itself. */
 export type BasePlace = {
   readonly id: Uint8Array
   readonly packId: PackId
@@ -50,7 +49,6 @@ export function transferOf(dictionary: Dictionary): ArrayBuffer[] {
 export function readingOf(bases: readonly BasePlace[]): BaseReading {
   const byPack = new Map<PackId, Set<SegmentOfBases>>()
   for (const { packId, segment } of bases) {
-    if (segment.depth > 0) continue
     const segments = byPack.get(packId)
     if (segments === undefined) byPack.set(packId, new Set([segment]))
     else segments.add(segment)
@@ -64,7 +62,6 @@ export function readingOf(bases: readonly BasePlace[]): BaseReading {
       id,
       segments: segments.map(({ offset, sealed }) => ({ offset, bytes: sealed })),
     })),
-    chunks: bases.filter(({ segment }) => segment.depth > 0).map(({ id }) => id),
   }
   return { request, packs, bases }
 }
@@ -94,7 +91,7 @@ export class DictionaryReader {
   read(dictionary: Dictionary): Uint8Array | undefined {
     if (dictionary instanceof Uint8Array) return dictionary
     const { reading, answer } = dictionary
-    const { request, packs, bases } = reading
+    const { packs, bases } = reading
     const places = placesOf(bases)
     if (places === undefined) return undefined
     for (const [index, pack] of packs.entries()) {
@@ -106,12 +103,6 @@ export class DictionaryReader {
         for (const { base, at } of places.bySegment.get(segment) ?? [])
           this.#joined.set(plain.subarray(base.offset, base.offset + base.bytes), at)
       }
-    }
-    for (const [index] of request.chunks.entries()) {
-      const place = places.deep[index]
-      const bytes = answer.chunks[index]
-      if (place === undefined || bytes?.length !== place.base.bytes) return undefined
-      this.#joined.set(bytes, place.at)
     }
     return this.#joined.subarray(0, places.bytes)
   }
@@ -154,18 +145,16 @@ type PlaceInDictionary = { readonly base: BasePlace; readonly at: number }
 /** Where each base goes; `undefined` where they are more than a dictionary may have. */
 function placesOf(bases: readonly BasePlace[]) {
   const bySegment = new Map<SegmentOfBases, PlaceInDictionary[]>()
-  const deep: PlaceInDictionary[] = []
   let bytes = 0
   for (const base of bases) {
     const place = { base, at: bytes }
     bytes += base.bytes
     if (bytes > DICTIONARY_BYTES_MAX || base.offset + base.bytes > base.segment.plain) return undefined
-    if (base.segment.depth > 0) deep.push(place)
     const others = bySegment.get(base.segment)
     if (others === undefined) bySegment.set(base.segment, [place])
     else others.push(place)
   }
-  return { bySegment, deep, bytes }
+  return { bySegment, bytes }
 }
 
 /** Whether the dictionary is these bases: each part hashes to its id. */

@@ -5,8 +5,6 @@ import type { PackKeys } from '../pack/pack-header.ts'
 export type BaseRequest = {
   /** Segments without bases of their own, wanted as they are stored; those of a pack rise. */
   readonly packs: readonly { readonly id: PackId; readonly segments: readonly SealedPlace[] }[]
-  /** Ids of chunks in delta segments, wanted decoded. */
-  readonly chunks: readonly Uint8Array[]
 }
 
 /** Bytes in the pack. */
@@ -15,7 +13,6 @@ export type SealedPlace = { readonly offset: number; readonly bytes: number }
 /** In the order of the request; `undefined` for what cannot be read. */
 export type BaseAnswer = {
   readonly packs: readonly (SealedPack | undefined)[]
-  readonly chunks: readonly (Uint8Array | undefined)[]
 }
 
 export type SealedPack = Pick<PackKeys, 'packKey'> & {
@@ -23,7 +20,7 @@ export type SealedPack = Pick<PackKeys, 'packKey'> & {
   readonly sealed: readonly Uint8Array[]
 }
 
-export const NO_BASES_READ: BaseAnswer = { packs: [], chunks: [] }
+export const NO_BASES_READ: BaseAnswer = { packs: [] }
 
 /** An answer on its way. */
 export type PendingBases = {

@@ -11,16 +11,10 @@ import { CHUNK_ID_BYTES } from '../model/ids.ts'
 import { SEGMENT_BASES_MAX, SEGMENT_BYTES_MAX, SEGMENT_CLOSURE_MAX } from '../model/limits.ts'
 import type { SegmentRow } from '../model/pack-table.ts'
 import { decodeSegment, encodeSegment, readSegmentHeader, SEGMENT_HEADER_BYTES } from '../pack/segment.ts'
-import type { Base, BaseFinder } from './base-finder.ts'
+import { type Base, type BaseFinder, nameOf } from './base-finder.ts'
 import { type BaseReading, DictionaryReader, isDictionaryOf, readingOf } from './base-reading.ts'
 import type { BaseAnswer, BaseSource, PendingBases } from './bases.ts'
-import {
-  DeltaGroup,
-  GROUP_BASE_BYTES_MAX,
-  GROUP_BASES_MAX,
-  GROUP_CLOSURE_MAX,
-  GROUP_SEALED_BYTES_MAX,
-} from './delta-group.ts'
+import { DeltaGroup, GROUP_BASE_BYTES_MAX, GROUP_BASES_MAX, GROUP_SEALED_BYTES_MAX } from './delta-group.ts'
 import type { Run } from './delta-run.ts'
 import type { PackFiller } from './pack-filler.ts'
 import { firstMismatch } from './recheck-pack.ts'
@@ -34,6 +28,12 @@ const BASE_BYTES_MORE = 65_536
 const DOUBTFUL: number = 1 / 2
 /** ... and must be below this share of it: whoever reads it must read other segments too. */
 const WORTHWHILE: number = 4 / 5
+/**
+ * The same where bases stand in for others. A place that is edited every day differs more from day to day from what was stored in full
+ * once; storing it in full anew in time costs less than ever larger differences.
+ */
+const DOUBTFUL_STAND_INS: number = 1 / 16
+const WORTHWHILE_STAND_INS: number = 1 / 4
 
 export type DeltaFillerParts = {
   readonly zstd: Zstd
@@ -59,8 +59,8 @@ type WaitingGroup = {
 export class DeltaFiller {
   readonly #parts: DeltaFillerParts
   readonly #reader: DictionaryReader
-  /** One for each depth, so that what is deep does not make the rest deeper. */
-  readonly #open = new Map<number, DeltaGroup>()
+  /** One for runs whose bases stand in for others, and one for the rest. */
+  readonly #open = new Map<boolean, DeltaGroup>()
   readonly #waiting: WaitingGroup[] = []
   readonly #encoded = new Uint8Array(
     SEGMENT_HEADER_BYTES + SEGMENT_BASES_MAX * CHUNK_ID_BYTES + SEGMENT_BYTES_MAX,
@@ -69,7 +69,8 @@ export class DeltaFiller {
 
   constructor(parts: DeltaFillerParts) {
     assert(
-      GROUP_CLOSURE_MAX < SEGMENT_CLOSURE_MAX && GROUP_BASES_MAX <= SEGMENT_BASES_MAX,
+      // A collection may copy each base to a segment of its own.
+      GROUP_BASES_MAX < SEGMENT_CLOSURE_MAX && GROUP_BASES_MAX <= SEGMENT_BASES_MAX,
       'a group is within the limits of the format',
     )
     this.#parts = parts
@@ -83,15 +84,15 @@ export class DeltaFiller {
       addInFull(run, this.#parts.filler)
       return
     }
-    const depth = 1 + Math.max(...bases.map(({ segment }) => segment.depth))
-    let group = this.#open.get(depth)
+    const standIn = bases.some(({ standsIn }) => standsIn)
+    let group = this.#open.get(standIn)
     if (group?.takes(run, bases, this.#parts.segmentBytes) === false) {
       this.#ask(group)
       group = undefined
     }
     if (group === undefined) {
-      group = new DeltaGroup(depth)
-      this.#open.set(depth, group)
+      group = new DeltaGroup(standIn)
+      this.#open.set(standIn, group)
     }
     group.add(run, bases)
   }
@@ -120,7 +121,7 @@ export class DeltaFiller {
   }
 
   #ask(group: DeltaGroup): void {
-    this.#open.delete(group.depth)
+    this.#open.delete(group.standIns)
     const bases = [...group.bases.values()]
     const reading = readingOf(bases)
     this.#waiting.push({ group, bases, reading, pending: this.#parts.source.ask(reading.request) })
@@ -131,18 +132,18 @@ export class DeltaFiller {
   #basesOf({ bases, bytes, former }: Run): Base[] {
     let room = Math.min(GROUP_BASE_BYTES_MAX, bytes.length * BASE_BYTES_FACTOR + BASE_BYTES_MORE)
     let sealed = GROUP_SEALED_BYTES_MAX
-    let closure = GROUP_CLOSURE_MAX - 1
-    const found: { readonly place: number; readonly base: Base }[] = []
+    const found = new Map<string, { readonly place: number; readonly base: Base }>()
     for (const place of bases.slice(0, GROUP_BASES_MAX)) {
-      const base = this.#parts.finder.find(former.idAt(place))
-      if (base === undefined) continue
-      room -= base.bytes
-      sealed -= base.segment.sealed
-      closure -= base.segment.closure
-      if (room < 0 || sealed < 0 || closure < 0) break
-      found.push({ place, base })
+      for (const base of this.#parts.finder.find(former.idAt(place))) {
+        const name = nameOf(base)
+        if (found.has(name)) continue
+        room -= base.bytes
+        sealed -= base.segment.sealed
+        if (room < 0 || sealed < 0 || found.size === GROUP_BASES_MAX) return inOrder(found)
+        found.set(name, { place, base })
+      }
     }
-    return found.sort((a, b) => a.place - b.place).map(({ base }) => base)
+    return inOrder(found)
   }
 
   #encode({ group, bases, reading }: WaitingGroup, answer: BaseAnswer): void {
@@ -155,7 +156,7 @@ export class DeltaFiller {
     const encoded = this.#encoded.subarray(0, bytes)
     const row = {
       plain: group.plain.length,
-      depth: group.depth,
+      depth: 1,
       bases: Buffer.concat(bases.map(({ id }) => id)),
       chunkLengths: Uint32Array.from(group.lengths),
       chunkIds: group.ids(),
@@ -175,13 +176,14 @@ export class DeltaFiller {
   /** Bytes of the segment in `#encoded`; 0 where bases are not worth it. */
   #compress(group: DeltaGroup, bases: readonly Base[], dictionary: Uint8Array): number {
     const { zstd, level } = this.#parts
-    const { plain, depth } = group
+    const { plain, standIns } = group
     const ids = Buffer.concat(bases.map(({ id }) => id))
-    const bytes = encodeSegment(zstd, plain, level, this.#encoded, { depth, ids, dictionary })
+    const bytes = encodeSegment(zstd, plain, level, this.#encoded, { depth: 1, ids, dictionary })
     const isDelta = readSegmentHeader(this.#encoded.subarray(0, bytes)).depth > 0
-    if (isDelta && bytes <= plain.length * DOUBTFUL) return bytes
-    if (isDelta && bytes <= encodeSegment(zstd, plain, level, this.#scratch) * WORTHWHILE) return bytes
-    for (const former of group.formers) former.isHopeless = true
+    if (isDelta && bytes <= plain.length * (standIns ? DOUBTFUL_STAND_INS : DOUBTFUL)) return bytes
+    const worthwhile = standIns ? WORTHWHILE_STAND_INS : WORTHWHILE
+    if (isDelta && bytes <= encodeSegment(zstd, plain, level, this.#scratch) * worthwhile) return bytes
+    if (!standIns) for (const former of group.formers) former.isHopeless = true
     return 0
   }
 
@@ -198,6 +200,11 @@ export class DeltaFiller {
     })
   }
 }
+
+type FoundBases = ReadonlyMap<string, { readonly place: number; readonly base: Base }>
+
+const inOrder = (found: FoundBases): Base[] =>
+  [...found.values()].sort((a, b) => a.place - b.place).map(({ base }) => base)
 
 /** To the plain segments, chunk by chunk. */
 export function addInFull(

@@ -1,6 +1,7 @@
 /** New chunks that will be one segment, and the bases that they are compressed with, within what reading the segment may take. */
 import { SEGMENT_BYTES_MAX } from '../model/limits.ts'
-import { type Base, type BaseSegment, nameOf } from './base-finder.ts'
+import { type Base, nameOf } from './base-finder.ts'
+import type { SegmentOfBases } from './base-reading.ts'
 import type { Run } from './delta-run.ts'
 import type { FormerContent } from './former-content.ts'
 
@@ -9,27 +10,24 @@ export const GROUP_BASE_BYTES_MAX = 1_048_576
 export const GROUP_BASES_MAX = 128
 /** Stored bytes of the segments that hold the bases of a group: they are all in memory at once. */
 export const GROUP_SEALED_BYTES_MAX: number = 8 * 1_048_576
-/** Leaves room below the limit of the format, which a reader enforces. */
-export const GROUP_CLOSURE_MAX = 512
 
 export class DeltaGroup {
-  /** Of the segment. */
-  readonly depth: number
+  /** Some of its bases stand in for others. */
+  readonly standIns: boolean
   readonly lengths: number[] = []
   /** Of each run: how many chunks it has, their ids, and whether it may get smaller without bases. */
   readonly #runs: { readonly chunks: number; readonly ids: Uint8Array; readonly compress: boolean }[] = []
   /** In the order of the dictionary. */
   readonly bases: Map<string, Base> = new Map()
-  readonly segments: Set<BaseSegment> = new Set()
+  readonly segments: Set<SegmentOfBases> = new Set()
   readonly formers: Set<FormerContent> = new Set()
   readonly #plain = new Uint8Array(SEGMENT_BYTES_MAX)
   #filled = 0
   #baseBytes = 0
   #sealedBytes = 0
-  #closure = 1
 
-  constructor(depth: number) {
-    this.depth = depth
+  constructor(standIns: boolean) {
+    this.standIns = standIns
   }
 
   /** The chunks' bytes, joined. */
@@ -46,8 +44,7 @@ export class DeltaGroup {
       this.#filled + run.bytes.length <= segmentBytes &&
       this.bases.size + more.length <= GROUP_BASES_MAX &&
       this.#baseBytes + bytesOf(more) <= GROUP_BASE_BYTES_MAX &&
-      this.#sealedBytes + sealedBytesOf(segments) <= GROUP_SEALED_BYTES_MAX &&
-      this.#closure + closureOf(more, segments) <= GROUP_CLOSURE_MAX
+      this.#sealedBytes + sealedBytesOf(segments) <= GROUP_SEALED_BYTES_MAX
     )
   }
 
@@ -61,7 +58,6 @@ export class DeltaGroup {
     const segments = this.#newSegments(more)
     this.#baseBytes += bytesOf(more)
     this.#sealedBytes += sealedBytesOf(segments)
-    this.#closure += closureOf(more, segments)
     for (const base of more) this.bases.set(nameOf(base), base)
     for (const segment of segments) this.segments.add(segment)
     this.formers.add(run.former)
@@ -85,18 +81,12 @@ export class DeltaGroup {
     }
   }
 
-  #newSegments(bases: readonly Base[]): Set<BaseSegment> {
+  #newSegments(bases: readonly Base[]): Set<SegmentOfBases> {
     return new Set(bases.map(({ segment }) => segment).filter((segment) => !this.segments.has(segment)))
   }
 }
 
 const bytesOf = (bases: readonly Base[]): number => bases.reduce((sum, base) => sum + base.bytes, 0)
 
-const sealedBytesOf = (segments: ReadonlySet<BaseSegment>): number =>
+const sealedBytesOf = (segments: ReadonlySet<SegmentOfBases>): number =>
   [...segments].reduce((sum, segment) => sum + segment.sealed, 0)
-
-/** A collection may give each plain base a segment of its own; a delta segment stays one, or its chunks are written out in full. */
-function closureOf(bases: readonly Base[], segments: ReadonlySet<BaseSegment>): number {
-  const plain = bases.filter(({ segment }) => segment.depth === 0).length
-  return [...segments].reduce((sum, { depth, closure }) => sum + (depth === 0 ? 0 : closure), plain)
-}

@@ -6,10 +6,10 @@ import type { PackTicket } from '../../../src/pack/pack-header.ts'
 import { type FinishedPack, packBufferBytes } from '../../../src/pack/pack-writer.ts'
 import { decodeSegment, readSegmentHeader } from '../../../src/pack/segment.ts'
 import { CHUNK_ITEM } from '../../../src/snapshot/content.ts'
-import type { Base, BaseSegment } from '../../../src/workers/base-finder.ts'
+import type { Base } from '../../../src/workers/base-finder.ts'
+import type { SegmentOfBases } from '../../../src/workers/base-reading.ts'
 import type { BaseAnswer, BaseRequest } from '../../../src/workers/bases.ts'
 import { DeltaFiller, type DeltaFillerParts } from '../../../src/workers/delta-filler.ts'
-import { GROUP_CLOSURE_MAX } from '../../../src/workers/delta-group.ts'
 import type { Run } from '../../../src/workers/delta-run.ts'
 import { FormerContent } from '../../../src/workers/former-content.ts'
 import { PackFiller } from '../../../src/workers/pack-filler.ts'
@@ -54,24 +54,22 @@ beforeEach(() => {
 const idText = (id: Uint8Array): string => Buffer.from(id).toString('hex')
 
 /** The chunks of `pack` as a manifest knows them. */
-function places(closure: (segment: number) => number = () => 1): Map<string, Base> {
+function places(standsIn = false): Map<string, Base> {
   const found = new Map<string, Base>()
   let at = HEADER_BYTES
   pack.table.segments.forEach((row, number) => {
-    const segment: BaseSegment = {
-      number,
-      offset: at,
-      sealed: row.sealed,
-      plain: row.plain,
-      chunks: row.chunkLengths.length,
-      depth: 0,
-      bases: new Uint8Array(0),
-      closure: closure(number),
-    }
+    const segment: SegmentOfBases = { number, offset: at, sealed: row.sealed, plain: row.plain }
     at += row.sealed
     for (const [index, chunk] of chunks.slice(number * 2, number * 2 + 2).entries()) {
       const id = idOf(chunk)
-      const place = { id, packId: ticket.id, segment, offset: index * CHUNK_BYTES, bytes: CHUNK_BYTES }
+      const place = {
+        id,
+        packId: ticket.id,
+        segment,
+        offset: index * CHUNK_BYTES,
+        bytes: CHUNK_BYTES,
+        standsIn,
+      }
       found.set(idText(id), place)
     }
   })
@@ -84,7 +82,10 @@ const asStored = (request: BaseRequest): BaseAnswer => ({
     packKey: ticket.packKey,
     sealed: segments.map(({ offset, bytes }) => pack.bytes.slice(offset, offset + bytes)),
   })),
-  chunks: [],
+})
+
+const finderOf = (known: ReadonlyMap<string, Base>) => ({
+  find: (id: Uint8Array): Base[] => [known.get(idText(id))].filter((base) => base !== undefined),
 })
 
 type Filled = { rows: readonly SegmentRow[]; encoded: readonly Uint8Array[] }
@@ -116,7 +117,7 @@ function fill(runs: readonly Run[], parts: Partial<DeltaFillerParts> = {}, answe
     level: 3,
     segmentBytes: 1_048_576,
     recheck: true,
-    finder: { find: (id) => known.get(idText(id)) },
+    finder: finderOf(known),
     source: { ask: (request) => ({ take: () => answer(request) }) },
     filler,
     ...parts,
@@ -168,7 +169,7 @@ describe('a run of new chunks', () => {
 
   it('without bases is stored in full', () => {
     expect(fill([run(edited(1), [])]).rows.map(({ depth }) => depth)).toEqual([0])
-    const finder = { find: () => undefined }
+    const finder = { find: () => [] }
     expect(fill([run(edited(1), [1])], { finder }).rows.map(({ depth }) => depth)).toEqual([0])
   })
 
@@ -185,40 +186,36 @@ describe('a run of new chunks', () => {
     const known = new Map<string, Base>()
     let at = HEADER_BYTES
     for (const [number, row] of pack.table.segments.entries()) {
-      const segment = { ...row, number, offset: at, chunks: row.chunkLengths.length, closure: 1 }
+      const segment = { number, offset: at, sealed: row.sealed, plain: row.plain }
       for (const [index, chunk] of large.slice(number * 2, number * 2 + 2).entries()) {
-        const place = { packId: ticket.id, segment, offset: index * 500_000, bytes: 500_000 }
+        const place = { packId: ticket.id, segment, offset: index * 500_000, bytes: 500_000, standsIn: false }
         known.set(idText(idOf(chunk)), { id: idOf(chunk), ...place })
       }
       at += row.sealed
     }
-    const finder = { find: (id: Uint8Array) => known.get(idText(id)) }
+    const finder = finderOf(known)
     const { rows } = fill([run(edited(1), [1, 0, 2])], { finder })
     expect(rows.map(({ bases }) => idText(bases))).toEqual([
       idText(idOf(large[0]!)) + idText(idOf(large[1]!)),
     ])
   })
 
-  it('takes no bases that need more other segments than a reader decodes', () => {
-    const deep = places(() => GROUP_CLOSURE_MAX)
-    const finder = { find: (id: Uint8Array) => deep.get(idText(id)) }
-    expect(fill([run(edited(1), [1])], { finder }).rows.map(({ depth }) => depth)).toEqual([0])
-  })
-
-  it('begins another segment where one would need more other segments than a reader decodes', () => {
-    const deep = places(() => GROUP_CLOSURE_MAX - 2)
-    for (const [id, base] of deep)
-      deep.set(id, { ...base, segment: Object.assign(base.segment, { depth: 1 }) })
-    const finder = { find: (id: Uint8Array) => deep.get(idText(id)) }
-    const answer = (request: BaseRequest): BaseAnswer => ({
-      packs: [],
-      chunks: request.chunks.map((id) => chunks.find((chunk) => Buffer.compare(idOf(chunk), id) === 0)),
-    })
-    const { rows } = fill([run(edited(0), [0]), run(edited(2), [2])], { finder }, answer)
-    expect(rows.map(({ depth, bases }) => ({ depth, count: bases.length / 32 }))).toEqual([
-      { depth: 2, count: 1 },
-      { depth: 2, count: 1 },
+  it('keeps those whose bases stand in for others apart, and has them in full where that costs little more', () => {
+    const known = places()
+    const second = places(true)
+    for (const index of [2, 3])
+      known.set(idText(idOf(chunks[index]!)), second.get(idText(idOf(chunks[index]!)))!)
+    const finder = finderOf(known)
+    const depths = (runs: readonly Run[]) =>
+      fill(runs, { finder }).rows.map(({ depth, bases }) => [depth, bases.length / 32])
+    expect(depths([run(edited(0), [0]), run(edited(2), [2]), run(edited(1), [1])])).toEqual([
+      [1, 2],
+      [1, 1],
     ])
+    // Of text that becomes a third, half anew: too much for a base that stands in, and worth it for any other.
+    const half = (index: number) => Buffer.concat([chunks[index]!.subarray(0, 4_096), chance.text(4_096)])
+    expect(depths([run(half(2), [2])])).toEqual([[0, 0]])
+    expect(depths([run(half(1), [1])])).toEqual([[1, 1]])
   })
 })
 
@@ -227,8 +224,8 @@ describe('bases', () => {
     fill([run(edited(1), [1])], {}, answer).rows.map(({ depth }) => depth)
 
   it('that cannot be read are not used', () => {
-    expect(depths(() => ({ packs: [undefined], chunks: [] }))).toEqual([0])
-    expect(depths(() => ({ packs: [], chunks: [] }))).toEqual([0])
+    expect(depths(() => ({ packs: [undefined] }))).toEqual([0])
+    expect(depths(() => ({ packs: [] }))).toEqual([0])
   })
 
   it('whose stored bytes are damaged are not used', () => {
@@ -237,7 +234,6 @@ describe('bases', () => {
         ...of!,
         sealed: of!.sealed.map((bytes) => flipped(bytes as Uint8Array<ArrayBuffer>, 9)),
       })),
-      chunks: [],
     })
     expect(depths(damaged)).toEqual([0])
   })
@@ -247,7 +243,7 @@ describe('bases', () => {
     const first = wrong.get(idText(idOf(chunks[0]!)))!
     const second = idText(idOf(chunks[1]!))
     wrong.set(second, { ...wrong.get(second)!, offset: first.offset })
-    const finder = { find: (id: Uint8Array) => wrong.get(idText(id)) }
+    const finder = finderOf(wrong)
     expect(fill([run(edited(1), [1])], { finder }).rows.map(({ depth }) => depth)).toEqual([0])
   })
 })
