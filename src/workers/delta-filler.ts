@@ -122,6 +122,14 @@ export class DeltaFiller {
 
   #ask(group: DeltaGroup): void {
     this.#open.delete(group.standIns)
+    const { runs, others } = group.dense()
+    for (const run of others) addInFull(run, this.#parts.filler)
+    if (runs.length === 0) return
+    if (others.length > 0) {
+      const dense = new DeltaGroup(group.standIns)
+      for (const run of runs) dense.add(run, run.bases)
+      group = dense
+    }
     const bases = [...group.bases.values()]
     const reading = readingOf(bases)
     this.#waiting.push({ group, bases, reading, pending: this.#parts.source.ask(reading.request) })

@@ -11,12 +11,22 @@ export const GROUP_BASES_MAX = 128
 /** Stored bytes of the segments that hold the bases of a group: they are all in memory at once. */
 export const GROUP_SEALED_BYTES_MAX: number = 8 * 1_048_576
 
+/**
+ * Bytes of the runs of a group whose bases lie in the same segment: for fewer it is not decoded. A source tree of which each file has a
+ * new date and one in fifty another content has an edit or two in each segment of 2 MiB, so that reading the edits decodes all of it again.
+ */
+const RUNS_BYTES_MIN = 32_768
+/** So many may be decoded for one group whatever they hold. */
+const FEW_SEGMENTS = 4
+
+/** A run with the bases that were found for it. */
+export type GroupedRun = Omit<Run, 'bases'> & { readonly bases: readonly Base[] }
+
 export class DeltaGroup {
   /** Some of its bases stand in for others. */
   readonly standIns: boolean
   readonly lengths: number[] = []
-  /** Of each run: how many chunks it has, their ids, and whether it may get smaller without bases. */
-  readonly #runs: { readonly chunks: number; readonly ids: Uint8Array; readonly compress: boolean }[] = []
+  readonly #runs: (Omit<GroupedRun, 'bytes' | 'lengths'> & { readonly chunks: number })[] = []
   /** In the order of the dictionary. */
   readonly bases: Map<string, Base> = new Map()
   readonly segments: Set<SegmentOfBases> = new Set()
@@ -49,11 +59,12 @@ export class DeltaGroup {
   }
 
   /** Copies the run. */
-  add(run: Run, bases: readonly Base[]): void {
+  add(run: Omit<Run, 'bases'>, bases: readonly Base[]): void {
     this.#plain.set(run.bytes, this.#filled)
     this.#filled += run.bytes.length
     this.lengths.push(...run.lengths)
-    this.#runs.push({ chunks: run.lengths.length, ids: run.ids.slice(), compress: run.compress })
+    const { compress, former } = run
+    this.#runs.push({ chunks: run.lengths.length, ids: run.ids.slice(), compress, former, bases })
     const more = bases.filter((base) => !this.bases.has(nameOf(base)))
     const segments = this.#newSegments(more)
     this.#baseBytes += bytesOf(more)
@@ -69,16 +80,30 @@ export class DeltaGroup {
   }
 
   /** What was added, again: views. */
-  *runs(): Generator<Pick<Run, 'bytes' | 'lengths' | 'ids' | 'compress'>> {
+  *runs(): Generator<GroupedRun> {
     let chunk = 0
     let at = 0
-    for (const { chunks, ids, compress } of this.#runs) {
+    for (const { chunks, ...run } of this.#runs) {
       const lengths = this.lengths.slice(chunk, chunk + chunks)
       const end = lengths.reduce((sum, length) => sum + length, at)
-      yield { bytes: this.#plain.subarray(at, end), lengths, ids, compress }
+      yield { ...run, bytes: this.#plain.subarray(at, end), lengths }
       chunk += chunks
       at = end
     }
+  }
+
+  /** The runs that are worth decoding the segments of their bases, and the others. */
+  dense(): { readonly runs: readonly GroupedRun[]; readonly others: readonly GroupedRun[] } {
+    const needed = new Map<SegmentOfBases, number>()
+    for (const { bytes, bases } of this.runs()) {
+      for (const segment of new Set(bases.map((base) => base.segment)))
+        needed.set(segment, (needed.get(segment) ?? 0) + bytes.length)
+    }
+    const isDense = ({ bases }: GroupedRun): boolean =>
+      needed.size <= FEW_SEGMENTS ||
+      bases.every(({ segment }) => (needed.get(segment) ?? 0) >= RUNS_BYTES_MIN)
+    const all = [...this.runs()]
+    return { runs: all.filter(isDense), others: all.filter((run) => !isDense(run)) }
   }
 
   #newSegments(bases: readonly Base[]): Set<SegmentOfBases> {

@@ -179,6 +179,27 @@ describe('a run of new chunks', () => {
     expect(hopeless.former.isHopeless).toBe(true)
   })
 
+  it('is stored in full where many segments would have to be decoded for a little from each', () => {
+    chunks = Array.from({ length: 12 }, () => chance.text(CHUNK_BYTES))
+    pack = makePack(
+      ticket,
+      zstd,
+      [0, 2, 4, 6, 8, 10].map((from) => chunks.slice(from, from + 2)),
+    )
+    const depths = (of: readonly number[]) =>
+      fill(of.map((index) => run(edited(index), [index]))).rows.map(({ depth }) => depth)
+    expect(depths([0, 2, 4, 6])).toEqual([1])
+    expect(depths([0, 2, 4, 6, 8])).toEqual([0])
+    // Four edits in one of them are worth it.
+    const first = [0, 1, 0, 1].map((index) => run(flipped(edited(index), chance.int(CHUNK_BYTES)), [index]))
+    const rest = [2, 4, 6, 8].map((index) => run(edited(index), [index]))
+    const { rows } = fill([...first, ...rest])
+    expect(rows.map(({ depth, plain }) => [depth, plain / CHUNK_BYTES]).sort()).toEqual([
+      [0, 4],
+      [1, 4],
+    ])
+  })
+
   it('takes as many of the likeliest bases as it has room for, in the order of the file', () => {
     const large = [0, 1, 2].map(() => chance.text(500_000) as Uint8Array<ArrayBuffer>)
     chunks = large
