@@ -3,11 +3,14 @@ import { readFileSync } from 'node:fs'
 /** The composition root: puts the process around the command line, and is alone in ending it. */
 import { homedir, userInfo } from 'node:os'
 import { argv, env, exit, platform, stderr, stdin, stdout } from 'node:process'
+import { during } from './base/trace.ts'
 import { COMMANDS } from './cli/commands/index.ts'
 import type { Surroundings } from './cli/context.ts'
 import { defaultLocations } from './cli/locations.ts'
 import { EXIT_CLOSED_PIPE, EXIT_OK, exitStatus, isClosedPipe, renderError } from './cli/output/errors.ts'
+import { safeText } from './cli/output/safe-text.ts'
 import { buildProgram, runProgram, wantsJson } from './cli/program.ts'
+import { recordTrace } from './cli/trace-file.ts'
 import { SnapError } from './model/errors.ts'
 
 /** After a second signal nothing is waited for any more. */
@@ -38,7 +41,14 @@ async function main(): Promise<number> {
   // Nobody reads the warnings: the status still says how it went.
   stderr.on('error', () => undefined)
   try {
-    await runProgram(buildProgram(COMMANDS, surroundings, surroundings.version), args)
+    const writeTrace = recordTrace(env)
+    process.once('exit', () => {
+      const failure = writeTrace?.()
+      if (failure !== undefined) stderr.write(`warning: ${safeText(failure)}\n`)
+    })
+    await during('command', () =>
+      runProgram(buildProgram(COMMANDS, surroundings, surroundings.version), args),
+    )
     return EXIT_OK
   } catch (error) {
     if (isClosedPipe(error)) return EXIT_CLOSED_PIPE

@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import Sqlite from 'better-sqlite3'
+import { inStage } from '../base/trace.ts'
 import { kept } from './kept-alive.ts'
 import { manifestDamaged, manifestError } from './manifest-error.ts'
 
@@ -106,7 +107,9 @@ export class Connection implements Disposable {
    * transaction it is a savepoint of that one. `work` must be synchronous.
    */
   transaction<T>(work: () => T): T {
-    return this.#guard(() => this.#database.transaction(work).immediate())
+    return inStage('manifest transaction', () =>
+      this.#guard(() => this.#database.transaction(work).immediate()),
+    )
   }
 
   /** `work`, which is synchronous and writes nothing, sees one state of the file, whatever other processes write meanwhile. */

@@ -1,5 +1,6 @@
 /** Gathers the tables of stored packs into index objects of bounded size and stores them. */
 import { toHex } from '../base/bytes.ts'
+import { during } from '../base/trace.ts'
 import { hash } from '../crypto/blake3.ts'
 import type { Random } from '../model/clock.ts'
 import { SnapError } from '../model/errors.ts'
@@ -40,15 +41,19 @@ export class IndexWriter {
   /** The pack is durable by now. Stores an index object when enough have come, and before it would be too large. */
   async add(table: PackTable): Promise<void> {
     const bytes = indexBytes(table)
-    if (this.#tables.length > 0 && this.#bytes + bytes > INDEX_BYTES_TARGET) await this.#store()
+    if (this.#tables.length > 0 && this.#bytes + bytes > INDEX_BYTES_TARGET) await this.#storeTraced()
     this.#tables.push(table)
     this.#bytes += bytes
   }
 
   /** Stores what is left; all index objects of this run, durable. */
   async finish(): Promise<readonly StoredIndex[]> {
-    if (this.#tables.length > 0) await this.#store()
+    if (this.#tables.length > 0) await this.#storeTraced()
     return this.#stored
+  }
+
+  #storeTraced(): Promise<void> {
+    return during('index object', () => this.#store())
   }
 
   async #store(): Promise<void> {

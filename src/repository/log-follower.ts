@@ -5,6 +5,7 @@
 
 import { assert } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
+import { during } from '../base/trace.ts'
 import type { Box } from '../crypto/box.ts'
 import { signaturePublicKey } from '../crypto/signature.ts'
 import type { RepositoryConfig } from '../keys/config.ts'
@@ -134,7 +135,11 @@ export class LogFollower {
   }
 
   /** Takes in what others have added; returns the applied entries. */
-  async follow(): Promise<readonly AppliedEntry[]> {
+  follow(): Promise<readonly AppliedEntry[]> {
+    return during('follow the log', () => this.#follow())
+  }
+
+  async #follow(): Promise<readonly AppliedEntry[]> {
     const entries: AppliedEntry[] = []
     let found: number
     do {
@@ -168,12 +173,14 @@ export class LogFollower {
     let lost: readonly AppliedEntry[] = []
     for (let tries = 0; tries < APPEND_TRIES_MAX; tries++) {
       const prepared = await preparePayload(this.#log, await draft(this.#state, lost), random)
-      const raw = await appendEntry(this.#log, this.#state, {
-        prepared,
-        timeMs: clock.now(),
-        signingSeed: keys.signingSeed,
-        random,
-      })
+      const raw = await during('log append', () =>
+        appendEntry(this.#log, this.#state, {
+          prepared,
+          timeMs: clock.now(),
+          signingSeed: keys.signingSeed,
+          random,
+        }),
+      )
       if (raw !== undefined) {
         const entry = applyEntry(this.#state, raw, this.#log)
         if (takesAway(entry)) this.#collections += 1

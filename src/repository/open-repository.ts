@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { toHex } from '../base/bytes.ts'
+import { during } from '../base/trace.ts'
 import { chunkerParams, DEFAULT_PARAMS, MEDIA_PARAMS } from '../chunker/params.ts'
 import { loadBox } from '../crypto/box.ts'
 import { signaturePublicKey } from '../crypto/signature.ts'
@@ -84,10 +85,14 @@ function exists(storage: Storage): SnapError {
 }
 
 /** Opens with the first slot that the secret fits, and follows the log to its head. */
-export async function openRepository(ports: RepositoryPorts, secret: SlotSecret): Promise<Repository> {
+export function openRepository(ports: RepositoryPorts, secret: SlotSecret): Promise<Repository> {
+  return during('open repository', () => open(ports, secret))
+}
+
+async function open(ports: RepositoryPorts, secret: SlotSecret): Promise<Repository> {
   const { storage, cacheDirectory, clock, random, processes = systemProcesses() } = ports
   const { id, bytes: configBytes } = await readConfig(storage)
-  const { slot, contents, slots } = await findSlot(storage, id, secret)
+  const { slot, contents, slots } = await during('unlock', () => findSlot(storage, id, secret))
   const config = openConfig(configBytes, id, contents.keys.configKey)
   if (Buffer.compare(config.contentPublic, contents.keys.contentPublic) !== 0) {
     throw new SnapError('OBJECT_DAMAGED', `config and slots/${slot} name different content keys`)

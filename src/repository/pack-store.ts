@@ -3,6 +3,7 @@
  * makes the tickets that packs are begun with. Naming packs in index objects is the caller's.
  */
 
+import { addInFlight, during } from '../base/trace.ts'
 import { hash } from '../crypto/blake3.ts'
 import type { Box } from '../crypto/box.ts'
 import { SnapError } from '../model/errors.ts'
@@ -40,7 +41,16 @@ export class PackStore {
    * Durable first, then known: the manifest never names a pack that may be lost. Returns the pack's number there.
    * `PrunedMeanwhile` where another has condemned it between the two.
    */
-  async store({ bytes, table, digest }: CheckedPack): Promise<number> {
+  async store(pack: CheckedPack): Promise<number> {
+    addInFlight(pack.bytes.length)
+    try {
+      return await during('store a pack', () => this.#store(pack))
+    } finally {
+      addInFlight(-pack.bytes.length)
+    }
+  }
+
+  async #store({ bytes, table, digest }: CheckedPack): Promise<number> {
     const { storage, manifest, log } = this.#repository
     // Between two threads and many milliseconds, a bit of memory may have changed.
     if (Buffer.compare(hash(bytes), digest) !== 0) {

@@ -1,4 +1,5 @@
 /** Builds the parts of one thread's pipeline from what a thread is given. */
+import { timed } from '../base/trace.ts'
 import { createChunker } from '../chunker/chunker.ts'
 import { gearTable } from '../chunker/gear.ts'
 import { createZstd } from '../codec/zstd.ts'
@@ -18,6 +19,16 @@ import type { CompressionMode, PipelineSetup } from './tasks.ts'
 
 /** Two of the largest chunks, so that cutting seldom scans a tail twice, and still within the L2 cache of most processors. */
 const WINDOW_BYTES = 2 * 1024 * 1024
+
+/** What of a source counts as reading it, in a trace. */
+const READING = {
+  open: 'open and close',
+  close: 'open and close',
+  fstat: 'stat and attributes',
+  fxattrs: 'stat and attributes',
+  dataExtents: 'read',
+  read: 'read',
+} as const
 
 /** zstd levels. */
 export const COMPRESSION_LEVELS: Readonly<Record<CompressionMode, number>> = {
@@ -47,8 +58,12 @@ export function makePipeline(
   setup: PipelineSetup,
   { source, nextTicket, spareBuffers, onPack, bases }: PipelinePorts,
 ): ThreadPipeline {
-  const hasher = createChunkHasher(setup.idKey)
-  const zstd = createZstd()
+  const hasher = timed(createChunkHasher(setup.idKey), { hashInto: 'identify' })
+  const zstd = timed(createZstd(), {
+    compress: 'compress',
+    compressWithDictionary: 'compress',
+    decompress: 'decode bases',
+  })
   const level = COMPRESSION_LEVELS[setup.compression]
   const filler = new PackFiller({
     zstd,
@@ -77,8 +92,8 @@ export function makePipeline(
           filler,
         })
   const files = new FilePipeline({
-    source,
-    chunker: createChunker(gearTable(setup.gearSecret), WINDOW_BYTES),
+    source: timed(source, READING),
+    chunker: timed(createChunker(gearTable(setup.gearSecret), WINDOW_BYTES), { cut: 'cut' }),
     hasher,
     seen: new SeenTable(setup.seen),
     knows: manifest === undefined ? () => false : (id) => manifest.chunks.knows(id, setup.reliance),

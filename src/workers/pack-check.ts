@@ -1,4 +1,5 @@
 /** Checks one pack from its bytes: everything is opened, decoded and hashed. It fetches nothing. */
+import { inStage, timed } from '../base/trace.ts'
 import { createZstd, type Zstd } from '../codec/zstd.ts'
 import { type ChunkHasher, createChunkHasher } from '../crypto/blake3.ts'
 import { SnapError } from '../model/errors.ts'
@@ -64,8 +65,8 @@ export class PackChecker {
   #dictionaries: DictionaryReader | undefined
 
   constructor(idKey: Uint8Array) {
-    this.#hasher = createChunkHasher(idKey)
-    this.#zstd = createZstd()
+    this.#hasher = timed(createChunkHasher(idKey), { hashInto: 'rehash' })
+    this.#zstd = timed(createZstd(), { decompress: 'decode', decompressWithDictionary: 'decode' })
   }
 
   /** Goes on after damage: the result names every damaged segment. */
@@ -144,7 +145,9 @@ export class PackChecker {
     { id, header: packHeader, keys, number, row, sealed }: SegmentToCheck,
     bases?: Uint8Array,
   ): void {
-    const opened = openPackSegment(id, packHeader, keys, number, sealed, this.#scratch.opened)
+    const opened = inStage('open', () =>
+      openPackSegment(id, packHeader, keys, number, sealed, this.#scratch.opened),
+    )
     const header = readSegmentHeader(opened)
     if (header.depth !== row.depth || Buffer.compare(header.bases, row.bases) !== 0) {
       throw new SnapError('OBJECT_DAMAGED', `pack ${id}: segment ${number} differs from the index`)

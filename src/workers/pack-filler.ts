@@ -3,6 +3,7 @@
  * before it lets go of it. One per thread; it knows neither files nor storage.
  */
 import { assert } from '../base/assert.ts'
+import { inStage } from '../base/trace.ts'
 import type { Zstd } from '../codec/zstd.ts'
 import { type ChunkHasher, hash } from '../crypto/blake3.ts'
 import { CHUNK_ID_BYTES } from '../model/ids.ts'
@@ -131,19 +132,24 @@ export class PackFiller {
 
   #write(encoded: Uint8Array, row: Omit<SegmentRow, 'sealed'>, digest?: Uint8Array): void {
     this.#pack ??= new PackWriter(this.#parts.nextTicket(), this.#parts.nextBuffer(), this.#parts.packBytes)
-    const number = this.#pack.add(encoded, row)
+    const pack = this.#pack
+    const number = inStage('seal', () => pack.add(encoded, row))
     if (row.depth > 0 && digest !== undefined) this.#digests.set(number, digest)
-    if (this.#pack.isFull) this.#finishPack()
+    if (pack.isFull) this.#finishPack()
   }
 
   #finishPack(): void {
     const writer = this.#pack
     if (writer === undefined) return
     this.#pack = undefined
-    const pack = writer.finish()
-    const digest = hash(pack.bytes)
-    if (this.#parts.recheck)
-      recheckPack(pack, writer.ticket, this.#parts.zstd, this.#parts.hasher, this.#scratch, this.#digests)
+    const pack = inStage('seal', () => writer.finish())
+    const digest = inStage('digest', () => hash(pack.bytes))
+    const { recheck, zstd, hasher } = this.#parts
+    if (recheck) {
+      inStage('recheck', () =>
+        recheckPack(pack, writer.ticket, zstd, hasher, this.#scratch, this.#digests),
+      )
+    }
     this.#digests.clear()
     this.#parts.onPack({ ...pack, digest })
   }

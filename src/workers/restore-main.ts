@@ -6,7 +6,7 @@ import { serveTasks } from './task-pool.ts'
 
 export type RestoreSetup = { readonly idKey: Uint8Array; readonly target: string }
 
-serveTasks<RestoreSetup, RestoreTask, RestoreTaskResult>(({ idKey, target }) => {
+serveTasks<RestoreSetup, RestoreTask, RestoreTaskResult>('restore', ({ idKey, target }) => {
   const files = createTargetFiles()
   const writer = new RestoreWriter(files, files.openRoot(target), idKey)
   return (task) => writer.run(task)

@@ -2,6 +2,7 @@
  * Decodes segments and writes their chunks into files. A file that lies wholly in one task is made, written, given its
  * metadata and closed in one go. It knows packs and the target; which files to restore is the operation's.
  */
+import { inStage, timed } from '../base/trace.ts'
 import { createZstd, type Zstd } from '../codec/zstd.ts'
 import { type ChunkHasher, createChunkHasher } from '../crypto/blake3.ts'
 import { SnapError } from '../model/errors.ts'
@@ -24,6 +25,14 @@ import {
 /** Files that are kept open while the segments that hold the rest of them are decoded. */
 const OPEN_FILES_MAX = 64
 
+/** What of the target counts for which stage of a trace. */
+const WRITING = {
+  write: 'write',
+  truncate: 'write',
+  setFileMeta: 'attributes and close',
+  close: 'attributes and close',
+} as const
+
 type OpenFile = { readonly fd: number; readonly directory: TargetDirectory }
 
 export class RestoreWriter implements Disposable {
@@ -38,9 +47,9 @@ export class RestoreWriter implements Disposable {
   #bases: DictionaryReader | undefined
 
   constructor(target: TargetFiles, root: TargetDirectory, idKey: Uint8Array) {
-    this.#target = target
+    this.#target = timed(target, WRITING)
     this.#directories = new DirectoryCache(root)
-    this.#hasher = createChunkHasher(idKey)
+    this.#hasher = timed(createChunkHasher(idKey), { hashInto: 'rehash' })
     this.#zstd = createZstd()
   }
 
@@ -65,7 +74,7 @@ export class RestoreWriter implements Disposable {
     let plain: Uint8Array | undefined
     let failure: FileFailure | undefined
     try {
-      plain = this.#decode(state.task, segment)
+      plain = inStage('decode', () => this.#decode(state.task, segment))
     } catch (error) {
       failure = failureOf(error, 'repository')
     }
@@ -166,7 +175,9 @@ export class RestoreWriter implements Disposable {
     try {
       const directory = this.#directories.of(file.directory)
       const first = file.whole && state.created[index] === 0
-      const fd = first ? directory.createFile(file.name, file.meta.mode) : directory.openFile(file.name, true)
+      const fd = inStage('create', () =>
+        first ? directory.createFile(file.name, file.meta.mode) : directory.openFile(file.name, true),
+      )
       state.created[index] = 1
       const open = { fd, directory }
       state.open.set(index, open)
@@ -204,7 +215,8 @@ export class RestoreWriter implements Disposable {
     if (state.endsInHole(index)) this.#target.truncate(open.fd, file.size)
     const lost = this.#target.setFileMeta(open.fd, file.meta)
     if (lost.length > 0) state.losses.set(index, lost)
-    if (file.renameTo !== undefined) open.directory.rename(file.name, file.renameTo)
+    const { name, renameTo } = file
+    if (renameTo !== undefined) inStage('attributes and close', () => open.directory.rename(name, renameTo))
   }
 
   /** Half a file is worse than none: what failed is taken away. */

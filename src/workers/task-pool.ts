@@ -1,6 +1,7 @@
 /** Runs independent tasks on worker threads: one message in, one out. For work that shares nothing, as checking and restoring packs. */
 import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
+import { asTask, joinTrace } from '../base/trace.ts'
 import { SnapError } from '../model/errors.ts'
 import { ended } from './ended.ts'
 import type { WireError } from './tasks.ts'
@@ -108,17 +109,21 @@ export function createThreadPool<Setup, Task, Result>(
   }
 }
 
-/** In a worker thread: `start` makes the handler from the pool's setup. */
-export function serveTasks<Setup, Task, Result>(start: (setup: Setup) => (task: Task) => Result): void {
+/** In a worker thread: `start` makes the handler from the pool's setup. `name`: of the thread and its tasks, in a trace. */
+export function serveTasks<Setup, Task, Result>(
+  name: string,
+  start: (setup: Setup) => (task: Task) => Result,
+): void {
   const port = parentPort
   assert(port !== null, 'tasks are served in a worker thread')
+  joinTrace(name)
   const handle = start(workerData as Setup)
   port.on('message', (incoming: Outgoing<Task> | typeof END) => {
     if (incoming === END) return port.close()
     const { number, task } = incoming
     let message: Incoming<Result>
     try {
-      message = { number, result: handle(task) }
+      message = { number, result: asTask(name, () => handle(task)) }
     } catch (error) {
       message = { number, error: wireError(error) }
     }

@@ -1,6 +1,7 @@
 /** A worker thread's entry: takes tasks from the main thread, one after the other, and sends back what comes of them. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
+import { addInFlight, asTask, joinTrace } from '../base/trace.ts'
 import { createSourceFiles } from '../filesystem/source-files.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
 import { makePipeline } from './make-pipeline.ts'
@@ -11,6 +12,7 @@ import { wireError } from './wire-error.ts'
 
 const port = parentPort
 assert(port !== null, 'this module runs in a worker thread')
+joinTrace('worker')
 
 const tickets: PackTicket[] = []
 const buffers: Uint8Array<ArrayBuffer>[] = []
@@ -19,6 +21,7 @@ const send = (message: FromWorker, transfer: ArrayBuffer[] = []): void => port.p
 
 function sendPack({ bytes, table, digest }: CheckedPack): void {
   const { buffer } = bytes
+  addInFlight(-table.segments.reduce((sum, { plain }) => sum + plain, 0))
   send({ kind: 'pack', buffer, bytes: bytes.length, table, digest }, [buffer])
 }
 
@@ -40,14 +43,19 @@ const pipeline = makePipeline(setup, {
 function handle(message: Exclude<ToWorker, { kind: 'end' }>): void {
   tickets.push(...message.tickets)
   if (message.kind === 'flush') {
-    pipeline.deltas?.flush()
-    pipeline.filler.flush()
+    asTask('flush', () => {
+      pipeline.deltas?.flush()
+      pipeline.filler.flush()
+    })
     send({ kind: 'flushed' })
     return
   }
   for (const buffer of message.buffers) buffers.push(new Uint8Array(buffer))
   const { task } = message
-  const result = task.kind === 'files' ? pipeline.files.files(task) : pipeline.files.piece(task)
+  const result = asTask(task.kind, () =>
+    task.kind === 'files' ? pipeline.files.files(task) : pipeline.files.piece(task),
+  )
+  addInFlight(result.counts.newBytes)
   const bytes = result.kind === 'files' ? result.encoded : result.items
   send({ kind: 'done', number: message.number, result }, [bytes.buffer as ArrayBuffer])
 }

@@ -2,6 +2,7 @@
  * `backup`: walks the sources, stores what is new, and commits a snapshot. The order of durable steps is the write
  * session's; this file decides what goes into the snapshot and what is reported.
  */
+import { during } from '../../base/trace.ts'
 import type { SnapshotRow } from '../../manifest/snapshots-table.ts'
 import type { Clock } from '../../model/clock.ts'
 import { hasCode, messageOf, SnapError } from '../../model/errors.ts'
@@ -10,7 +11,7 @@ import type { SeriesId, SnapshotId } from '../../model/ids.ts'
 import type { ProgressListener } from '../../model/progress.ts'
 import { PrunedMeanwhile } from '../../repository/pruned-meanwhile.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { type WriteOptions, WriteSession } from '../../repository/write-session.ts'
+import { type SnapshotDraft, type WriteOptions, WriteSession } from '../../repository/write-session.ts'
 import type { Content } from '../../snapshot/content.ts'
 import { seriesOf } from '../../snapshot/series.ts'
 import { encodeTree, type Owner, ownerNumbers, treeId } from '../../snapshot/tree.ts'
@@ -106,7 +107,9 @@ async function backupOnce(
   for (const { path, reason } of paths.missing) counter.addUnreadable(path, reason)
   const { idKey } = repository.keys
   const series = seriesOfRequest(repository, request)
-  await using session = await WriteSession.begin(repository, request.write, ports.source)
+  await using session = await during('begin to write', () =>
+    WriteSession.begin(repository, request.write, ports.source),
+  )
   // Not before: what is taken over from it is safe from those prunes alone that the session notices.
   const parent = parentOf(repository, request)
   if (session.lostPacks > 0) {
@@ -160,13 +163,13 @@ async function backupOnce(
     },
     request.walk,
   )
-  const root = await walk.run(rootTree(paths.readable), previous)
+  const root = await during('walk', () => walk.run(rootTree(paths.readable), previous))
   ports.progress({ kind: 'total', files: counter.filesTotal, bytes: counter.bytesTotal, final: true })
-  await session.flush()
+  await during('flush', () => session.flush())
   ports.signal.throwIfAborted()
 
   const summary = summarise(counter, queue, session, startedMs, ports.clock.now())
-  const snapshot = await session.commit({
+  const draft: SnapshotDraft = {
     series,
     time: request.time ?? startedMs,
     root,
@@ -183,7 +186,8 @@ async function backupOnce(
       unreadable: counter.unreadable,
       summary: summaryNumbers(summary),
     },
-  })
+  }
+  const snapshot = await during('commit', () => session.commit(draft))
   return { snapshot, parent: parent?.id, summary, unreadable: counter.unreadable }
 }
 

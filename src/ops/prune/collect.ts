@@ -2,6 +2,7 @@
  * The one log entry of a collection. What it condemns is decided anew each time that another writer was faster: whatever
  * a snapshot committed, held or had back meanwhile needs is spared.
  */
+import { during } from '../../base/trace.ts'
 import type { GcPayload } from '../../log/payloads.ts'
 import type { PackRow } from '../../manifest/packs-table.ts'
 import { hasCode, type SnapError } from '../../model/errors.ts'
@@ -47,7 +48,11 @@ export type Collected = {
 class Overtaken extends Error {}
 
 /** `undefined` where another collected meanwhile: then all is to be looked at anew. The entry is durable on return, if there was anything to say. */
-export async function collect(repository: Repository, parts: CollectParts): Promise<Collected | undefined> {
+export function collect(repository: Repository, parts: CollectParts): Promise<Collected | undefined> {
+  return during('collect', () => collectNow(repository, parts))
+}
+
+async function collectNow(repository: Repository, parts: CollectParts): Promise<Collected | undefined> {
   let stored: readonly StoredIndex[] = []
   let collected: Collected | undefined
   const draft = async (): Promise<Collected> => {

@@ -4,6 +4,7 @@
  * anywhere and run again; other clients back up, forget and prune meanwhile.
  */
 
+import { during, inStage } from '../../base/trace.ts'
 import type { LoggedSnapshot } from '../../log/log-state.ts'
 import type { PackRow } from '../../manifest/packs-table.ts'
 import { hasCode, SnapError } from '../../model/errors.ts'
@@ -122,13 +123,13 @@ class Prune {
     refuseUnsure(this.#repository, this.#request.acceptDamagedLog === true)
     // Before the listing: a pack that is stored while that goes on is none that the storage has lost.
     const rows = manifest.packs.list()
-    const holdings = await listHoldings(storage, log.state.next)
+    const holdings = await during('list the storage', () => listHoldings(storage, log.state.next))
     this.#countLeft(holdings)
     await this.#removeCondemned(holdings)
     const lastTree = manifest.trees.lastNo()
     const division = divideSnapshots(log.state, clock.now(), undoMs, this.#request.atOnce)
-    const needed = await this.#mark(rows, holdings, division.kept)
-    const plan = this.#plan(needed, holdings)
+    const needed = await during('mark', () => this.#mark(rows, holdings, division.kept))
+    const plan = inStage('plan', () => this.#plan(needed, holdings))
     const strays = straysOf(this.#repository, holdings, strayMs)
     this.#tally.planned(holdings, plan, strays, division, undoMs)
     if (dryRun) return 'done'
@@ -209,7 +210,7 @@ class Prune {
     strays: Strays,
   ): Promise<'done' | 'again'> {
     const { manifest } = this.#repository
-    const repacked = await this.#repack(needed, plan.repacked)
+    const repacked = await during('repack', () => this.#repack(needed, plan.repacked))
     if (repacked.damaged.length > 0) {
       // What else lies in them may lie elsewhere as well, in a pack that was to go: all is decided anew without them.
       if (!(await this.#wasOvertaken())) this.#tally.foundDamaged(repacked.damaged)

@@ -1,5 +1,6 @@
 /** Writes the files of a restore: gathers them in windows, runs the planned tasks, and finishes files of many parts. */
 import { toHex } from '../../base/bytes.ts'
+import { addInFlight, during } from '../../base/trace.ts'
 import type { ChunkFinder } from '../../manifest/chunk-finder.ts'
 import type { Random } from '../../model/clock.ts'
 import { SnapError } from '../../model/errors.ts'
@@ -239,10 +240,16 @@ class WindowRun {
   }
 
   async #runTask(planned: PlannedTask, parts: Uint32Array): Promise<void> {
-    const fetched = await this.#window.fetch(planned, (file) => this.#describe(file, parts[file] === 1))
+    const fetched = await during('fetch', () =>
+      this.#window.fetch(planned, (file) => this.#describe(file, parts[file] === 1)),
+    )
     for (const [file, failure] of fetched.failed) this.#failIndex(file, failure)
     if (fetched.task.segments.length === 0) return
-    const result = await this.#parts.pool.run(fetched.task, fetched.transfer)
+    const bytes = fetched.transfer.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    addInFlight(bytes)
+    const result = await this.#parts.pool
+      .run(fetched.task, fetched.transfer)
+      .finally(() => addInFlight(-bytes))
     this.#parts.counter.bytesWritten += result.bytes
     for (const [local, failure] of result.failures) this.#failIndex(fetched.files[local] ?? 0, failure)
     for (const [local, lost] of result.losses)

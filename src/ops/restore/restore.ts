@@ -4,6 +4,7 @@
  * link that came from the repository.
  */
 import { createBreath } from '../../base/breath.ts'
+import { during, inStage } from '../../base/trace.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { FileStat, TargetDirectory, TargetFiles } from '../../model/files.ts'
 import { DIRECTORY_DEPTH_MAX } from '../../model/limits.ts'
@@ -115,11 +116,11 @@ class RestoreRun {
       keepOwner: this.#request.keepOwner,
       signal,
     })
-    await this.#directory(start, [], root, files, fresh)
+    await during('walk', () => this.#directory(start, [], root, files, fresh))
     this.#checkMatched()
-    await files.flush()
+    await during('flush', () => files.flush())
     directories.clear()
-    this.#later.finish(directories)
+    inStage('links and directories', () => this.#later.finish(directories))
     return this.#counter.report()
   }
 

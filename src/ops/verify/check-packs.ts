@@ -2,6 +2,7 @@
  * Checks packs: each against the listing, and, where the data is to be checked, every byte of it, on the threads of a
  * pool. What cannot be read any more is taken out of the places.
  */
+import { addInFlight, during } from '../../base/trace.ts'
 import type { PackRow } from '../../manifest/packs-table.ts'
 import { SnapError } from '../../model/errors.ts'
 import { PACK_HEADER_BYTES } from '../../model/limits.ts'
@@ -73,7 +74,7 @@ async function checkPack(pack: PackRow, parts: PackDataParts, counts: PackCounts
   const { repository, pool, places, damages, progress } = parts
   const key = packKey(pack.id)
   progress({ kind: 'file', path: key })
-  const task = await readTask(pack, repository).catch((error: unknown) => {
+  const task = await during('read a pack', () => readTask(pack, repository)).catch((error: unknown) => {
     if (!isDamage(error)) throw error
     damages.add(key, error.message)
     places.losesPack(pack.no)
@@ -82,7 +83,9 @@ async function checkPack(pack: PackRow, parts: PackDataParts, counts: PackCounts
   if (task !== undefined) {
     const deltas = new DeltaSegments(pack, task, parts)
     const transfer = task.bytes.buffer instanceof ArrayBuffer ? [task.bytes.buffer] : []
-    const results = [await pool.run(task, transfer), ...(await deltas.check())]
+    addInFlight(pack.bytes)
+    const whole = await pool.run(task, transfer).finally(() => addInFlight(-pack.bytes))
+    const results = [whole, ...(await deltas.check())]
     const found = results.flatMap((result) => result.damages)
     counts.bytes += pack.bytes
     for (const { chunks } of results) counts.chunks += chunks

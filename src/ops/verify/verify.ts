@@ -3,6 +3,7 @@
  * stored. It changes nothing in the repository.
  */
 import { assert } from '../../base/assert.ts'
+import { during } from '../../base/trace.ts'
 import type { SlotSecret } from '../../keys/slot.ts'
 import { isLive } from '../../log/log-state.ts'
 import type { PackRow } from '../../manifest/packs-table.ts'
@@ -86,9 +87,9 @@ async function verifyOnce(
     ...manifest.packs.list('pending').filter(({ id }) => planned.has(id)),
   ]
   const setAside = manifest.packs.list('quarantined')
-  const inventory = await takeInventory(storage)
-  const log = await checkLog(repository, inventory.logHead, damages)
-  await checkIndexes(repository, inventory, data, damages)
+  const inventory = await during('list the storage', () => takeInventory(storage))
+  const log = await during('check the log', () => checkLog(repository, inventory.logHead, damages))
+  await during('check index objects', () => checkIndexes(repository, inventory, data, damages))
   signal.throwIfAborted()
 
   const places = new Places(
@@ -98,7 +99,8 @@ async function verifyOnce(
   )
   checkPackList(packs, inventory, places, damages)
   const quarantined = await checkQuarantined(setAside, repository, inventory, places, signal)
-  const walk = () => walkTrees({ repository, places, data, signal }, log, progress)
+  const walk = () =>
+    during('walk trees', () => walkTrees({ repository, places, data, signal }, log, progress))
   if (!data) {
     const found = await walk()
     const counts = { bytes: 0, chunks: 0 }
