@@ -1,6 +1,7 @@
 /**
  * The least that a step can take on this machine, whatever the tool: a walk with an lstat of everything, reading all files, writing
- * them. On two threads, by the synchronous calls of Node: `walk DIR`, `read DIR`, `write DIR TARGET`. Prints the seconds from
+ * them. By the synchronous calls of Node, on two threads unless
+ * another number comes last: `walk DIR`, `read DIR`, `write DIR TARGET`. Prints the seconds from
  * when Node has started; `write` has read the files before its time begins.
  */
 import {
@@ -20,7 +21,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 
-const THREADS = 2
 const BUFFER_BYTES = 1_048_576
 
 /** Directories above this depth are listed by the main thread; those at it are walked to their ends by a thread each. */
@@ -106,11 +106,17 @@ function partsOf(root: string): Part[] {
 
 async function main(): Promise<void> {
   const started = performance.now()
-  const [step, root = '', target = ''] = process.argv.slice(2) as [Step, string?, string?]
+  const [step, root = '', target = '', count = '2'] = process.argv.slice(2) as [
+    Step,
+    string?,
+    string?,
+    string?,
+  ]
+  const threads = Number(count)
   const parts = partsOf(root)
   const seconds = await Promise.all(
-    Array.from({ length: THREADS }, (_, thread) => {
-      const share: Share = { step, root, target, parts: parts.filter((_, at) => at % THREADS === thread) }
+    Array.from({ length: threads }, (_, thread) => {
+      const share: Share = { step, root, target, parts: parts.filter((_, at) => at % threads === thread) }
       return new Promise<number>((resolve, reject) => {
         const worker = new Worker(fileURLToPath(import.meta.url), { workerData: share })
         worker.once('message', resolve)

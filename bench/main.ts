@@ -4,15 +4,15 @@
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, release, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { FLOOR } from './aims.ts'
+import { machine } from './machine.ts'
 import { borgWith } from './peers/borg.ts'
 import { restic } from './peers/restic.ts'
 import { filled, sectionsOf } from './report/page.ts'
 import { OWN } from './report/table.ts'
-import type { Machine, Result, RunResult, TrialResult } from './result.ts'
+import type { Result, RunResult, TrialResult } from './result.ts'
 import { bytesOf, filesBelow, runTrial } from './run-trial.ts'
 import { floors } from './tools/floor.ts'
 import { snapBy } from './tools/snap.ts'
@@ -70,15 +70,6 @@ function known<T>(value: T | undefined, name: string): T {
   if (value === undefined) throw new Error(`${name} is not known; --help lists what is`)
   return value
 }
-
-const machine = (): Machine => ({
-  processor: cpus()[0]?.model ?? 'unknown',
-  cores: cpus().length,
-  memoryBytes: totalmem(),
-  system: `Linux ${release()}`,
-  node: process.version,
-  date: new Date().toISOString().slice(0, 10),
-})
 
 const versionOf = ({ version }: Tool) => {
   const [program, ...args] = version()

@@ -12,12 +12,10 @@ import {
   storedBytes,
 } from './figures.ts'
 
+import { table } from './markdown.ts'
+
 export const OWN = 'snap'
 const MB = 1e6
-
-const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-const table = (heads: readonly string[], rows: readonly (readonly string[])[]) =>
-  [row(heads), row(heads.map(() => '---')), ...rows.map(row)].join('\n')
 
 function timeCell(trial: TrialResult, tool: string, step: string): string {
   const times = figuresOf(trial, tool, step, seconds)
