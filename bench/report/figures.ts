@@ -1,6 +1,8 @@
 /** Medians, and ratios taken pair by pair: runs of the same number came one after the other. */
 import type { RunResult, StepResult, TrialResult } from '../result.ts'
 
+export const OWN = 'snap'
+
 export function median(numbers: readonly number[]): number {
   const sorted = [...numbers].sort((a, b) => a - b)
   const middle = Math.floor(sorted.length / 2)
@@ -37,6 +39,11 @@ export const addedBytes: Figure = (run, step) => {
   const before = run.slice(0, Math.max(at, 0)).findLast((result) => result.storedBytes !== undefined)
   return after === undefined ? undefined : after - (before?.storedBytes ?? 0)
 }
+
+/** What was timed, in the order of the trial: ours goes through every step, others not. */
+export const stepsOf = ({ runs }: TrialResult): string[] => [
+  ...new Set([OWN, ...Object.keys(runs)].flatMap((tool) => runs[tool]?.[0]?.map(({ step }) => step) ?? [])),
+]
 
 /** Of one tool in all its runs; none where the tool does not have the step. */
 export function figuresOf(trial: TrialResult, tool: string, step: string, figure: Figure): number[] {

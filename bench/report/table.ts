@@ -5,16 +5,17 @@ import {
   addedBytes,
   type Figure,
   figuresOf,
+  OWN,
   peakBytes,
   ratio,
   seconds,
   spread,
+  stepsOf,
   storedBytes,
 } from './figures.ts'
 
 import { table } from './markdown.ts'
 
-export const OWN = 'snap'
 const MB = 1e6
 
 function timeCell(trial: TrialResult, tool: string, step: string): string {
@@ -36,9 +37,7 @@ const ratioCell = (value: number | undefined) => value?.toFixed(2) ?? ''
 export function trialTable(trial: TrialResult): string {
   const tools = Object.keys(trial.runs)
   const others = tools.filter((tool) => tool !== OWN)
-  const steps = [
-    ...new Set(Object.values(trial.runs).flatMap((runs) => runs[0]?.map(({ step }) => step) ?? [])),
-  ]
+  const steps = stepsOf(trial)
   const line = (name: string, cell: (tool: string) => string, step: string, figure: Figure) => [
     name,
     ...tools.map(cell),
