@@ -10,6 +10,7 @@ import { FLOOR } from './aims.ts'
 import { machine } from './machine.ts'
 import { borgWith } from './peers/borg.ts'
 import { restic } from './peers/restic.ts'
+import { chart } from './report/chart.ts'
 import { OWN } from './report/figures.ts'
 import { filled, sectionsOf } from './report/page.ts'
 import type { Result, RunResult, TrialResult } from './result.ts'
@@ -31,6 +32,7 @@ const HELP = `npm run bench -- --scratch DIR [options] [TREE...]
   --json FILE       write the figures of every run
   --render FILE     measure nothing, take the figures of an earlier --json
   --into FILE       put the tables into a document, between its marks
+  --chart FILE      draw how the tools compare, as an SVG
   TREE...           versions of a source tree for many-small, oldest first`
 
 const { values, positionals } = parseArgs({
@@ -46,6 +48,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'string' },
     render: { type: 'string' },
     into: { type: 'string' },
+    chart: { type: 'string' },
   },
 })
 
@@ -127,6 +130,7 @@ function main(): void {
       ? measure(values.scratch as string)
       : (JSON.parse(readFileSync(values.render, 'utf8')) as Result)
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`)
+  if (values.chart !== undefined) writeFileSync(values.chart, chart(result))
   const sections = sectionsOf(result)
   if (values.into === undefined) console.log(Object.values(sections).join('\n\n'))
   else writeFileSync(values.into, filled(readFileSync(values.into, 'utf8'), sections))
