@@ -7,6 +7,7 @@ await build({
     { in: 'bench/floor.ts', out: 'floor' },
     { in: 'bench/days.ts', out: 'days' },
     { in: 'bench/micro/main.ts', out: 'micro' },
+    { in: 'bench/scale/main.ts', out: 'scale' },
   ],
   outdir: 'bench/.built',
   bundle: true,

@@ -1,4 +1,4 @@
-/** Tables of packs that were never written: as the pipeline makes them of 16 KiB chunks, with ids by chance. */
+/** Tables of packs whose chunks were never there: as the pipeline makes them of 16 KiB chunks, with ids by chance. */
 import { randomBytes } from 'node:crypto'
 import { toHex } from '../src/base/bytes.ts'
 import { CHUNK_ID_BYTES, ID_BYTES, type PackId, packId } from '../src/model/ids.ts'
@@ -8,22 +8,18 @@ import type { Seeded } from './corpora/seeded.ts'
 const SEGMENTS_OF_PACK = 32
 const CHUNKS_OF_SEGMENT = 128
 export const CHUNKS_OF_PACK: number = SEGMENTS_OF_PACK * CHUNKS_OF_SEGMENT
-const CHUNK_BYTES = 16_384
-const SEALED_BYTES = 700_000
+export const CHUNK_BYTES = 16_384
+const SEALED_BYTES = 1_000_000
 /** Header, footer, trailer and padding. */
 const REST_BYTES = 200_000
 
-/** A data pack with a fresh id; `bytes`: what its object shall have, by default what one of its kind would have. */
-export function syntheticPack(
-  random: Seeded,
-  { id = packId(toHex(randomBytes(ID_BYTES))), bytes }: { id?: PackId; bytes?: number } = {},
-): PackTable {
-  const sealed = bytes === undefined ? SEALED_BYTES : 1_024
+/** A full data pack. */
+export function syntheticPack(random: Seeded, id: PackId = packId(toHex(randomBytes(ID_BYTES)))): PackTable {
   const segments = Array.from({ length: SEGMENTS_OF_PACK }, (): SegmentRow => {
     const chunkIds = new Uint8Array(CHUNKS_OF_SEGMENT * CHUNK_ID_BYTES)
     random.fill(chunkIds)
     return {
-      sealed,
+      sealed: SEALED_BYTES,
       plain: CHUNKS_OF_SEGMENT * CHUNK_BYTES,
       depth: 0,
       bases: new Uint8Array(0),
@@ -31,5 +27,5 @@ export function syntheticPack(
       chunkIds,
     }
   })
-  return { id, kind: 'data', bytes: bytes ?? SEGMENTS_OF_PACK * sealed + REST_BYTES, segments }
+  return { id, kind: 'data', bytes: SEGMENTS_OF_PACK * SEALED_BYTES + REST_BYTES, segments }
 }

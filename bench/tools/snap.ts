@@ -1,22 +1,27 @@
 import { join, resolve } from 'node:path'
 import type { Place, Tool } from './tool.ts'
 
+/** The command line of snap as built in `checkout`, run by the Node at `node`, up to the command's name. */
+export const snapOn = (node: string, checkout: string, { repo, cache }: Place) =>
+  [
+    node,
+    join(resolve(checkout), 'bin', 'main.js'),
+    '-q',
+    '--no-progress',
+    '--repo',
+    repo,
+    '--cache-dir',
+    cache,
+    '--key-file',
+    keyFileOf(repo),
+  ] as const
+
+/** Where `init` puts the key file. */
+export const keyFileOf = (repo: string): string => `${repo}.key`
+
 /** snap as built in `checkout`, run by the Node at `node`. */
 export function snapBy(node: string, checkout: string): Tool {
-  const main = join(resolve(checkout), 'bin', 'main.js')
-  const on = ({ repo, cache }: Place) =>
-    [
-      node,
-      main,
-      '-q',
-      '--no-progress',
-      '--repo',
-      repo,
-      '--cache-dir',
-      cache,
-      '--key-file',
-      `${repo}.key`,
-    ] as const
+  const on = (place: Place) => snapOn(node, checkout, place)
   return {
     init: (place) => [...on(place), 'init'],
     backup: (place) => [...on(place), 'backup', place.source],
@@ -27,6 +32,6 @@ export function snapBy(node: string, checkout: string): Tool {
     list: (place) => [...on(place), 'snapshots'],
     find: (place, pattern) => [...on(place), 'find', pattern],
     rebuild: (place) => [...on(place), 'manifest', 'rebuild'],
-    version: () => [node, main, '--version'],
+    version: () => [node, join(resolve(checkout), 'bin', 'main.js'), '--version'],
   }
 }
