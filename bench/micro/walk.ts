@@ -69,7 +69,7 @@ const requestFor = (tree: string): Parameters<typeof planBackup>[1] => ({
     isCacheDirectory: () => false,
     neverPaths: new Set(),
   },
-  write: { compression: 'auto', recheck: true, executor: createInThreadExecutor },
+  write: { compression: 'auto', recheck: true, deltas: false, executor: createInThreadExecutor },
   program: { name: 'bench', version: '0' },
 })
 

@@ -44,6 +44,7 @@ export async function commitSynthetic({ repo, cache, keyFile }: Places, chunks: 
   const write = {
     compression: 'auto' as const,
     recheck: true,
+    deltas: false,
     executor: (_setup: unknown, given: ExecutorPorts) => {
       ports = given
       return idle

@@ -146,9 +146,7 @@ export class PackFiller {
     const digest = inStage('digest', () => hash(pack.bytes))
     const { recheck, zstd, hasher } = this.#parts
     if (recheck) {
-      inStage('recheck', () =>
-        recheckPack(pack, writer.ticket, zstd, hasher, this.#scratch, this.#digests),
-      )
+      inStage('recheck', () => recheckPack(pack, writer.ticket, zstd, hasher, this.#scratch, this.#digests))
     }
     this.#digests.clear()
     this.#parts.onPack({ ...pack, digest })
