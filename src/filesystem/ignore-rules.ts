@@ -6,6 +6,8 @@ import ignore from 'ignore'
 
 /** The rules as they stand in one directory. Immutable: each directory of a walk has its own. */
 export interface Rules {
+  /** Nothing is left out by them, here or below. */
+  readonly areNone: boolean
   /** The rules for the directory `path` below this one (a name, or several joined by `/`), with its ignore file where it has one. */
   descend(path: string, ignoreFileText?: string): Rules
   /** These rules and those of an ignore file in this very directory, which win. */
@@ -46,6 +48,7 @@ class Patterns {
 type Layer = { readonly patterns: Patterns; readonly prefix: string }
 
 const NO_RULES: Rules = {
+  areNone: true,
   descend: (_path, text) => (text === undefined ? NO_RULES : NO_RULES.withIgnoreFile(text)),
   withIgnoreFile: (text) => withLayer([], linesOf(text)),
   ignores: () => false,
@@ -67,6 +70,7 @@ function withLayer(layers: readonly Layer[], lines: readonly string[]): Rules {
 /** `layers` with the deepest first: the first that has an opinion decides. */
 function rulesOf(layers: readonly Layer[]): Rules {
   const rules: Rules = {
+    areNone: false,
     descend(path, text) {
       const below = rulesOf(layers.map((layer) => descended(layer, path)))
       return text === undefined ? below : below.withIgnoreFile(text)

@@ -243,4 +243,11 @@ export const ENTRY_AT: Readonly<Record<EntryField, number>> = {
   name: NAME_AT,
 }
 
+const TYPE_DIRECTORY = 2
+
+/** What its type byte says; nothing else is checked. */
+export function isDirectoryEntry(entry: Uint8Array): boolean {
+  return entry[ENTRY_AT.type] === TYPE_DIRECTORY
+}
+
 export const ENTRY_BYTES_MIN: number = NAME_AT + 1

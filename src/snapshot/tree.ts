@@ -4,10 +4,11 @@
  */
 import { assert } from '../base/assert.ts'
 import { ByteReader, ByteWriter, decodeText, encodeText } from '../base/bytes.ts'
-import { keyedHash } from '../crypto/blake3.ts'
+import { nameBytes } from '../base/names.ts'
+import { createChunkHasher, HASH_BYTES, keyedHash } from '../crypto/blake3.ts'
 import { SnapError } from '../model/errors.ts'
 import { ENTRY_BYTES_MAX } from '../model/limits.ts'
-import { type Content, encodeContent } from './content.ts'
+import { type Content, encodeContent, writeContent } from './content.ts'
 import { decodeEntry, ENTRY_AT, ENTRY_BYTES_MIN, type Entry } from './entry.ts'
 
 const TREE_VERSION = 1
@@ -35,6 +36,19 @@ export function ownerNumbers(entries: readonly Uint8Array[]): OwnerNumbers {
 /** 32 bytes: what the manifest knows a tree by. */
 export function treeId(idKey: Uint8Array, content: Content): Uint8Array {
   return keyedHash(idKey, TREE_LABEL, encodeContent(content))
+}
+
+/** The same for very many: setting a keyed hash up takes longer than hashing a directory's content. */
+export function createTreeIds(idKey: Uint8Array): (content: Content) => Uint8Array {
+  const hasher = createChunkHasher(idKey)
+  const writer = new ByteWriter()
+  return (content) => {
+    writer.clear()
+    writeContent(writer.raw(TREE_LABEL), content)
+    const id = new Uint8Array(HASH_BYTES)
+    hasher.hashInto(writer.view(), id, 0)
+    return id
+  }
 }
 
 const ownerRank = (owner: Owner): number => (owner.kind === 'user' ? 0 : 1) * 0x1_0000_0000 + owner.number
@@ -99,6 +113,20 @@ export function splitTree(bytes: Uint8Array): EncodedTree {
 export function entryNameBytes(entry: Uint8Array): Uint8Array {
   const length = (entry[ENTRY_AT.nameLength] ?? 0) + (entry[ENTRY_AT.nameLength + 1] ?? 0) * 256
   return entry.subarray(ENTRY_AT.name, ENTRY_AT.name + length)
+}
+
+/** Orders an encoded entry and a name by their bytes: negative, 0, positive. */
+export function compareEntryName(entry: Uint8Array, name: string): number {
+  const length = (entry[ENTRY_AT.nameLength] ?? 0) + (entry[ENTRY_AT.nameLength + 1] ?? 0) * 256
+  const shared = Math.min(length, name.length)
+  for (let index = 0; index < shared; index++) {
+    const left = entry[ENTRY_AT.name + index] ?? 0
+    const right = name.charCodeAt(index)
+    // Beyond ASCII a character is several bytes, and the name has to be encoded.
+    if (left >= 0x80 || right >= 0x80) return Buffer.compare(entryNameBytes(entry), nameBytes(name))
+    if (left !== right) return left - right
+  }
+  return length - name.length
 }
 
 export type Tree = { readonly owners: readonly Owner[]; readonly entries: readonly Entry[] }

@@ -31,7 +31,7 @@ export const createInThreadExecutor: ExecutorFactory = (setup, ports, source): E
   return {
     parallel: 1,
     async run(task) {
-      const result = task.kind === 'files' ? pipeline.files.files(task) : pipeline.files.piece(task)
+      const result = pipeline.run(task)
       await bases.settled()
       pipeline.deltas?.encode()
       await storeFinished()
@@ -40,8 +40,7 @@ export const createInThreadExecutor: ExecutorFactory = (setup, ports, source): E
     async flush() {
       pipeline.deltas?.close()
       await bases.settled()
-      pipeline.deltas?.flush()
-      pipeline.filler.flush()
+      pipeline.flush()
       await storeFinished()
     },
     async [Symbol.asyncDispose]() {

@@ -4,6 +4,7 @@ import { createChunker } from '../chunker/chunker.ts'
 import { gearTable } from '../chunker/gear.ts'
 import { createZstd } from '../codec/zstd.ts'
 import { createChunkHasher } from '../crypto/blake3.ts'
+import type { Manifest } from '../manifest/manifest.ts'
 import { openManifest } from '../manifest/open-manifest.ts'
 import type { SourceFiles } from '../model/files.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
@@ -15,7 +16,8 @@ import { DeltaRun } from './delta-run.ts'
 import { FilePipeline } from './file-pipeline.ts'
 import { type CheckedPack, PackFiller } from './pack-filler.ts'
 import { SeenTable } from './seen-table.ts'
-import type { CompressionMode, PipelineSetup } from './tasks.ts'
+import type { CompressionMode, PipelineSetup, ScanTask, Task, TaskResult } from './tasks.ts'
+import { TreeScanner } from './tree-scanner.ts'
 
 /** Two of the largest chunks, so that cutting seldom scans a tail twice, and still within the L2 cache of most processors. */
 const WINDOW_BYTES = 2 * 1024 * 1024
@@ -38,10 +40,12 @@ export const COMPRESSION_LEVELS: Readonly<Record<CompressionMode, number>> = {
   max: 15,
 }
 
+/** What runs the tasks of one thread. Its parts are made when the first task needs them: where nothing has changed, nothing is cut or packed. */
 export type ThreadPipeline = Disposable & {
-  readonly files: FilePipeline
-  readonly filler: PackFiller
-  /** Before the packs' filler is flushed, this is. */
+  run(task: Task): TaskResult
+  /** Closes what is open: all chunks of tasks done so far are in packs that have been handed over. Needs a source of bases that waits, or that has all. */
+  flush(): void
+  /** Where files have been stored that may have former versions. */
   readonly deltas: DeltaFiller | undefined
 }
 
@@ -58,49 +62,90 @@ export function makePipeline(
   setup: PipelineSetup,
   { source, nextTicket, spareBuffers, onPack, bases }: PipelinePorts,
 ): ThreadPipeline {
-  const hasher = timed(createChunkHasher(setup.idKey), { hashInto: 'identify' })
-  const zstd = timed(createZstd(), {
-    compress: 'compress',
-    compressWithDictionary: 'compress',
-    decompress: 'decode bases',
-  })
-  const level = COMPRESSION_LEVELS[setup.compression]
-  const filler = new PackFiller({
-    zstd,
-    hasher,
-    level,
-    segmentBytes: setup.segmentBytes,
-    packBytes: setup.packBytes,
-    recheck: setup.recheck,
-    nextTicket,
-    nextBuffer: () => spareBuffers.pop() ?? new Uint8Array(packBufferBytes(setup.packBytes)),
-    onPack,
-  })
-  const manifest =
-    setup.manifestPath === undefined ? undefined : openManifest(setup.manifestPath, { readOnly: true })
-  const deltas =
-    manifest === undefined || !setup.deltas || level === 0
-      ? undefined
-      : new DeltaFiller({
-          zstd,
-          hasher,
-          level,
-          segmentBytes: setup.segmentBytes,
-          recheck: setup.recheck,
-          finder: new BaseFinder(manifest),
-          source: bases,
-          filler,
-        })
-  const files = new FilePipeline({
-    source: timed(source, READING),
-    chunker: timed(createChunker(gearTable(setup.gearSecret), WINDOW_BYTES), { cut: 'cut' }),
-    hasher,
-    seen: new SeenTable(setup.seen),
-    knows: manifest === undefined ? () => false : (id) => manifest.chunks.knows(id, setup.reliance),
-    filler,
-    run: new DeltaRun((run) => (deltas === undefined ? addInFull(run, filler) : deltas.add(run))),
-    params: setup.chunk,
-    mediaParams: setup.media,
-  })
-  return { files, filler, deltas, [Symbol.dispose]: () => manifest?.[Symbol.dispose]() }
+  let manifest: Manifest | undefined
+  let filing: Filing | undefined
+  let scanner: TreeScanner | undefined
+
+  function openedManifest(): Manifest | undefined {
+    if (setup.manifestPath === undefined) return undefined
+    manifest ??= openManifest(setup.manifestPath, { readOnly: true })
+    return manifest
+  }
+
+  function makeFiling(): Filing {
+    const hasher = timed(createChunkHasher(setup.idKey), { hashInto: 'identify' })
+    const zstd = timed(createZstd(), {
+      compress: 'compress',
+      compressWithDictionary: 'compress',
+      decompress: 'decode bases',
+    })
+    const level = COMPRESSION_LEVELS[setup.compression]
+    const { segmentBytes, recheck } = setup
+    const filler = new PackFiller({
+      zstd,
+      hasher,
+      level,
+      segmentBytes,
+      packBytes: setup.packBytes,
+      recheck,
+      nextTicket,
+      nextBuffer: () => spareBuffers.pop() ?? new Uint8Array(packBufferBytes(setup.packBytes)),
+      onPack,
+    })
+    const known = openedManifest()
+    const deltas =
+      known === undefined || !setup.deltas || level === 0
+        ? undefined
+        : new DeltaFiller({
+            zstd,
+            hasher,
+            level,
+            segmentBytes,
+            recheck,
+            finder: new BaseFinder(known),
+            source: bases,
+            filler,
+          })
+    const files = new FilePipeline({
+      source: timed(source, READING),
+      chunker: timed(createChunker(gearTable(setup.gearSecret), WINDOW_BYTES), { cut: 'cut' }),
+      hasher,
+      seen: new SeenTable(setup.seen),
+      knows: known === undefined ? () => false : (id) => known.chunks.knows(id, setup.reliance),
+      filler,
+      run: new DeltaRun((run) => (deltas === undefined ? addInFull(run, filler) : deltas.add(run))),
+      params: setup.chunk,
+      mediaParams: setup.media,
+    })
+    return { files, filler, deltas }
+  }
+
+  function scan(task: ScanTask): TaskResult {
+    scanner ??= new TreeScanner(source, openedManifest()?.trees ?? NO_TREES, setup.idKey)
+    return scanner.scan(task)
+  }
+
+  return {
+    run(task) {
+      if (task.kind === 'scan') return scan(task)
+      filing ??= makeFiling()
+      return task.kind === 'files' ? filing.files.files(task) : filing.files.piece(task)
+    },
+    flush() {
+      filing?.deltas?.flush()
+      filing?.filler.flush()
+    },
+    get deltas() {
+      return filing?.deltas
+    },
+    [Symbol.dispose]: () => manifest?.[Symbol.dispose](),
+  }
 }
+
+type Filing = {
+  readonly files: FilePipeline
+  readonly filler: PackFiller
+  readonly deltas: DeltaFiller | undefined
+}
+
+const NO_TREES = { byId: () => undefined }

@@ -1,4 +1,4 @@
-/** What crosses threads while files are stored: paths go in; encoded entries, items and finished packs come out. */
+/** What crosses threads in a backup: paths go in; encoded entries, items, finished packs and verdicts on directories come out. */
 import type { MessagePort } from 'node:worker_threads'
 import type { ChunkerParams } from '../chunker/params.ts'
 import type { Reliance } from '../manifest/chunks-table.ts'
@@ -55,7 +55,36 @@ export type FormerPiece = {
   readonly isLast: boolean
 }
 
-export type Task = FilesTask | PieceTask
+/** What the walk leaves out or does not enter, as far as a scan has to know it. */
+export type ScanLimits = {
+  readonly oneFileSystem: boolean
+  /** Where a directory holds this name, it has rules of its own. */
+  readonly ignoreFile: string | undefined
+  /** Absolute paths that are left out. */
+  readonly neverPaths: ReadonlySet<string>
+}
+
+/** A directory to be compared with its entry in the parent snapshot. */
+export type ScanUnit = {
+  /** Absolute. */
+  readonly path: string
+  /** Encoded. */
+  readonly entry: Uint8Array
+  /** Of the source. */
+  readonly device: number
+  /** Of its own entries. */
+  readonly depth: number
+}
+
+/** Directories to be compared, with all below them, until the task has looked at enough; what is left comes back. */
+export type ScanTask = {
+  readonly kind: 'scan'
+  readonly units: readonly ScanUnit[]
+  readonly limits: ScanLimits
+}
+
+export type FileTask = FilesTask | PieceTask
+export type Task = FileTask | ScanTask
 
 /** Counts of one task. */
 export type TaskCounts = {
@@ -95,7 +124,34 @@ export type PieceResult = {
   readonly counts: TaskCounts
 }
 
-export type TaskResult = FilesResult | PieceResult
+/** What directories hold, added up: themselves included, and all below. `others`: links, FIFOs, devices, sockets. */
+export type TreeSums = { directories: number; files: number; bytes: number; others: number }
+
+/**
+ * `same`: the directory and all below it are what its entry says. `open`: so far; it is the same if all of `children` are.
+ * `differs`: it is not, or it could not be told. `left`: it was not looked at.
+ */
+export type Verdict = 'same' | 'open' | 'differs' | 'left'
+
+export type ScannedDirectory = {
+  readonly name: string
+  readonly verdict: Verdict
+  /** Of all that is the same and not in `children`. */
+  readonly sums: TreeSums
+  /** Directories below; none of one that is the same, since its sums say it all. */
+  readonly children: readonly ScannedDirectory[]
+  /** Encoded, where it is left. */
+  readonly entry?: Uint8Array
+}
+
+export type ScanResult = {
+  readonly kind: 'scan'
+  /** In the order of the task's. */
+  readonly units: readonly ScannedDirectory[]
+}
+
+export type FileTaskResult = FilesResult | PieceResult
+export type TaskResult = FileTaskResult | ScanResult
 
 export type CompressionMode = 'off' | 'fast' | 'auto' | 'max'
 

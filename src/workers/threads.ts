@@ -33,6 +33,8 @@ type Thread = {
   readonly ended: Promise<void>
   readonly waiting: Map<number, Waiting>
   tickets: number
+  /** It was given files, so that it may have a pack under way. */
+  hasFiled: boolean
   flushed: (() => void) | undefined
   readonly answers: MessagePort
   readonly arrived: Int32Array<SharedArrayBuffer>
@@ -81,6 +83,7 @@ class Threads implements Executor {
       ended: ended(worker),
       waiting: new Map(),
       tickets: 0,
+      hasFiled: false,
       flushed: undefined,
       answers,
       arrived,
@@ -109,12 +112,14 @@ class Threads implements Executor {
       if (thread === undefined || next === undefined) return
       const number = this.#number++
       thread.waiting.set(number, next.waiting)
-      const buffers = this.#spare.splice(0, 1)
+      const isScan = next.task.kind === 'scan'
+      if (!isScan) thread.hasFiled = true
+      const buffers = isScan ? [] : this.#spare.splice(0, 1)
       const message: ToWorker = {
         kind: 'task',
         number,
         task: next.task,
-        tickets: this.#ticketsFor(thread),
+        tickets: isScan ? [] : this.#ticketsFor(thread),
         buffers,
       }
       thread.worker.postMessage(message, buffers)
@@ -218,7 +223,8 @@ class Threads implements Executor {
   }
 
   #flushThread(thread: Thread): Promise<void> {
-    if (this.#failure !== undefined) return Promise.resolve()
+    // One that has only scanned was never given a ticket, and has no pack.
+    if (this.#failure !== undefined || !thread.hasFiled) return Promise.resolve()
     return new Promise((resolve) => {
       thread.flushed = resolve
       const message: ToWorker = { kind: 'flush', tickets: this.#ticketsFor(thread) }

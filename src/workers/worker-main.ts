@@ -6,7 +6,7 @@ import { createSourceFiles } from '../filesystem/source-files.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
 import { makePipeline } from './make-pipeline.ts'
 import type { CheckedPack } from './pack-filler.ts'
-import type { FromWorker, ThreadSetup, ToWorker } from './tasks.ts'
+import type { FromWorker, TaskResult, ThreadSetup, ToWorker } from './tasks.ts'
 import { createWaitingSource } from './waiting-source.ts'
 import { wireError } from './wire-error.ts'
 
@@ -40,24 +40,24 @@ const pipeline = makePipeline(setup, {
   bases: createWaitingSource((request) => send({ kind: 'bases', request }), answers, arrived),
 })
 
+function transferOf(result: TaskResult): ArrayBuffer[] {
+  if (result.kind === 'scan') return []
+  const bytes = result.kind === 'files' ? result.encoded : result.items
+  return [bytes.buffer as ArrayBuffer]
+}
+
 function handle(message: Exclude<ToWorker, { kind: 'end' }>): void {
   tickets.push(...message.tickets)
   if (message.kind === 'flush') {
-    asTask('flush', () => {
-      pipeline.deltas?.flush()
-      pipeline.filler.flush()
-    })
+    asTask('flush', () => pipeline.flush())
     send({ kind: 'flushed' })
     return
   }
   for (const buffer of message.buffers) buffers.push(new Uint8Array(buffer))
   const { task } = message
-  const result = asTask(task.kind, () =>
-    task.kind === 'files' ? pipeline.files.files(task) : pipeline.files.piece(task),
-  )
-  addInFlight(result.counts.newBytes)
-  const bytes = result.kind === 'files' ? result.encoded : result.items
-  send({ kind: 'done', number: message.number, result }, [bytes.buffer as ArrayBuffer])
+  const result = asTask(task.kind, () => pipeline.run(task))
+  if (result.kind !== 'scan') addInFlight(result.counts.newBytes)
+  send({ kind: 'done', number: message.number, result }, transferOf(result))
 }
 
 port.on('message', (message: ToWorker) => {

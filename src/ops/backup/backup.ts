@@ -15,10 +15,11 @@ import { type SnapshotDraft, type WriteOptions, WriteSession } from '../../repos
 import type { Content } from '../../snapshot/content.ts'
 import { seriesOf } from '../../snapshot/series.ts'
 import { encodeTree, type Owner, ownerNumbers, treeId } from '../../snapshot/tree.ts'
-import type { DirectoryNode } from './directory-node.ts'
+import type { DirectoryNode, PreviousDirectory } from './directory-node.ts'
 import { FileQueue } from './file-queue.ts'
 import { PreviousSnapshot } from './previous.ts'
 import { rootTree } from './roots.ts'
+import { ScanAhead } from './scan-ahead.ts'
 import { BackupCounter, type BackupSummary, summaryNumbers, type UnreadablePath } from './summary.ts'
 import { Walk, type WalkOptions } from './walk.ts'
 
@@ -50,6 +51,8 @@ export type BackupPorts = {
     why?: string,
   ) => void
   readonly signal: AbortSignal
+  /** `false`: the walk looks at everything itself, as it does wherever the threads might decide otherwise. */
+  readonly scan?: boolean
 }
 
 export type BackupResult = {
@@ -150,13 +153,20 @@ async function backupOnce(
     },
     settled: (node) => walk.settled(node),
   })
-  using _interruption = onAbort(ports.signal, () => queue.stop(ports.signal.reason))
+  const scan = mayScan(request.walk, ports, before, previous)
+    ? new ScanAhead(session.executor, request.walk)
+    : undefined
+  using _interruption = onAbort(ports.signal, () => {
+    queue.stop(ports.signal.reason)
+    scan?.stop(ports.signal.reason)
+  })
   const walk: Walk = new Walk(
     {
       source: ports.source,
       queue,
       previousOf: (entry) => before.directory(entry),
       isStored: (entry) => before.isFileStored(entry),
+      scan,
       complete: (node) => completeDirectory(node, before, session, counter, idKey, ports.source),
       events,
       signal: ports.signal,
@@ -189,6 +199,20 @@ async function backupOnce(
   }
   const snapshot = await during('commit', () => session.commit(draft))
   return { snapshot, parent: parent?.id, summary, unreadable: counter.unreadable }
+}
+
+/**
+ * Not where the threads could take over what the walk would not: they know no patterns, and neither read caches' tags nor look
+ * chunks up. Nor where each path is to be told of.
+ */
+function mayScan(
+  { full, excludeCaches, largestFile, rules }: WalkOptions,
+  { scan = true, decided }: BackupPorts,
+  before: PreviousSnapshot,
+  previous: PreviousDirectory | undefined,
+): boolean {
+  const decidesAlike = !full && !excludeCaches && largestFile === undefined && rules.areNone
+  return scan && decided === undefined && decidesAlike && previous !== undefined && before.isWhole
 }
 
 function onAbort(signal: AbortSignal, act: () => void): Disposable {
@@ -250,6 +274,14 @@ export function walkEvents(
       counter.filesUnmodified += 1
       ports.progress({ kind: 'done', files: 1, bytes })
       ports.decided?.(path, 'unmodified')
+    },
+    takenOver: ({ directories, files, bytes, others }) => {
+      counter.filesUnmodified += files
+      counter.dirsUnmodified += directories
+      counter.bytesTotal += bytes
+      counter.others += others
+      ports.progress({ kind: 'total', files: counter.filesTotal, bytes: counter.bytesTotal, final: false })
+      ports.progress({ kind: 'done', files, bytes })
     },
     queued: (path, why) => {
       if (why === 'new') counter.filesNew += 1

@@ -22,14 +22,16 @@ export type DirectoryScope = {
   readonly depth: number
 }
 
+/** Where a directory goes when it is complete. */
+export type DirectoryPlace = { readonly node: DirectoryNode; readonly slot: number }
+
 export class DirectoryNode {
   readonly name: string
   /** Absolute. */
   readonly path: string
   readonly stat: FileStat | undefined
   readonly previous: PreviousDirectory | undefined
-  /** Where it goes when it is complete. */
-  readonly parent: { readonly node: DirectoryNode; readonly slot: number } | undefined
+  readonly parent: DirectoryPlace | undefined
   /** Encoded entries in order of their names; the slot of a file that vanished stays `undefined`. */
   readonly slots: (Uint8Array | undefined)[] = []
   #missing = 1
@@ -45,7 +47,7 @@ export class DirectoryNode {
     path: string
     stat: FileStat | undefined
     previous: PreviousDirectory | undefined
-    parent: { node: DirectoryNode; slot: number } | undefined
+    parent: DirectoryPlace | undefined
     replaced?: number
   }) {
     this.name = parts.name

@@ -48,6 +48,7 @@ export async function planBackup(
       },
       previousOf: (entry) => before.directory(entry),
       isStored: (entry) => before.isFileStored(entry),
+      scan: undefined,
       complete: () => EMPTY_CONTENT,
       events: walkEvents(counter, ports),
       signal: ports.signal,

@@ -22,7 +22,7 @@ export class PreviousSnapshot {
     this.#careful = log.indexProblems.length > 0 || manifest.packs.list('quarantined').length > 0
   }
 
-  /** Nothing that the repository is known to have lost stands in the way of relying on all of it. */
+  /** Nothing that the repository is known to have lost stands in the way of relying on all of it, without looking it up. */
   get isWhole(): boolean {
     return !this.#careful
   }

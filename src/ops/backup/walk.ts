@@ -5,15 +5,17 @@
 
 import { assert } from '../../base/assert.ts'
 import { createBreath } from '../../base/breath.ts'
-import { compareNames, nameBytes } from '../../base/names.ts'
+import { compareNames } from '../../base/names.ts'
 import type { Rules } from '../../filesystem/ignore-rules.ts'
 import type { FileStat, SourceFiles } from '../../model/files.ts'
-import { DIRECTORY_DEPTH_MAX, LINK_TARGET_BYTES_MAX } from '../../model/limits.ts'
+import { DIRECTORY_DEPTH_MAX } from '../../model/limits.ts'
 import type { Content } from '../../snapshot/content.ts'
-import { type Entry, encodeEntry } from '../../snapshot/entry.ts'
+import { type Entry, encodeEntry, isDirectoryEntry } from '../../snapshot/entry.ts'
 import { isSameFile } from '../../snapshot/same-entry.ts'
 import { entryOf, sourceReason } from '../../workers/file-pipeline.ts'
-import { DirectoryNode, type PreviousDirectory } from './directory-node.ts'
+import { specialEntry } from '../../workers/special-entry.ts'
+import type { ScanUnit, TreeSums } from '../../workers/tasks.ts'
+import { DirectoryNode, type DirectoryPlace, type PreviousDirectory } from './directory-node.ts'
 import { type ExclusionEvents, type ExclusionOptions, Exclusions } from './exclusions.ts'
 import type { QueuedFile } from './file-queue.ts'
 import { PreviousNames } from './previous-names.ts'
@@ -35,16 +37,26 @@ export type WalkPorts = {
   readonly previousOf: (entry: Uint8Array) => Promise<PreviousDirectory | undefined>
   /** Whether the chunks of a file's entry in the parent snapshot are stored still. */
   readonly isStored: (entry: Uint8Array) => boolean
+  /** Verdicts of the threads on directories; `undefined` where the walk is to look at everything itself. */
+  readonly scan: WalkScan | undefined
   /** Encodes and stores a complete directory; the same content where nothing changed. */
   readonly complete: (node: DirectoryNode) => Content
   readonly events: WalkEvents
   readonly signal: AbortSignal
 }
 
+/** Directories that need not be walked. */
+export type WalkScan = {
+  /** What is in a directory that is, with all below it, what its entry in the parent snapshot says; `undefined` where it may not be. */
+  same(directory: ScanUnit): Promise<TreeSums | undefined>
+}
+
 export type WalkEvents = ExclusionEvents & {
   readonly found: (path: string, stat: FileStat) => void
   /** Taken over from the parent snapshot without being read. */
   readonly unmodified: (path: string, bytes: number) => void
+  /** A directory taken over with all below it, none of which was told of by itself. */
+  readonly takenOver: (sums: TreeSums) => void
   readonly queued: (path: string, why: WhyQueued) => void
 }
 
@@ -250,7 +262,9 @@ export class Walk {
         )
         continue
       }
-      const next = await this.#child(node, name, child.path, stat, before.find(name))
+      this.#ports.events.found(child.path, stat)
+      const parent = { node, slot: node.reserve() }
+      const next = await this.#child(parent, name, child.path, stat, before.find(name))
       later.push(() => this.#connecting(next, child, depth + 1))
     }
     for (const step of later) await step()
@@ -327,12 +341,19 @@ export class Walk {
         node.push(this.#tooDeep(name, path, stat))
         return []
       }
-      const child = await this.#child(node, name, path, stat, previous)
+      this.#ports.events.found(path, stat)
+      const parent = { node, slot: node.reserve() }
       if (this.#exclusions.isBeyond(stat, device)) {
-        this.#leaveEmpty(child)
+        this.#leaveEmpty(await this.#child(parent, name, path, stat, previous))
         return []
       }
-      return [() => this.#directory(child, rules, device, depth + 1)]
+      return [
+        async () => {
+          const below = depth + 1
+          if (await this.#isTakenOver(parent, path, previous, rules, device, below)) return
+          await this.#directory(await this.#child(parent, name, path, stat, previous), rules, device, below)
+        },
+      ]
     }
     const special = this.#special(name, path, stat)
     if (typeof special === 'string') {
@@ -347,15 +368,7 @@ export class Walk {
 
   /** A link, FIFO, device or socket, encoded; or why it could not be read. */
   #special(name: string, path: string, stat: FileStat): Uint8Array | string {
-    const entry = entryOf(name, stat, this.#xattrs(path))
-    if (stat.type !== 'symlink') return encodeEntry(entry)
-    try {
-      const target = this.#ports.source.readlink(path)
-      if (nameBytes(target).length > LINK_TARGET_BYTES_MAX) return 'ENAMETOOLONG'
-      return encodeEntry({ ...entry, target })
-    } catch (error) {
-      return sourceReason(error)
-    }
+    return specialEntry(this.#ports.source, name, path, stat, this.#xattrs(path))
   }
 
   /** Its slot is dropped, unless it is looked at again. */
@@ -380,16 +393,33 @@ export class Walk {
     this.settled(node)
   }
 
+  /** Fills the slot with the entry of the parent snapshot where the threads have found nothing else there. */
+  async #isTakenOver(
+    parent: DirectoryPlace,
+    path: string,
+    entry: Uint8Array | undefined,
+    rules: Rules,
+    device: number,
+    depth: number,
+  ): Promise<boolean> {
+    const { scan, events } = this.#ports
+    if (scan === undefined || entry === undefined || !rules.areNone || !isDirectoryEntry(entry)) return false
+    const sums = await scan.same({ path, entry, device, depth })
+    if (sums === undefined) return false
+    events.takenOver(sums)
+    this.#fill(parent.node, parent.slot, entry)
+    return true
+  }
+
   async #child(
-    node: DirectoryNode,
+    parent: DirectoryPlace,
     name: string,
     path: string,
     stat: FileStat,
     previous: Uint8Array | undefined,
   ): Promise<DirectoryNode> {
-    this.#ports.events.found(path, stat)
     const before = previous === undefined ? undefined : await this.#ports.previousOf(previous)
-    return new DirectoryNode({ name, path, stat, previous: before, parent: { node, slot: node.reserve() } })
+    return new DirectoryNode({ name, path, stat, previous: before, parent })
   }
 
   /** `former`: what the file is the next version of, its own entry or a like one. */
