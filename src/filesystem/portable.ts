@@ -5,6 +5,7 @@
  */
 import fs, { constants } from 'node:fs'
 import { constants as osConstants } from 'node:os'
+import { join } from 'node:path'
 import { nameFromBytes, systemPath } from '../base/names.ts'
 import { statFromNode } from './file-stat.ts'
 import { createCheckedPaths, createDescriptorPaths } from './portable-directories.ts'
@@ -76,6 +77,13 @@ export function createPortableCalls(anchored: boolean = hasDescriptorPaths()): S
     fstat,
     readlink: (path) => readlink(systemPath(path)),
     list: (path) => list(systemPath(path)),
+    openSourceDirectory: (path) => ({
+      stat: () => lstat(path),
+      xattrs: () => [],
+      list: () => list(systemPath(path)),
+      lstat: (name) => lstat(join(path, name)),
+      [Symbol.dispose]() {},
+    }),
     openForReading: (path) => fs.openSync(systemPath(path), OPEN_SOURCE),
     dataExtents: (_fd, size) => (size > 0 ? [{ offset: 0, bytes: size }] : []),
     xattrs: () => [],

@@ -127,6 +127,17 @@ function createPosixCalls(libc: Libc): SystemCalls {
       }
     },
 
+    openSourceDirectory(path) {
+      const fd = openOrThrow(AT_FDCWD, path, OPEN_DIRECTORY | O_NOFOLLOW, 0)
+      return {
+        stat: () => fstat(fd),
+        xattrs: () => xattrs.read(fd, path),
+        list: () => listDescriptor(fd, path),
+        lstat: (name) => stat(fd, name, AT_SYMLINK_NOFOLLOW),
+        [Symbol.dispose]: () => close(fd),
+      }
+    },
+
     readlink: (path) => readlink(AT_FDCWD, path),
 
     openForReading(path) {

@@ -26,6 +26,7 @@ export function createSourceFiles(calls: SystemCalls = systemCalls()): SourceFil
   return {
     lstat: (path) => reach(path, calls.lstat),
     list: (path) => reach(path, calls.list),
+    openDirectory: (path) => reach(path, calls.openSourceDirectory),
     readlink: (path) => reach(path, (short) => calls.readlink(short)),
     open: (path) => reach(path, calls.openForReading),
     fstat: calls.fstat,

@@ -2,7 +2,7 @@
  * The system calls that the ports are made of, as two implementations offer them: `posix.ts` (Linux, through koffi)
  * and `portable.ts` (Node's `fs` alone). A failed call throws a `SystemError`.
  */
-import type { Extent, FileStat, Xattr } from '../model/files.ts'
+import type { Extent, FileStat, SourceDirectory, Xattr } from '../model/files.ts'
 import { createPortableCalls } from './portable.ts'
 import { loadPosixCalls } from './posix.ts'
 
@@ -33,6 +33,8 @@ export interface SystemCalls {
   lstat(path: string): FileStat
   fstat(fd: number): FileStat
   list(path: string): string[]
+  /** Not through a final symlink. */
+  openSourceDirectory(path: string): SourceDirectory
   readlink(path: string): string
   /** Opens for reading: never through a final symlink, never waiting for the other end of a FIFO. */
   openForReading(path: string): number

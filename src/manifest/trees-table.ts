@@ -20,6 +20,7 @@ export class TreesTable {
   readonly #setBytes: Statement
   readonly #known: Statement<Known>
   readonly #byId: Statement<TreeRow>
+  readonly #bytesOf: Statement<Uint8Array | null>
   readonly #noOf: Statement<number>
   readonly #last: Statement<number | null>
   readonly #after: Statement<TreeKey>
@@ -30,6 +31,7 @@ export class TreesTable {
     this.#setBytes = connection.prepare('UPDATE trees SET bytes = ? WHERE no = ?')
     this.#known = connection.prepare('SELECT no, bytes IS NULL AS lacksBytes FROM trees WHERE id = ?')
     this.#byId = connection.prepare('SELECT no, id, bytes FROM trees WHERE id = ?')
+    this.#bytesOf = connection.prepareValue('SELECT bytes FROM trees WHERE id = ?')
     this.#noOf = connection.prepareValue('SELECT no FROM trees WHERE id = ?')
     this.#last = connection.prepareValue('SELECT max(no) FROM trees')
     this.#after = connection.prepare('SELECT no, id FROM trees WHERE no > ? AND no <= ? ORDER BY no LIMIT ?')
@@ -62,6 +64,11 @@ export class TreesTable {
 
   byId(id: Uint8Array): TreeRow | undefined {
     return this.#byId.one(id)
+  }
+
+  /** The bytes alone; `undefined` where they are not here. */
+  bytesOf(id: Uint8Array): Uint8Array | undefined {
+    return this.#bytesOf.one(id) ?? undefined
   }
 
   /** The highest number; 0 where there are none. */

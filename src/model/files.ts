@@ -38,6 +38,16 @@ export type Extent = { readonly offset: number; readonly bytes: number }
 
 export type Xattr = { readonly name: string; readonly value: Uint8Array }
 
+/** A directory that is open: what is asked of it is surely of one directory, and there is no path to walk for each name. */
+export interface SourceDirectory extends Disposable {
+  stat(): FileStat
+  xattrs(): Xattr[]
+  /** As `SourceFiles.list`; to be called once. */
+  list(): string[]
+  /** Does not follow a symlink. */
+  lstat(name: string): FileStat
+}
+
 /**
  * A failed call throws the system's own error (`code` as `ENOENT`, `EACCES` ...) with `path` in it; callers
  * turn it into a report about the source, never into an error about the repository.
@@ -47,6 +57,8 @@ export interface SourceFiles {
   lstat(path: string): FileStat
   /** The names in a directory (not in one behind a symlink, where the system can tell), unsorted, without `.` and `..`. */
   list(path: string): string[]
+  /** Not through a final symlink. The caller disposes of it. */
+  openDirectory(path: string): SourceDirectory
   readlink(path: string): string
   /**
    * Opens for reading without following a final symlink, without waiting for the other end of a FIFO, and without touching

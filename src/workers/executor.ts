@@ -20,6 +20,8 @@ export type ExecutorPorts = {
 export interface Executor extends AsyncDisposable {
   /** How many tasks are worth having under way at once. */
   readonly parallel: number
+  /** How many of them may be scans, beside one on the calling thread; 0 where there is no other thread. */
+  readonly scanners: number
   /** Resolves when the task is done (its packs may still be filling). */
   run(task: Task): Promise<TaskResult>
   /** Resolves when every chunk of every task done so far lies in a stored pack. */

@@ -30,6 +30,7 @@ export const createInThreadExecutor: ExecutorFactory = (setup, ports, source): E
 
   return {
     parallel: 1,
+    scanners: 0,
     async run(task) {
       const result = pipeline.run(task)
       await bases.settled()

@@ -1,4 +1,5 @@
 /** Builds the parts of one thread's pipeline from what a thread is given. */
+import { assert } from '../base/assert.ts'
 import { timed } from '../base/trace.ts'
 import { createChunker } from '../chunker/chunker.ts'
 import { gearTable } from '../chunker/gear.ts'
@@ -121,7 +122,9 @@ export function makePipeline(
   }
 
   function scan(task: ScanTask): TaskResult {
-    scanner ??= new TreeScanner(source, openedManifest()?.trees ?? NO_TREES, setup.idKey)
+    const opened = openedManifest()
+    assert(opened !== undefined, 'who has a parent snapshot has a manifest')
+    scanner ??= new TreeScanner(source, opened, setup.idKey)
     return scanner.scan(task)
   }
 
@@ -147,5 +150,3 @@ type Filing = {
   readonly filler: PackFiller
   readonly deltas: DeltaFiller | undefined
 }
-
-const NO_TREES = { byId: () => undefined }

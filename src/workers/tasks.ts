@@ -173,16 +173,15 @@ export type PipelineSetup = {
   readonly deltas: boolean
 }
 
-/** What a thread is started with. */
-export type ThreadSetup = {
-  readonly setup: PipelineSetup
-  /** Where answers to `bases` come in, in order ... */
-  readonly answers: MessagePort
-  /** ... and how many have come: the thread waits for this number while it does nothing else. */
-  readonly arrived: Int32Array<SharedArrayBuffer>
-}
-
 export type ToWorker =
+  /** Once, before all others. */
+  | {
+      readonly kind: 'begin'
+      readonly setup: PipelineSetup
+      /** Gets an answer for each request for bases, in their order; `arrived` counts them. */
+      readonly answers: MessagePort
+      readonly arrived: Int32Array<SharedArrayBuffer>
+    }
   | {
       readonly kind: 'task'
       readonly number: number

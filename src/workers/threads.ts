@@ -1,9 +1,8 @@
 /** The executor over worker threads: each runs the whole pipeline for the tasks it gets. */
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
 import { SnapError } from '../model/errors.ts'
 import { type BaseRequest, NO_BASES_READ } from './bases.ts'
-import { ended } from './ended.ts'
 import type { Executor, ExecutorPorts } from './executor.ts'
 import {
   type FromWorker,
@@ -13,10 +12,9 @@ import {
   TASK_BYTES_MAX,
   type Task,
   type TaskResult,
-  type ThreadSetup,
   type ToWorker,
 } from './tasks.ts'
-import { WORKER_MODULE } from './thread-modules.ts'
+import { ThreadStarter } from './thread-starter.ts'
 import { unwireError } from './wire-error.ts'
 
 /** Tasks given to a thread before the first is done, so that it never waits for the next. */
@@ -42,17 +40,31 @@ type Thread = {
   answering: Promise<void>
 }
 
-/** `count` threads running `pipeline` tasks of at most 64 MiB each. */
-export function createThreadsExecutor(count: number, setup: PipelineSetup, ports: ExecutorPorts): Executor {
-  return new Threads(count, setup, ports)
+/** Up to `count` threads running tasks of at most 64 MiB each. */
+export function createThreadsExecutor(
+  count: number,
+  setup: PipelineSetup,
+  ports: ExecutorPorts,
+  starter: ThreadStarter = new ThreadStarter(),
+): Executor {
+  return new Threads(count, setup, ports, starter)
+}
+
+/** While the threads scan, the main thread does too: one fewer of them is needed for that. */
+function scanThreads(count: number): number {
+  return Math.max(1, count - 1)
 }
 
 class Threads implements Executor {
   readonly parallel: number
+  readonly scanners: number
+  readonly #count: number
+  readonly #setup: PipelineSetup
+  readonly #starter: ThreadStarter
   readonly #ports: ExecutorPorts
   /** Tickets that a thread holds when it gets a task: as many as all its tasks may use. */
   readonly #ticketsMin: number
-  readonly #threads: readonly Thread[]
+  readonly #threads: Thread[] = []
   readonly #queue: { task: Task; waiting: Waiting }[] = []
   readonly #spare: ArrayBuffer[] = []
   readonly #stores = new Set<Promise<void>>()
@@ -60,27 +72,26 @@ class Threads implements Executor {
   #number = 0
   #closing = false
 
-  constructor(count: number, setup: PipelineSetup, ports: ExecutorPorts) {
+  constructor(count: number, setup: PipelineSetup, ports: ExecutorPorts, starter: ThreadStarter) {
     assert(count >= 1, 'at least one thread')
     this.parallel = count * TASKS_AHEAD
+    this.#count = count
+    this.scanners = scanThreads(count) * TASKS_AHEAD
+    this.#setup = setup
+    this.#starter = starter
     this.#ports = ports
     const packsOfTask = Math.ceil((PIECE_BYTES + TASK_BYTES_MAX) / (setup.packBytes * PACK_FILL_MIN)) + 1
     this.#ticketsMin = (TASKS_AHEAD + 1) * packsOfTask
-    this.#threads = Array.from({ length: count }, () => this.#start(setup))
   }
 
-  #start(setup: PipelineSetup): Thread {
+  #start(): Thread {
+    const { worker, ended } = this.#starter.take()
     const { port1: answers, port2 } = new MessageChannel()
-    const arrived = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-    const worker = new Worker(WORKER_MODULE, {
-      workerData: { setup, answers: port2, arrived } satisfies ThreadSetup,
-      transferList: [port2],
-      trackUnmanagedFds: false,
-    })
     answers.unref()
+    const arrived = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
     const thread: Thread = {
       worker,
-      ended: ended(worker),
+      ended,
       waiting: new Map(),
       tickets: 0,
       hasFiled: false,
@@ -94,6 +105,9 @@ class Threads implements Executor {
     worker.on('exit', (code) => {
       if (!this.#closing) this.#fail(new Error(`a worker thread ended with status ${code}`))
     })
+    const message: ToWorker = { kind: 'begin', setup: this.#setup, answers: port2, arrived }
+    worker.postMessage(message, [port2])
+    this.#threads.push(thread)
     return thread
   }
 
@@ -107,9 +121,10 @@ class Threads implements Executor {
 
   #pump(): void {
     while (this.#failure === undefined && this.#stores.size < PACKS_IN_FLIGHT_MAX) {
-      const thread = this.#idlest()
-      const next = thread === undefined ? undefined : this.#queue.shift()
+      const [next] = this.#queue
+      const thread = next === undefined ? undefined : this.#threadFor(next.task)
       if (thread === undefined || next === undefined) return
+      this.#queue.shift()
       const number = this.#number++
       thread.waiting.set(number, next.waiting)
       const isScan = next.task.kind === 'scan'
@@ -124,6 +139,14 @@ class Threads implements Executor {
       }
       thread.worker.postMessage(message, buffers)
     }
+  }
+
+  /** An idle one, a new one as long as there may be more, or the idlest. */
+  #threadFor({ kind }: Task): Thread | undefined {
+    const idlest = this.#idlest()
+    const isIdle = idlest !== undefined && idlest.waiting.size === 0
+    const most = kind === 'scan' ? scanThreads(this.#count) : this.#count
+    return isIdle || this.#threads.length >= most ? idlest : this.#start()
   }
 
   #idlest(): Thread | undefined {

@@ -8,9 +8,9 @@
  * all, is older than the look at what is below it, so that it never vouches for something that came later.
  */
 import { compareNames } from '../base/names.ts'
-import type { TreesTable } from '../manifest/trees-table.ts'
+import type { Manifest } from '../manifest/manifest.ts'
 import { SnapError } from '../model/errors.ts'
-import type { FileStat, SourceFiles } from '../model/files.ts'
+import type { FileStat, SourceDirectory, SourceFiles } from '../model/files.ts'
 import { DIRECTORY_DEPTH_MAX } from '../model/limits.ts'
 import type { Content } from '../snapshot/content.ts'
 import { decodeEntry, encodeEntry, isDirectoryEntry } from '../snapshot/entry.ts'
@@ -51,14 +51,14 @@ export function addSums(to: TreeSums, sums: TreeSums): void {
 
 export class TreeScanner {
   readonly #source: SourceFiles
-  readonly #trees: Pick<TreesTable, 'byId'>
+  readonly #manifest: Manifest
   readonly #treeId: (content: Content) => Uint8Array
   #limits: ScanLimits = { oneFileSystem: false, ignoreFile: undefined, neverPaths: new Set() }
   #left = 0
 
-  constructor(source: SourceFiles, trees: Pick<TreesTable, 'byId'>, idKey: Uint8Array) {
+  constructor(source: SourceFiles, manifest: Manifest, idKey: Uint8Array) {
     this.#source = source
-    this.#trees = trees
+    this.#manifest = manifest
     this.#treeId = createTreeIds(idKey)
   }
 
@@ -66,7 +66,15 @@ export class TreeScanner {
   scan({ units, limits }: ScanTask): ScanResult {
     this.#limits = limits
     this.#left = NAMES_MAX
-    return { kind: 'scan', units: units.map((unit) => this.#unit(unit, '', LEVELS_MAX)) }
+    try {
+      // One transaction: SQLite takes its locks once, not for each directory.
+      return this.#manifest.reading(() => {
+        return { kind: 'scan', units: units.map((unit) => this.#unit(unit, '', LEVELS_MAX)) }
+      })
+    } catch (error) {
+      if (!(error instanceof SnapError)) throw error
+      return { kind: 'scan', units: units.map(() => verdictOf('', 'differs')) }
+    }
   }
 
   #unit(unit: ScanUnit, name: string, levels: number): ScannedDirectory {
@@ -92,23 +100,30 @@ export class TreeScanner {
     this.#left -= 1
     const { content, unreadable, name } = decodeEntry(entry)
     if (content === undefined || unreadable !== undefined || depth > DIRECTORY_DEPTH_MAX) return undefined
-    const source = this.#source
-    const stat = source.lstat(path)
+    using directory = this.#source.openDirectory(path)
+    const stat = directory.stat()
     if (stat.type !== 'dir' || this.#isBeyond(stat, device)) return undefined
-    const now = encodeEntry({ ...entryOf(name, stat, source.xattrs(path)), content })
+    const now = encodeEntry({ ...entryOf(name, stat, directory.xattrs()), content })
     if (Buffer.compare(now, entry) !== 0) return undefined
-    const bytes = this.#trees.byId(this.#treeId(content))?.bytes
-    if (bytes === undefined || bytes === null) return undefined
-    return this.#names(path, splitTree(bytes).entries, device, depth)
+    const bytes = this.#manifest.trees.bytesOf(this.#treeId(content))
+    if (bytes === undefined) return undefined
+    return this.#names(directory, path, splitTree(bytes).entries, device, depth)
   }
 
-  #names(path: string, entries: readonly Uint8Array[], device: number, depth: number): Level | undefined {
+  #names(
+    directory: SourceDirectory,
+    path: string,
+    entries: readonly Uint8Array[],
+    device: number,
+    depth: number,
+  ): Level | undefined {
     const { ignoreFile, neverPaths } = this.#limits
-    const names = this.#source.list(path).sort(compareNames)
+    const names = directory.list().sort(compareNames)
     if (ignoreFile !== undefined && names.includes(ignoreFile)) return undefined
     this.#left -= names.length
     const level: Level = { same: true, sums: { ...noSums(), directories: 1 }, below: [] }
     const prefix = path === '/' ? '/' : `${path}/`
+    const mayHoldNever = [...neverPaths].some((never) => never.startsWith(prefix))
     let at = 0
     let last: string | undefined
     for (const name of names) {
@@ -126,20 +141,25 @@ export class TreeScanner {
         continue
       }
       at++
-      const child = prefix + name
-      if (neverPaths.size > 0 && neverPaths.has(child)) level.same = false
+      if (mayHoldNever && neverPaths.has(prefix + name)) level.same = false
       else if (isDirectoryEntry(entry)) {
-        level.below.push({ name, unit: { path: child, entry, device, depth: depth + 1 } })
-      } else if (level.same) level.same = this.#isSame(name, child, entry, level.sums)
+        level.below.push({ name, unit: { path: prefix + name, entry, device, depth: depth + 1 } })
+      } else if (level.same) level.same = this.#isSame(directory, name, prefix, entry, level.sums)
     }
     if (at < entries.length) level.same = false
     return level
   }
 
   /** Whether a file, link or other thing is what its entry says; adds it to `sums`. */
-  #isSame(name: string, path: string, entry: Uint8Array, sums: TreeSums): boolean {
+  #isSame(
+    directory: SourceDirectory,
+    name: string,
+    prefix: string,
+    entry: Uint8Array,
+    sums: TreeSums,
+  ): boolean {
     const source = this.#source
-    const stat = source.lstat(path)
+    const stat = directory.lstat(name)
     if (stat.type === 'file') {
       sums.files += 1
       sums.bytes += stat.size
@@ -147,6 +167,7 @@ export class TreeScanner {
     }
     if (stat.type === 'dir') return false
     sums.others += 1
+    const path = prefix + name
     const now = specialEntry(source, name, path, stat, source.xattrs(path))
     return typeof now !== 'string' && Buffer.compare(now, entry) === 0
   }

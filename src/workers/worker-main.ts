@@ -1,12 +1,12 @@
 /** A worker thread's entry: takes tasks from the main thread, one after the other, and sends back what comes of them. */
-import { parentPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
 import { addInFlight, asTask, joinTrace } from '../base/trace.ts'
 import { createSourceFiles } from '../filesystem/source-files.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
-import { makePipeline } from './make-pipeline.ts'
+import { makePipeline, type ThreadPipeline } from './make-pipeline.ts'
 import type { CheckedPack } from './pack-filler.ts'
-import type { FromWorker, TaskResult, ThreadSetup, ToWorker } from './tasks.ts'
+import type { FromWorker, TaskResult, ToWorker } from './tasks.ts'
 import { createWaitingSource } from './waiting-source.ts'
 import { wireError } from './wire-error.ts'
 
@@ -31,14 +31,7 @@ function nextTicket(): PackTicket {
   return ticket
 }
 
-const { setup, answers, arrived } = workerData as ThreadSetup
-const pipeline = makePipeline(setup, {
-  source: createSourceFiles(),
-  nextTicket,
-  spareBuffers: buffers,
-  onPack: sendPack,
-  bases: createWaitingSource((request) => send({ kind: 'bases', request }), answers, arrived),
-})
+let begun: { readonly pipeline: ThreadPipeline; readonly answers: MessagePort } | undefined
 
 function transferOf(result: TaskResult): ArrayBuffer[] {
   if (result.kind === 'scan') return []
@@ -47,6 +40,20 @@ function transferOf(result: TaskResult): ArrayBuffer[] {
 }
 
 function handle(message: Exclude<ToWorker, { kind: 'end' }>): void {
+  if (message.kind === 'begin') {
+    const { setup, answers, arrived } = message
+    const pipeline = makePipeline(setup, {
+      source: createSourceFiles(),
+      nextTicket,
+      spareBuffers: buffers,
+      onPack: sendPack,
+      bases: createWaitingSource((request) => send({ kind: 'bases', request }), answers, arrived),
+    })
+    begun = { pipeline, answers }
+    return
+  }
+  assert(begun !== undefined, 'a thread is told what it works on before it works')
+  const { pipeline } = begun
   tickets.push(...message.tickets)
   if (message.kind === 'flush') {
     asTask('flush', () => pipeline.flush())
@@ -62,7 +69,7 @@ function handle(message: Exclude<ToWorker, { kind: 'end' }>): void {
 
 port.on('message', (message: ToWorker) => {
   if (message.kind === 'end') {
-    answers.close()
+    begun?.answers.close()
     return port.close()
   }
   try {

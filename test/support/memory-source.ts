@@ -1,5 +1,5 @@
 /** The user's files in memory, behind the `SourceFiles` port, with the failures of real ones on demand. */
-import type { EntryType, Extent, FileStat, SourceFiles, Xattr } from '../../src/model/files.ts'
+import type { EntryType, Extent, FileStat, SourceDirectory, SourceFiles, Xattr } from '../../src/model/files.ts'
 import { fileStat } from './builders.ts'
 
 export type MemoryFile = {
@@ -81,6 +81,16 @@ export class MemorySource implements SourceFiles {
     const prefix = path === '/' ? '/' : `${path}/`
     const names = [...this.#entries.keys()].filter((key) => key !== '/' && key.startsWith(prefix))
     return names.map((key) => key.slice(prefix.length)).filter((name) => !name.includes('/'))
+  }
+
+  openDirectory(path: string): SourceDirectory {
+    return {
+      stat: () => this.lstat(path),
+      xattrs: () => this.xattrs(path),
+      list: () => this.list(path),
+      lstat: (name) => this.lstat(path === '/' ? `/${name}` : `${path}/${name}`),
+      [Symbol.dispose]() {},
+    }
   }
 
   readlink(path: string): string {

@@ -5,6 +5,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { SnapError } from '../../model/errors.ts'
 import type { BackupRequest } from '../../ops/backup/backup.ts'
 import type { BackupSummary } from '../../ops/backup/summary.ts'
+import type { ExecutorFactory } from '../../workers/executor.ts'
 import type { CompressionMode } from '../../workers/tasks.ts'
 import type { CommandContext } from '../context.ts'
 import { stderrWarning } from '../output/notes.ts'
@@ -83,7 +84,13 @@ Examples:
 }
 
 async function backupAction(context: CommandContext, paths: string[], options: Options): Promise<void> {
-  const request = await requestOf(context, paths, options)
+  const threads = threadsOf(options.threads)
+  const { ThreadStarter } = await import('../../workers/thread-starter.ts')
+  await using starter = new ThreadStarter()
+  if (!options.dryRun) starter.startEarly()
+  const { createThreadsExecutor } = await import('../../workers/threads.ts')
+  const executor: ExecutorFactory = (setup, ports) => createThreadsExecutor(threads, setup, ports, starter)
+  const request = await requestOf(context, paths, options, executor)
   const { backup } = await import('../../ops/backup/backup.ts')
   const { createSourceFiles } = await import('../../filesystem/source-files.ts')
   await using repository = await openOrCreateDefault(context)
@@ -144,6 +151,7 @@ async function requestOf(
   context: CommandContext,
   paths: readonly string[],
   options: Options,
+  executor: ExecutorFactory,
 ): Promise<BackupRequest> {
   const { createIgnoreRules } = await import('../../filesystem/ignore-rules.ts')
   const { isCacheDirectory } = await import('../../filesystem/cache-directory.ts')
@@ -176,7 +184,7 @@ async function requestOf(
       compression: compressionOf(options.compression),
       recheck: options.recheck,
       deltas: options.delta,
-      executor: await executorOf(options.threads),
+      executor,
     },
     program: { name: 'snap', version: context.version },
   }
@@ -254,10 +262,4 @@ export function threadsOf(text: string | undefined): number {
     })
   }
   return count
-}
-
-async function executorOf(threads: string | undefined): Promise<BackupRequest['write']['executor']> {
-  const count = threadsOf(threads)
-  const { createThreadsExecutor } = await import('../../workers/threads.ts')
-  return (setup, ports) => createThreadsExecutor(count, setup, ports)
 }

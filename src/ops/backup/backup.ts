@@ -15,6 +15,7 @@ import { type SnapshotDraft, type WriteOptions, WriteSession } from '../../repos
 import type { Content } from '../../snapshot/content.ts'
 import { seriesOf } from '../../snapshot/series.ts'
 import { encodeTree, type Owner, ownerNumbers, treeId } from '../../snapshot/tree.ts'
+import { TreeScanner } from '../../workers/tree-scanner.ts'
 import type { DirectoryNode, PreviousDirectory } from './directory-node.ts'
 import { FileQueue } from './file-queue.ts'
 import { PreviousSnapshot } from './previous.ts'
@@ -153,8 +154,9 @@ async function backupOnce(
     },
     settled: (node) => walk.settled(node),
   })
+  const scanner = new TreeScanner(ports.source, repository.manifest, idKey)
   const scan = mayScan(request.walk, ports, before, previous)
-    ? new ScanAhead(session.executor, request.walk)
+    ? new ScanAhead(session.executor, (task) => scanner.scan(task), request.walk)
     : undefined
   using _interruption = onAbort(ports.signal, () => {
     queue.stop(ports.signal.reason)

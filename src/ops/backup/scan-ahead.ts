@@ -2,15 +2,24 @@
  * Has the threads compare directories with the parent snapshot ahead of the walk, and keeps what they say until the walk comes by. It
  * looks at no file itself: a directory of which it knows nothing is the walk's.
  */
+import { setImmediate } from 'node:timers/promises'
 import { assert } from '../../base/assert.ts'
 import type { Executor } from '../../workers/executor.ts'
-import type { ScanLimits, ScannedDirectory, ScanUnit, TreeSums } from '../../workers/tasks.ts'
+import type {
+  ScanLimits,
+  ScannedDirectory,
+  ScanResult,
+  ScanTask,
+  ScanUnit,
+  TaskResult,
+  TreeSums,
+} from '../../workers/tasks.ts'
 import { addSums, noSums } from '../../workers/tree-scanner.ts'
 import { joinPath } from './roots.ts'
 
 /** Directories in a task; a task that has looked at enough gives the rest back. */
 const TASK_UNITS_MAX = 64
-/** Directories that are known or waiting, before the threads wait for the walk. */
+/** Directories that are known or waiting before the threads wait for the walk; what it waits for is still looked at, on its thread. */
 const DIRECTORIES_MAX = 65_536
 /** So many directories that differ, and more than every second one: the scan costs more than it saves. */
 const DIFFERING_MIN = 64
@@ -33,21 +42,30 @@ class Directory {
 }
 
 export class ScanAhead {
-  readonly #executor: Pick<Executor, 'run' | 'parallel'>
+  readonly #threads: Pick<Executor, 'run' | 'scanners'>
+  readonly #own: (task: ScanTask) => ScanResult
   readonly #limits: ScanLimits
   /** By path. */
   readonly #known = new Map<string, Directory>()
   /** The next one last, in the order of the walk. */
   #waiting: Directory[] = []
+  /** Tasks under way on the threads. */
   #running = 0
+  #isOwnRunning = false
   #isAwaited = false
   #hasStopped = false
   #failure: { readonly error: unknown } | undefined
   #sameCount = 0
   #differingCount = 0
 
-  constructor(executor: Pick<Executor, 'run' | 'parallel'>, limits: ScanLimits) {
-    this.#executor = executor
+  /** `own`: scans on this thread, which has nothing else to do while it is awaited. */
+  constructor(
+    threads: Pick<Executor, 'run' | 'scanners'>,
+    own: (task: ScanTask) => ScanResult,
+    limits: ScanLimits,
+  ) {
+    this.#threads = threads
+    this.#own = own
     // Alone: options may hold what does not go to a thread.
     const { oneFileSystem, ignoreFile, neverPaths } = limits
     this.#limits = { oneFileSystem, ignoreFile, neverPaths }
@@ -95,30 +113,45 @@ export class ScanAhead {
   }
 
   #pump(): void {
-    while (this.#waiting.length > 0 && this.#running < this.#executor.parallel && this.#mayRun()) {
-      const share = Math.ceil(this.#waiting.length / (2 * this.#executor.parallel))
-      const batch = this.#waiting.splice(-Math.min(share, TASK_UNITS_MAX)).reverse()
+    while (this.#waiting.length > 0 && this.#running < this.#threads.scanners && this.#mayRun()) {
       this.#running += 1
-      void this.#run(batch)
+      const scanned = this.#run(this.#next(), (task) => this.#threads.run(task))
+      void scanned.then(() => {
+        this.#running -= 1
+        this.#pump()
+      })
     }
+    if (this.#isOwnRunning || !this.#isAwaited || this.#waiting.length === 0) return
+    this.#isOwnRunning = true
+    // What the threads have sent comes first.
+    void setImmediate().then(async () => {
+      if (this.#waiting.length > 0) await this.#run(this.#next(), this.#own)
+      this.#isOwnRunning = false
+      this.#pump()
+    })
   }
 
-  /** One task always may while the walk waits: that is how what is known gets fewer again. */
   #mayRun(): boolean {
-    return this.#known.size < DIRECTORIES_MAX || (this.#isAwaited && this.#running === 0)
+    return this.#known.size < DIRECTORIES_MAX
   }
 
-  async #run(batch: readonly Directory[]): Promise<void> {
+  #next(): Directory[] {
+    const share = Math.ceil(this.#waiting.length / (2 * (this.#threads.scanners + 1)))
+    return this.#waiting.splice(-Math.min(share, TASK_UNITS_MAX)).reverse()
+  }
+
+  async #run(
+    batch: readonly Directory[],
+    scan: (task: ScanTask) => ScanResult | Promise<TaskResult>,
+  ): Promise<void> {
     try {
       const units = batch.map(({ unit }) => unit)
-      const result = await this.#executor.run({ kind: 'scan', units, limits: this.#limits })
+      const result = await scan({ kind: 'scan', units, limits: this.#limits })
       assert(result.kind === 'scan', 'a scan has a result of its kind')
       if (!this.#hasStopped) this.#take(batch, result.units)
     } catch (error) {
       this.stop(error)
     }
-    this.#running -= 1
-    this.#pump()
   }
 
   #take(batch: readonly Directory[], scanned: readonly ScannedDirectory[]): void {

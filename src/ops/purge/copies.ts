@@ -76,6 +76,7 @@ export async function makeCopies(
 /** No file is read: what stays of snapshots is stored. */
 const noFiles: ExecutorFactory = () => ({
   parallel: 1,
+  scanners: 0,
   run: () => Promise.reject(new AssertionError('a purge reads no files')),
   flush: async () => {},
   [Symbol.asyncDispose]: async () => {},
