@@ -1,5 +1,12 @@
 /** The user's files in memory, behind the `SourceFiles` port, with the failures of real ones on demand. */
-import type { EntryType, Extent, FileStat, SourceDirectory, SourceFiles, Xattr } from '../../src/model/files.ts'
+import type {
+  EntryType,
+  Extent,
+  FileStat,
+  SourceDirectory,
+  SourceFiles,
+  Xattr,
+} from '../../src/model/files.ts'
 import { fileStat } from './builders.ts'
 
 export type MemoryFile = {
@@ -29,6 +36,8 @@ export class MemorySource implements SourceFiles {
   /** Bytes that `read` handed out, and how often each path was opened. */
   bytesRead = 0
   readonly opened = new Map<string, number>()
+  /** Paths given to `list`, in order; a directory that is open lists without it. */
+  readonly listed: string[] = []
 
   constructor() {
     this.#entries.set('/', entry('dir', {}))
@@ -59,6 +68,17 @@ export class MemorySource implements SourceFiles {
       if (key === path || key.startsWith(`${path}/`)) this.#entries.delete(key)
   }
 
+  has(path: string): boolean {
+    return this.#entries.has(path)
+  }
+
+  /** Whatever of it fails. */
+  entry(path: string): MemoryFile {
+    const file = this.#entries.get(path)
+    if (file === undefined) throw new Error(`${path} is not there`)
+    return file
+  }
+
   at(path: string, syscall: keyof MemoryFile['fails']): MemoryFile {
     const file = this.#entries.get(path)
     if (file === undefined) throw systemError('ENOENT', syscall, path)
@@ -77,6 +97,11 @@ export class MemorySource implements SourceFiles {
   }
 
   list(path: string): string[] {
+    this.listed.push(path)
+    return this.#names(path)
+  }
+
+  #names(path: string): string[] {
     this.at(path, 'list')
     const prefix = path === '/' ? '/' : `${path}/`
     const names = [...this.#entries.keys()].filter((key) => key !== '/' && key.startsWith(prefix))
@@ -87,7 +112,7 @@ export class MemorySource implements SourceFiles {
     return {
       stat: () => this.lstat(path),
       xattrs: () => this.xattrs(path),
-      list: () => this.list(path),
+      list: () => this.#names(path),
       lstat: (name) => this.lstat(path === '/' ? `/${name}` : `${path}/${name}`),
       [Symbol.dispose]() {},
     }

@@ -14,6 +14,7 @@ import type { LoggedSnapshot } from '../../src/log/log-state.ts'
 import type { SourceFiles } from '../../src/model/files.ts'
 import type { SnapshotId } from '../../src/model/ids.ts'
 import { type BackupResult, backup } from '../../src/ops/backup/backup.ts'
+import type { WalkOptions } from '../../src/ops/backup/walk.ts'
 import type { RestoreReport } from '../../src/ops/restore/report.ts'
 import { restore } from '../../src/ops/restore/restore.ts'
 import {
@@ -30,6 +31,15 @@ import { createInThreadPool, type TaskPool } from '../../src/workers/task-pool.t
 
 export const SECRET: SlotSecret = { kind: 'key file', secret: new Uint8Array(32).fill(9) }
 const CHUNK_BYTES = 4096
+
+/** What is not as in every backup of the tests. */
+export type BackupChanges = {
+  readonly hostname?: string
+  /** Instead of the files in `source`. */
+  readonly source?: SourceFiles
+  readonly scan?: boolean
+  readonly walk?: Partial<WalkOptions>
+}
 
 export class TestRepository implements AsyncDisposable {
   readonly directory: string
@@ -83,7 +93,14 @@ export class TestRepository implements AsyncDisposable {
     return join(this.directory, 'source', ...names)
   }
 
-  async backup(...paths: string[]): Promise<BackupResult> {
+  backup(...paths: string[]): Promise<BackupResult> {
+    return this.backupWith({}, ...paths)
+  }
+
+  async backupWith(
+    { hostname = 'host', source, scan, walk: changed = {} }: BackupChanges,
+    ...paths: string[]
+  ): Promise<BackupResult> {
     this.now += 60_000
     const walk = {
       full: false,
@@ -94,12 +111,13 @@ export class TestRepository implements AsyncDisposable {
       ignoreFile: undefined,
       isCacheDirectory: () => false,
       neverPaths: new Set<string>(),
+      ...changed,
     }
     return backup(
       this.repository,
       {
         paths: paths.length === 0 ? [this.source()] : paths,
-        hostname: 'host',
+        hostname,
         username: 'user',
         tags: [],
         excludes: [],
@@ -108,10 +126,11 @@ export class TestRepository implements AsyncDisposable {
         write: { compression: 'auto', recheck: true, deltas: true, executor: createInThreadExecutor },
       },
       {
-        source: this.meddle(standingStill(createSourceFiles(), this.directory)),
+        source: source ?? this.meddle(standingStill(createSourceFiles(), this.directory)),
         clock: this.ports.clock,
         progress: () => undefined,
         signal: new AbortController().signal,
+        ...(scan === undefined ? {} : { scan }),
       },
     )
   }

@@ -74,6 +74,7 @@ export class ShuffledExecutor implements Executor {
   readonly changed = new Set<string>()
   readonly shrunk = new Map<string, number>()
   readonly parallel: number
+  readonly scanners = 0
   waiting: { task: Task; resolve: (result: TaskResult) => void; reject: (error: Error) => void }[] = []
   waitingMost = 0
   readonly #chance: Chance
@@ -97,8 +98,11 @@ export class ShuffledExecutor implements Executor {
   answer(error?: Error): void {
     const [next] = this.waiting.splice(this.#chance.int(this.waiting.length), 1)
     if (next === undefined) return
+    const { task } = next
     if (error !== undefined) next.reject(error)
-    else next.resolve(next.task.kind === 'files' ? this.#files(next.task) : this.#piece(next.task))
+    else if (task.kind === 'files') next.resolve(this.#files(task))
+    else if (task.kind === 'piece') next.resolve(this.#piece(task))
+    else next.reject(new Error('this executor scans nothing'))
   }
 
   /** Answers until `done` is settled. */

@@ -83,11 +83,13 @@ async function walk(
         },
       },
       isStored: () => true,
+      scan: undefined,
       previousOf: async (entry) => previousOf(decodeEntry(entry).content),
       complete: store,
       events: {
         found: (path) => events.push(`found ${path}`),
         unmodified: (path, bytes) => events.push(`unmodified ${path} ${bytes}`),
+        takenOver: () => events.push('taken over'),
         queued: (path, why) => events.push(`${why} ${path}`),
         unreadable: (path, reason) => events.push(`unreadable ${path} ${reason}`),
         excluded: (path, why) => events.push(`excluded ${path}: ${why}`),
