@@ -246,8 +246,8 @@ export const ENTRY_AT: Readonly<Record<EntryField, number>> = {
 const TYPE_DIRECTORY = 2
 
 /** What its type byte says; nothing else is checked. */
-export function isDirectoryEntry(entry: Uint8Array): boolean {
-  return entry[ENTRY_AT.type] === TYPE_DIRECTORY
+export function isDirectoryEntry(bytes: Uint8Array, at = 0): boolean {
+  return bytes[at + ENTRY_AT.type] === TYPE_DIRECTORY
 }
 
 export const ENTRY_BYTES_MIN: number = NAME_AT + 1

@@ -4,18 +4,17 @@
  */
 import { assert } from '../base/assert.ts'
 import { ByteReader, ByteWriter, decodeText, encodeText } from '../base/bytes.ts'
-import { nameBytes } from '../base/names.ts'
 import { createChunkHasher, HASH_BYTES, keyedHash } from '../crypto/blake3.ts'
 import { SnapError } from '../model/errors.ts'
 import { ENTRY_BYTES_MAX } from '../model/limits.ts'
-import { type Content, encodeContent, writeContent } from './content.ts'
+import { type Content, encodeContent } from './content.ts'
 import { decodeEntry, ENTRY_AT, ENTRY_BYTES_MIN, type Entry } from './entry.ts'
 
-const TREE_VERSION = 1
+export const TREE_VERSION = 1
 const TREE_LABEL = new TextEncoder().encode('tree')
 const OWNERS_MAX = 65_536
 const OWNER_NAME_BYTES_MAX = 1_024
-const ENTRIES_MAX = 16_777_216
+export const ENTRIES_MAX = 16_777_216
 
 export type Owner = { readonly kind: 'user' | 'group'; readonly number: number; readonly name: string }
 
@@ -38,15 +37,17 @@ export function treeId(idKey: Uint8Array, content: Content): Uint8Array {
   return keyedHash(idKey, TREE_LABEL, encodeContent(content))
 }
 
-/** The same for very many: setting a keyed hash up takes longer than hashing a directory's content. */
-export function createTreeIds(idKey: Uint8Array): (content: Content) => Uint8Array {
+/**
+ * The same for very many, of encoded contents: setting a keyed hash up takes longer than hashing one. The id is valid until the next
+ * call.
+ */
+export function createTreeIds(idKey: Uint8Array): (content: Uint8Array) => Uint8Array {
   const hasher = createChunkHasher(idKey)
   const writer = new ByteWriter()
+  const id = new Uint8Array(HASH_BYTES)
   return (content) => {
     writer.clear()
-    writeContent(writer.raw(TREE_LABEL), content)
-    const id = new Uint8Array(HASH_BYTES)
-    hasher.hashInto(writer.view(), id, 0)
+    hasher.hashInto(writer.raw(TREE_LABEL).raw(content).view(), id, 0)
     return id
   }
 }
@@ -115,20 +116,6 @@ export function entryNameBytes(entry: Uint8Array): Uint8Array {
   return entry.subarray(ENTRY_AT.name, ENTRY_AT.name + length)
 }
 
-/** Orders an encoded entry and a name by their bytes: negative, 0, positive. */
-export function compareEntryName(entry: Uint8Array, name: string): number {
-  const length = (entry[ENTRY_AT.nameLength] ?? 0) + (entry[ENTRY_AT.nameLength + 1] ?? 0) * 256
-  const shared = Math.min(length, name.length)
-  for (let index = 0; index < shared; index++) {
-    const left = entry[ENTRY_AT.name + index] ?? 0
-    const right = name.charCodeAt(index)
-    // Beyond ASCII a character is several bytes, and the name has to be encoded.
-    if (left >= 0x80 || right >= 0x80) return Buffer.compare(entryNameBytes(entry), nameBytes(name))
-    if (left !== right) return left - right
-  }
-  return length - name.length
-}
-
 export type Tree = { readonly owners: readonly Owner[]; readonly entries: readonly Entry[] }
 
 export function decodeTree(bytes: Uint8Array): Tree {
@@ -136,7 +123,7 @@ export function decodeTree(bytes: Uint8Array): Tree {
   return { owners, entries: entries.map(decodeEntry) }
 }
 
-function readOwners(reader: ByteReader): Owner[] {
+export function readOwners(reader: ByteReader): Owner[] {
   const count = reader.count(OWNERS_MAX, 6)
   const owners: Owner[] = []
   let before = -1

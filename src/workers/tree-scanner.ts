@@ -10,12 +10,13 @@
 import { compareNames } from '../base/names.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import { SnapError } from '../model/errors.ts'
-import type { FileStat, SourceDirectory, SourceFiles } from '../model/files.ts'
+import type { FileStat, SourceDirectory, SourceFiles, Xattr } from '../model/files.ts'
 import { DIRECTORY_DEPTH_MAX } from '../model/limits.ts'
-import type { Content } from '../snapshot/content.ts'
-import { decodeEntry, encodeEntry, isDirectoryEntry } from '../snapshot/entry.ts'
-import { isSameFile } from '../snapshot/same-entry.ts'
-import { compareEntryName, createTreeIds, splitTree } from '../snapshot/tree.ts'
+import { encodeContent } from '../snapshot/content.ts'
+import { decodeEntry, encodeEntry } from '../snapshot/entry.ts'
+import { EntryCursor } from '../snapshot/entry-cursor.ts'
+import { contentOfSameDirectory } from '../snapshot/same-entry.ts'
+import { createTreeIds } from '../snapshot/tree.ts'
 import { entryOf, sourceReason } from './file-pipeline.ts'
 import { specialEntry } from './special-entry.ts'
 import type {
@@ -52,7 +53,7 @@ export function addSums(to: TreeSums, sums: TreeSums): void {
 export class TreeScanner {
   readonly #source: SourceFiles
   readonly #manifest: Manifest
-  readonly #treeId: (content: Content) => Uint8Array
+  readonly #treeId: (content: Uint8Array) => Uint8Array
   #limits: ScanLimits = { oneFileSystem: false, ignoreFile: undefined, neverPaths: new Set() }
   #left = 0
 
@@ -98,22 +99,20 @@ export class TreeScanner {
 
   #compare({ path, entry, device, depth }: ScanUnit): Level | undefined {
     this.#left -= 1
-    const { content, unreadable, name } = decodeEntry(entry)
-    if (content === undefined || unreadable !== undefined || depth > DIRECTORY_DEPTH_MAX) return undefined
+    if (depth > DIRECTORY_DEPTH_MAX) return undefined
     using directory = this.#source.openDirectory(path)
     const stat = directory.stat()
     if (stat.type !== 'dir' || this.#isBeyond(stat, device)) return undefined
-    const now = encodeEntry({ ...entryOf(name, stat, directory.xattrs()), content })
-    if (Buffer.compare(now, entry) !== 0) return undefined
-    const bytes = this.#manifest.trees.bytesOf(this.#treeId(content))
+    const content = sameContent(entry, stat, directory.xattrs())
+    const bytes = content === undefined ? undefined : this.#manifest.trees.bytesOf(this.#treeId(content))
     if (bytes === undefined) return undefined
-    return this.#names(directory, path, splitTree(bytes).entries, device, depth)
+    return this.#names(directory, path, new EntryCursor(bytes), device, depth)
   }
 
   #names(
     directory: SourceDirectory,
     path: string,
-    entries: readonly Uint8Array[],
+    cursor: EntryCursor,
     device: number,
     depth: number,
   ): Level | undefined {
@@ -124,29 +123,27 @@ export class TreeScanner {
     const level: Level = { same: true, sums: { ...noSums(), directories: 1 }, below: [] }
     const prefix = path === '/' ? '/' : `${path}/`
     const mayHoldNever = [...neverPaths].some((never) => never.startsWith(prefix))
-    let at = 0
     let last: string | undefined
     for (const name of names) {
       if (name === last) continue // some FUSE file systems list a name twice
       last = name
-      let entry = entries[at]
-      let order = entry === undefined ? 1 : compareEntryName(entry, name)
-      while (entry !== undefined && order < 0) {
+      let order = cursor.order(name)
+      for (; order < 0; order = cursor.order(name)) {
         level.same = false
-        entry = entries[++at]
-        order = entry === undefined ? 1 : compareEntryName(entry, name)
+        cursor.next()
       }
-      if (entry === undefined || order > 0) {
+      if (order > 0) {
         level.same = false
         continue
       }
-      at++
       if (mayHoldNever && neverPaths.has(prefix + name)) level.same = false
-      else if (isDirectoryEntry(entry)) {
+      else if (cursor.isDirectory()) {
+        const entry = cursor.entry()
         level.below.push({ name, unit: { path: prefix + name, entry, device, depth: depth + 1 } })
-      } else if (level.same) level.same = this.#isSame(directory, name, prefix, entry, level.sums)
+      } else if (level.same) level.same = this.#isSame(directory, name, prefix, cursor, level.sums)
+      cursor.next()
     }
-    if (at < entries.length) level.same = false
+    if (!cursor.isAtEnd) level.same = false
     return level
   }
 
@@ -155,19 +152,21 @@ export class TreeScanner {
     directory: SourceDirectory,
     name: string,
     prefix: string,
-    entry: Uint8Array,
+    cursor: EntryCursor,
     sums: TreeSums,
   ): boolean {
-    const source = this.#source
     const stat = directory.lstat(name)
     if (stat.type === 'file') {
       sums.files += 1
       sums.bytes += stat.size
-      return isSameFile(entry, stat)
+      return cursor.isSameFile(stat)
     }
-    if (stat.type === 'dir') return false
     sums.others += 1
-    const path = prefix + name
+    return stat.type !== 'dir' && this.#isSameSpecial(name, prefix + name, stat, cursor.entry())
+  }
+
+  #isSameSpecial(name: string, path: string, stat: FileStat, entry: Uint8Array): boolean {
+    const source = this.#source
     const now = specialEntry(source, name, path, stat, source.xattrs(path))
     return typeof now !== 'string' && Buffer.compare(now, entry) === 0
   }
@@ -181,16 +180,28 @@ function verdictOf(name: string, verdict: Verdict): ScannedDirectory {
   return { name, verdict, sums: noSums(), children: [] }
 }
 
+/** The encoded content of the directory that the entry names, if the entry is what one of `stat` and `xattrs` has with that content. */
+function sameContent(entry: Uint8Array, stat: FileStat, xattrs: readonly Xattr[]): Uint8Array | undefined {
+  if (xattrs.length === 0) return contentOfSameDirectory(entry, stat)
+  const { name, content } = decodeEntry(entry)
+  if (content === undefined) return undefined
+  const now = encodeEntry({ ...entryOf(name, stat, xattrs), content })
+  return Buffer.compare(now, entry) === 0 ? encodeContent(content) : undefined
+}
+
 /** A directory's own verdict and those on the directories in it as one. */
 function joined(
   name: string,
   { same, sums }: Level,
   children: readonly ScannedDirectory[],
 ): ScannedDirectory {
-  if (!same || children.some(({ verdict }) => verdict === 'differs')) {
-    return { ...verdictOf(name, 'differs'), children }
+  let isDecided = true
+  for (const { verdict } of children) {
+    if (verdict === 'differs') same = false
+    else if (verdict !== 'same') isDecided = false
   }
-  if (!children.every(({ verdict }) => verdict === 'same')) return { name, verdict: 'open', sums, children }
+  if (!same) return { name, verdict: 'differs', sums: noSums(), children }
+  if (!isDecided) return { name, verdict: 'open', sums, children }
   for (const child of children) addSums(sums, child.sums)
   return { name, verdict: 'same', sums, children: [] }
 }
