@@ -87,6 +87,7 @@ export async function commitSynthetic({ repo, cache, keyFile }: Places, chunks: 
 /** Takes no tasks: packs are stored past it. */
 const idle: Executor = {
   parallel: 1,
+  scanners: 0,
   run: () => Promise.reject(new Error('there are no tasks')),
   flush: async () => undefined,
   [Symbol.asyncDispose]: async () => undefined,
