@@ -5,6 +5,7 @@ import { asTask, joinTrace } from '../base/trace.ts'
 import { SnapError } from '../model/errors.ts'
 import { ended } from './ended.ts'
 import type { WireError } from './tasks.ts'
+import { THREAD_LIMITS } from './thread-modules.ts'
 import { unwireError, wireError } from './wire-error.ts'
 
 /** Tasks given to a thread before the first is done, so that it never waits for the next. */
@@ -51,7 +52,11 @@ export function createThreadPool<Setup, Task, Result>(
   let closing = false
 
   const threads = Array.from({ length: count }, () => {
-    const worker = new Worker(module, { workerData: setup, trackUnmanagedFds: false })
+    const worker = new Worker(module, {
+      workerData: setup,
+      trackUnmanagedFds: false,
+      resourceLimits: THREAD_LIMITS,
+    })
     const thread = {
       worker,
       ended: ended(worker),

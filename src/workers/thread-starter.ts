@@ -5,7 +5,7 @@
 import { Worker } from 'node:worker_threads'
 import { ended } from './ended.ts'
 import type { ToWorker } from './tasks.ts'
-import { WORKER_MODULE } from './thread-modules.ts'
+import { THREAD_LIMITS, WORKER_MODULE } from './thread-modules.ts'
 
 export type StartedThread = { readonly worker: Worker; readonly ended: Promise<void> }
 
@@ -45,6 +45,6 @@ export class ThreadStarter implements AsyncDisposable {
 const ignore = (): void => undefined
 
 function start(): StartedThread {
-  const worker = new Worker(WORKER_MODULE, { trackUnmanagedFds: false })
+  const worker = new Worker(WORKER_MODULE, { trackUnmanagedFds: false, resourceLimits: THREAD_LIMITS })
   return { worker, ended: ended(worker) }
 }
