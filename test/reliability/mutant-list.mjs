@@ -745,8 +745,8 @@ const CHECKS = [
   ],
   [
     'src/workers/pack-filler.ts',
-    'if (this.#parts.recheck)',
-    'if (false as boolean)',
+    'if (recheck) {',
+    'if (recheck && (false as boolean)) {',
     'decoding a pack again before it is stored',
     [PACKS, suite('t08-memory-flips', 'compressed')],
   ],
@@ -871,8 +871,8 @@ const CHECKS = [
   ],
   [
     'src/workers/recheck-pack.ts',
-    'if (firstMismatch(decodeSegment(zstd, opened, header, scratch.plain), row, hasher) !== -1) {',
-    'if (decodeSegment(zstd, opened, header, scratch.plain).length !== row.plain) {',
+    '        : firstMismatch(decodeSegment(zstd, opened, header, scratch.plain), row, hasher) === -1',
+    '        : decodeSegment(zstd, opened, header, scratch.plain).length === row.plain',
     'hashing the chunks of a finished pack',
     [unit('workers/pack-filler')],
   ],
@@ -1525,7 +1525,7 @@ const BOUNDS = [
   ],
   [
     'src/repository/index-writer.ts',
-    'if (this.#tables.length > 0 && this.#bytes + bytes > INDEX_BYTES_TARGET) await this.#store()',
+    'if (this.#tables.length > 0 && this.#bytes + bytes > INDEX_BYTES_TARGET) await this.#storeTraced()',
     'void bytes',
     'INDEX_BYTES_TARGET',
     [unit('repository/stored-whole')],
@@ -1833,6 +1833,173 @@ const SURVIVORS = {
     'the bounds of the smallest and of the greatest chunk, which are checked beside it, leave no other',
 }
 
+const DELTAS_AND_SCAN = [
+  [
+    'src/workers/recheck-pack.ts',
+    'Buffer.compare(hash(opened), digests.get(number) ?? NO_DIGEST) === 0',
+    'digests.size >= 0 && hash(opened).length > NO_DIGEST.length',
+    'comparing a delta segment of a finished pack with what was encoded',
+    [unit('workers/pack-filler')],
+  ],
+  [
+    'src/workers/delta-filler.ts',
+    'dictionary !== undefined && isDictionaryOf(reading.bases, dictionary, this.#parts.hasher)',
+    'dictionary !== undefined',
+    'holding bases against their ids before they are used',
+    [unit('workers/delta-filler')],
+  ],
+  [
+    'src/workers/delta-filler.ts',
+    'firstMismatch(plain, row, hasher) === -1 && isDictionaryOf(bases, dictionary, hasher)',
+    'isDictionaryOf(bases, dictionary, hasher)',
+    'hashing the chunks of a delta segment before it is stored',
+    [unit('workers/delta-filler')],
+  ],
+  [
+    'src/workers/delta-filler.ts',
+    'firstMismatch(plain, row, hasher) === -1 && isDictionaryOf(bases, dictionary, hasher)',
+    'firstMismatch(plain, row, hasher) === -1',
+    'hashing the bases of a delta segment after it was made',
+    [unit('workers/delta-filler')],
+  ],
+  [
+    'src/workers/delta-group.ts',
+    '      this.bases.size + more.length <= GROUP_BASES_MAX &&\n',
+    '',
+    'a bound of the bases of a delta segment',
+    [unit('workers/delta-filler')],
+  ],
+  [
+    'src/workers/delta-group.ts',
+    '      this.#baseBytes + bytesOf(more) <= GROUP_BASE_BYTES_MAX &&\n',
+    '',
+    'a bound of the bytes of the bases of a delta segment',
+    [unit('workers/delta-filler')],
+  ],
+  [
+    'src/workers/base-finder.ts',
+    'if (place === undefined || !place.live) return []',
+    'if (place === undefined) return []',
+    'no base in a pack that no entry names',
+    [unit('workers/base-finder')],
+  ],
+  [
+    'src/workers/base-finder.ts',
+    'base === undefined || !base.live || base.depth > 0 ?',
+    'base === undefined || base.depth > 0 ?',
+    'nothing that stands in for a base in a pack that no entry names',
+    [unit('workers/base-finder')],
+  ],
+  [
+    'src/workers/base-finder.ts',
+    'base === undefined || !base.live || base.depth > 0 ?',
+    'base === undefined || !base.live ?',
+    'nothing that stands in for a base and has bases itself',
+    [unit('workers/base-finder')],
+  ],
+  [
+    'src/workers/file-pipeline.ts',
+    'if (isInFormer && this.#isFormerStored) return',
+    'if (isInFormer) return',
+    'looking up the chunks of a former version that may be lost',
+    [unit('ops/backup/lost-pack', 'ops/backup/deltas'), BACKUP],
+  ],
+  [
+    'src/ops/verify/delta-segments.ts',
+    '    if (lacking.size === 0) return result\n',
+    '    if (lacking.size >= 0) return result\n',
+    'looking for bases in other places before a segment is called damaged',
+    [unit('ops/verify/delta-bases')],
+  ],
+  ...['scan && ', 'decided === undefined && ', 'decidesAlike && ', ' && before.isWhole'].map((part) => [
+    'src/ops/backup/backup.ts',
+    'return scan && decided === undefined && decidesAlike && previous !== undefined && before.isWhole',
+    `return ${'scan && decided === undefined && decidesAlike && previous !== undefined && before.isWhole'.replace(part, '')}`,
+    `scanning only where the walk would decide alike: ${part.replaceAll('&&', '').trim()}`,
+    [unit('ops/backup/scan')],
+  ]),
+  ...['!full && ', '!excludeCaches && ', 'largestFile === undefined && ', ' && rules.areNone'].map((part) => [
+    'src/ops/backup/backup.ts',
+    'const decidesAlike = !full && !excludeCaches && largestFile === undefined && rules.areNone',
+    `const decidesAlike = ${'!full && !excludeCaches && largestFile === undefined && rules.areNone'.replace(part, '')}`,
+    `scanning only where the walk would leave nothing out: ${part.replaceAll('&&', '').trim()}`,
+    [unit('ops/backup/scan')],
+  ]),
+  ...[
+    ['mtimeNsec', 'view.getUint32'],
+    ['ctimeNsec', 'view.getUint32'],
+    ['mtimeSec', 'signed'],
+    ['ctimeSec', 'signed'],
+    ['inode', 'unsigned'],
+    ['mode', 'view.getUint16'],
+    ['uid', 'view.getUint32'],
+  ].map(([field, read]) => [
+    'src/snapshot/same-entry.ts',
+    read.startsWith('view')
+      ? `    ${read}(at + ENTRY_AT.${field}, true) === stat.${field} &&\n`
+      : `    ${read}(view, at + ENTRY_AT.${field}) === stat.${field} &&\n`,
+    '',
+    `comparing the ${field} of an entry with that of the parent snapshot`,
+    [unit('ops/backup/scan', 'ops/backup/walk')],
+  ]),
+  [
+    'src/snapshot/same-entry.ts',
+    ' &&\n    view.getUint32(at + ENTRY_AT.gid, true) === stat.gid\n',
+    '\n',
+    'comparing the gid of an entry with that of the parent snapshot',
+    [unit('ops/backup/scan', 'ops/backup/walk')],
+  ],
+  [
+    'src/workers/tree-scanner.ts',
+    '    if (!cursor.isAtEnd) level.same = false\n',
+    '',
+    'noticing in a scan that the last names of a directory are gone',
+    [unit('ops/backup/scan')],
+  ],
+  [
+    'src/workers/tree-scanner.ts',
+    '      for (; order < 0; order = cursor.order(name)) {\n        level.same = false\n',
+    '      for (; order < 0; order = cursor.order(name)) {\n',
+    'noticing in a scan that a name is gone',
+    [unit('ops/backup/scan')],
+  ],
+  [
+    'src/workers/tree-scanner.ts',
+    '      if (order > 0) {\n        level.same = false\n',
+    '      if (order > 0) {\n',
+    'noticing in a scan that a name is new',
+    [unit('ops/backup/scan')],
+  ],
+  [
+    'src/workers/tree-scanner.ts',
+    'if (ignoreFile !== undefined && names.includes(ignoreFile)) return undefined\n',
+    '',
+    'leaving a directory with an ignore file to the walk',
+    [unit('ops/backup/scan')],
+  ],
+  [
+    'src/workers/tree-scanner.ts',
+    "if (stat.type !== 'dir' || this.#isBeyond(stat, device)) return undefined",
+    "if (stat.type !== 'dir') return undefined",
+    'scanning nothing on another file system with --one-file-system',
+    [unit('ops/backup/scan')],
+  ],
+  [
+    'src/workers/tree-scanner.ts',
+    "return stat.type !== 'dir' && this.#isSameSpecial(name, prefix + name, stat, cursor.entry())",
+    "return stat.type !== 'dir'",
+    'comparing links and devices in a scan',
+    [unit('ops/backup/scan')],
+  ],
+  [
+    'src/workers/tree-scanner.ts',
+    "    if (verdict === 'differs') same = false\n    else if",
+    '    if',
+    'a directory differs in a scan where one below it does',
+    [unit('ops/backup/scan')],
+  ],
+]
+
 const GROUPS = {
   'What is durable': FSYNCS,
   'What is stored': STORED,
@@ -1840,6 +2007,7 @@ const GROUPS = {
   'What is checked': CHECKS,
   'The order of steps': ORDER,
   Bounds: BOUNDS,
+  'Differences, and what is taken over': DELTAS_AND_SCAN,
 }
 
 export const MUTANTS = Object.entries(GROUPS).flatMap(([group, mutants]) =>

@@ -200,6 +200,39 @@ describe('a run of new chunks', () => {
     ])
   })
 
+  it('begins another segment where one would have more bases, or more bytes of them, than a reader takes', () => {
+    const small = Array.from({ length: 300 }, () => chance.text(1_024))
+    const large = Array.from({ length: 15 }, () => chance.text(131_072))
+    for (const [of, most] of [
+      [small, 128],
+      [large, 8],
+    ] as const) {
+      chunks = [...of]
+      pack = makePack(ticket, zstd, [chunks])
+      const segment = {
+        number: 0,
+        offset: HEADER_BYTES,
+        sealed: pack.table.segments[0]!.sealed,
+        plain: of[0]!.length * of.length,
+      }
+      const known = new Map<string, Base>()
+      chunks.forEach((chunk, index) => {
+        const place = {
+          packId: ticket.id,
+          segment,
+          offset: index * chunk.length,
+          bytes: chunk.length,
+          standsIn: false,
+        }
+        known.set(idText(idOf(chunk)), { id: idOf(chunk), ...place })
+      })
+      const runs = chunks.map((chunk, index) => run(flipped(chunk, 500), [index]))
+      const { rows } = fill(runs, { finder: finderOf(known) })
+      expect(rows.map(({ depth }) => depth)).toEqual(rows.map(() => 1))
+      expect(Math.max(...rows.map(({ bases }) => bases.length / 32))).toBe(most)
+    }
+  })
+
   it('takes as many of the likeliest bases as it has room for, in the order of the file', () => {
     const large = [0, 1, 2].map(() => chance.text(500_000) as Uint8Array<ArrayBuffer>)
     chunks = large

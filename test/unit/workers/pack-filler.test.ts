@@ -1,10 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createZstd, type Zstd } from '../../../src/codec/zstd.ts'
+import { hash } from '../../../src/crypto/blake3.ts'
 import { type Box, loadBox } from '../../../src/crypto/box.ts'
 import type { PackReaderSecrets, PackTicket } from '../../../src/pack/pack-header.ts'
 import { openPackSegment } from '../../../src/pack/pack-reader.ts'
 import { type FinishedPack, packBufferBytes } from '../../../src/pack/pack-writer.ts'
-import { decodeSegment, readSegmentHeader } from '../../../src/pack/segment.ts'
+import { decodeSegment, encodeSegment, readSegmentHeader } from '../../../src/pack/segment.ts'
 import { type FillerParts, PackFiller } from '../../../src/workers/pack-filler.ts'
 import { createCheckScratch, recheckPack } from '../../../src/workers/recheck-pack.ts'
 import {
@@ -199,6 +200,30 @@ describe('reading a pack back before it is stored', () => {
     const chunk = new Chance(46).bytes(5000)
     made.filler.add(chunk, idOf(flipped(chunk, 77)), 0, true)
     expect(codeOf(() => made.filler.flush())).toBe('OBJECT_DAMAGED')
+  })
+
+  it('finds a segment with bases that is not what was encoded, though its seal is whole', () => {
+    const made = setup()
+    const chance = new Chance(49)
+    const [base, chunk] = [chance.text(5_000), chance.text(5_000)]
+    const into = new Uint8Array(6_000)
+    const delta = { depth: 1, ids: idOf(base), dictionary: base }
+    const length = encodeSegment(zstd, chunk, 3, into, delta)
+    const row = {
+      plain: 5_000,
+      depth: 1,
+      bases: idOf(base),
+      chunkLengths: Uint32Array.of(5_000),
+      chunkIds: idOf(chunk),
+    }
+    const encoded = into.subarray(0, length)
+    const add = (bytes: Uint8Array<ArrayBuffer>) => () => {
+      made.filler.addSegment(bytes, row, hash(encoded))
+      made.filler.flush()
+    }
+    expect(codeOf(add(encoded))).toBeUndefined()
+    expect(codeOf(add(flipped(encoded, length - 9)))).toBe('OBJECT_DAMAGED')
+    expect(made.packs).toHaveLength(1)
   })
 
   it('is left out where it was not asked for', () => {
