@@ -35,8 +35,10 @@ import { readSegmentTable, writeSegmentTable } from '../../src/pack/segment-tabl
 import type { Repository } from '../../src/repository/repository.ts'
 import { decodeContent, encodeContent, readItems } from '../../src/snapshot/content.ts'
 import { decodeEntry, type Entry, encodeEntry } from '../../src/snapshot/entry.ts'
+import { EntryCursor } from '../../src/snapshot/entry-cursor.ts'
 import { decodeTree, encodeTree, splitTree } from '../../src/snapshot/tree.ts'
 import { FormerContent } from '../../src/workers/former-content.ts'
+import { fileStat } from './builders.ts'
 import { addEveryKind } from './every-kind.ts'
 import type { Decoder } from './fuzz.ts'
 import { TestRepository } from './repository.ts'
@@ -452,6 +454,20 @@ async function snapshotDecoders({ repository }: Stored): Promise<SourceDecoder[]
       },
     },
     { name: 'entry of a directory', from: 'snapshot/entry.ts', seeds: entries, run: decodeEntry },
+    {
+      name: 'directory, entry by entry',
+      from: 'snapshot/entry-cursor.ts',
+      seeds: trees.map((bytes) => new Uint8Array(bytes)),
+      run: (bytes) => {
+        const cursor = new EntryCursor(bytes)
+        let same = 0
+        for (; !cursor.isAtEnd; cursor.next()) {
+          if (cursor.order('name') === 0 || cursor.isDirectory()) same += cursor.entry().length
+          if (cursor.isSameFile(fileStat())) same += 1
+        }
+        return same
+      },
+    },
     {
       name: 'directory, split',
       from: 'snapshot/tree.ts',
