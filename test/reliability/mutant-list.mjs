@@ -1829,6 +1829,8 @@ const SURVIVORS = {
     'the copy of the key is private to the sealer, and nothing can look into it',
   'PACK_SEGMENTS_MAX of a writer':
     'each segment takes 17 bytes of the footer at least, whose room is full before',
+  'a directory differs in a scan where one below it does':
+    'the main thread comes to the same verdict by that of the one below; this only tells it sooner',
   'the average chunk':
     'the bounds of the smallest and of the greatest chunk, which are checked beside it, leave no other',
 }
@@ -1918,10 +1920,17 @@ const DELTAS_AND_SCAN = [
     `scanning only where the walk would decide alike: ${part.replaceAll('&&', '').trim()}`,
     [unit('ops/backup/scan')],
   ]),
-  ...['!full && ', '!excludeCaches && ', 'largestFile === undefined && ', ' && rules.areNone'].map((part) => [
+  [
+    'src/ops/backup/walk.ts',
+    'entry === undefined || !rules.areNone || ',
+    'entry === undefined || ',
+    'asking no thread where patterns are in force',
+    [unit('ops/backup/scan')],
+  ],
+  ...['!full && ', '!excludeCaches && ', ' && largestFile === undefined'].map((part) => [
     'src/ops/backup/backup.ts',
-    'const decidesAlike = !full && !excludeCaches && largestFile === undefined && rules.areNone',
-    `const decidesAlike = ${'!full && !excludeCaches && largestFile === undefined && rules.areNone'.replace(part, '')}`,
+    'const decidesAlike = !full && !excludeCaches && largestFile === undefined',
+    `const decidesAlike = ${'!full && !excludeCaches && largestFile === undefined'.replace(part, '')}`,
     `scanning only where the walk would leave nothing out: ${part.replaceAll('&&', '').trim()}`,
     [unit('ops/backup/scan')],
   ]),

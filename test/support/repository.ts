@@ -13,7 +13,7 @@ import type { SlotSecret } from '../../src/keys/slot.ts'
 import type { LoggedSnapshot } from '../../src/log/log-state.ts'
 import type { SourceFiles } from '../../src/model/files.ts'
 import type { SnapshotId } from '../../src/model/ids.ts'
-import { type BackupResult, backup } from '../../src/ops/backup/backup.ts'
+import { type BackupPorts, type BackupResult, backup } from '../../src/ops/backup/backup.ts'
 import type { WalkOptions } from '../../src/ops/backup/walk.ts'
 import type { RestoreReport } from '../../src/ops/restore/report.ts'
 import { restore } from '../../src/ops/restore/restore.ts'
@@ -34,6 +34,7 @@ const CHUNK_BYTES = 4096
 
 /** What is not as in every backup of the tests. */
 export type BackupChanges = {
+  readonly decided?: NonNullable<BackupPorts['decided']>
   readonly hostname?: string
   /** Instead of the files in `source`. */
   readonly source?: SourceFiles
@@ -98,7 +99,7 @@ export class TestRepository implements AsyncDisposable {
   }
 
   async backupWith(
-    { hostname = 'host', source, scan, walk: changed = {} }: BackupChanges,
+    { hostname = 'host', source, scan, decided, walk: changed = {} }: BackupChanges,
     ...paths: string[]
   ): Promise<BackupResult> {
     this.now += 60_000
@@ -131,6 +132,7 @@ export class TestRepository implements AsyncDisposable {
         progress: () => undefined,
         signal: new AbortController().signal,
         ...(scan === undefined ? {} : { scan }),
+        ...(decided === undefined ? {} : { decided }),
       },
     )
   }

@@ -204,16 +204,16 @@ async function backupOnce(
 }
 
 /**
- * Not where the threads could take over what the walk would not: they know no patterns, and neither read caches' tags nor look
- * chunks up. Nor where each path is to be told of.
+ * Not where the threads could take over what the walk would not: they neither read caches' tags nor look chunks up. Nor where each path
+ * is to be told of. Where patterns are in force, which they do not know either, the walk does not ask them.
  */
 function mayScan(
-  { full, excludeCaches, largestFile, rules }: WalkOptions,
+  { full, excludeCaches, largestFile }: WalkOptions,
   { scan = true, decided }: BackupPorts,
   before: PreviousSnapshot,
   previous: PreviousDirectory | undefined,
 ): boolean {
-  const decidesAlike = !full && !excludeCaches && largestFile === undefined && rules.areNone
+  const decidesAlike = !full && !excludeCaches && largestFile === undefined
   return scan && decided === undefined && decidesAlike && previous !== undefined && before.isWhole
 }
 

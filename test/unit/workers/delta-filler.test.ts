@@ -227,7 +227,7 @@ describe('a run of new chunks', () => {
         known.set(idText(idOf(chunk)), { id: idOf(chunk), ...place })
       })
       const runs = chunks.map((chunk, index) => run(flipped(chunk, 500), [index]))
-      const { rows } = fill(runs, { finder: finderOf(known) })
+      const { rows } = fill(runs, { finder: finderOf(known), segmentBytes: 2_097_152 })
       expect(rows.map(({ depth }) => depth)).toEqual(rows.map(() => 1))
       expect(Math.max(...rows.map(({ bases }) => bases.length / 32))).toBe(most)
     }
@@ -303,30 +303,29 @@ describe('bases', () => {
 })
 
 describe('a bit that memory loses', () => {
-  /** `spoil` gets source, dictionary and what was compressed, and where it begins there. */
-  const spoiling = (
-    spoil: (source: Uint8Array, dictionary: Uint8Array, into: Uint8Array, at: number) => void,
-  ): Zstd => ({
-    ...zstd,
-    compressWithDictionary: (source, dictionary, into, at, level) => {
-      const bytes = zstd.compressWithDictionary(source, dictionary, into, at, level)
-      spoil(source, dictionary, into, at)
-      return bytes
-    },
+  const codeWith = (compressWithDictionary: Zstd['compressWithDictionary']) =>
+    codeOf(() => fill([run(edited(1), [1])], { zstd: { ...zstd, compressWithDictionary } }))
+
+  it('of what is compressed is found before it is stored', () => {
+    const code = codeWith((source, dictionary, into, at, level) =>
+      zstd.compressWithDictionary(flipped(Uint8Array.from(source), 5), dictionary, into, at, level),
+    )
+    expect(code).toBe('OBJECT_DAMAGED')
   })
-  const codeWith = (spoil: Parameters<typeof spoiling>[0]) =>
-    codeOf(() => fill([run(edited(1), [1])], { zstd: spoiling(spoil) }))
 
   it('of what was compressed is found before it is stored', () => {
-    const code = codeWith((_source, _dictionary, into, at) => {
+    const code = codeWith((source, dictionary, into, at, level) => {
+      const bytes = zstd.compressWithDictionary(source, dictionary, into, at, level)
       into[at + 12]! ^= 1
+      return bytes
     })
     expect(code).toBe('OBJECT_DAMAGED')
   })
 
-  it('of the bases is found before anything made with them is stored', () => {
-    const code = codeWith((_source, dictionary) => {
+  it('of the bases is found before anything made with them is stored: with the others nobody could read it', () => {
+    const code = codeWith((source, dictionary, into, at, level) => {
       dictionary[100]! ^= 1
+      return zstd.compressWithDictionary(source, dictionary, into, at, level)
     })
     expect(code).toBe('OBJECT_DAMAGED')
   })

@@ -325,6 +325,14 @@ describe('all is looked at by the walk', () => {
     expect(scanned.result.summary).toMatchObject({ filesChanged: 7, bytesRead: 41 })
   })
 
+  it('where each path is to be told of', async () => {
+    await repo.backupWith({ source, scan: true }, '/s', '/t')
+    const told: string[] = []
+    const decided = (path: string, decision: string) => void told.push(`${decision} ${path}`)
+    await repo.backupWith({ source, scan: true, decided }, '/s', '/t')
+    expect(told.filter((line) => line.startsWith('unmodified '))).toHaveLength(7)
+  })
+
   it('where a pack is set aside, so that nothing is taken over without being looked up', async () => {
     const changes = { source, scan: true }
     await repo.backupWith(changes, '/s', '/t')
