@@ -1,13 +1,11 @@
-/** Reads what threads need to make and to decode delta segments. It decodes none of it. */
+/** Reads what threads need to make and to decode delta segments. It decodes only what is not easily read elsewhere. */
 import { SnapError } from '../model/errors.ts'
 import { CHUNK_ID_BYTES } from '../model/ids.ts'
 import { packKey } from '../object/object-keys.ts'
 import { type BasePlace, type Dictionary, readingOf, type SegmentOfBases } from '../workers/base-reading.ts'
-import type { BaseAnswer, BaseRequest, SealedPack, SealedPlace } from '../workers/bases.ts'
+import type { BaseAnswer, BaseRequest, SealedPack } from '../workers/bases.ts'
+import { neighbours } from './neighbours.ts'
 import type { Repository } from './repository.ts'
-
-/** Segments closer than this in a pack are fetched with one read. */
-const GAP_BYTES_MAX = 262_144
 
 /** What cannot be read, whatever the repository's reason, is left out: its chunks are stored in full then. */
 export async function readBases(repository: Repository, request: BaseRequest): Promise<BaseAnswer> {
@@ -74,25 +72,14 @@ async function readPack(
 ): Promise<SealedPack> {
   const { header, packKey: key } = await (await repository.keyring()).of(id)
   const sealed: Uint8Array[] = []
-  for (const run of neighbours(segments)) {
-    const start = run[0]?.offset ?? 0
-    const end = endOf(run.at(-1) ?? { offset: start, bytes: 0 })
-    const bytes = await repository.storage.read(packKey(id), { offset: start, bytes: end - start })
-    for (const place of run) sealed.push(bytes.subarray(place.offset - start, endOf(place) - start))
+  for (const { parts, range } of neighbours(segments, (place) => place)) {
+    const bytes = await repository.storage.read(packKey(id), range)
+    for (const place of parts) {
+      const from = place.offset - range.offset
+      sealed.push(bytes.subarray(from, from + place.bytes))
+    }
   }
   return { header, packKey: key, sealed }
-}
-
-const endOf = ({ offset, bytes }: SealedPlace): number => offset + bytes
-
-function neighbours(places: readonly SealedPlace[]): SealedPlace[][] {
-  const runs: SealedPlace[][] = []
-  for (const place of places) {
-    const last = runs.at(-1)?.at(-1)
-    if (last !== undefined && place.offset - endOf(last) <= GAP_BYTES_MAX) runs.at(-1)?.push(place)
-    else runs.push([place])
-  }
-  return runs
 }
 
 async function orNothing<T>(read: () => Promise<T>): Promise<T | undefined> {

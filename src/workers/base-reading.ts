@@ -119,7 +119,7 @@ export class DictionaryReader {
     const [known] = at === -1 ? [] : this.#kept.splice(at, 1)
     if (known !== undefined) {
       this.#kept.push(known)
-      return known.plain
+      return known.plain.length === segment.plain ? known.plain : undefined
     }
     if (sealed === undefined) return undefined
     const oldest = this.#kept.length < KEPT_SEGMENTS_MAX ? undefined : this.#kept.shift()

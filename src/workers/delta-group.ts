@@ -29,7 +29,7 @@ export class DeltaGroup {
   readonly #runs: (Omit<GroupedRun, 'bytes' | 'lengths'> & { readonly chunks: number })[] = []
   /** In the order of the dictionary. */
   readonly bases: Map<string, Base> = new Map()
-  readonly segments: Set<SegmentOfBases> = new Set()
+  readonly #segments = new Set<SegmentOfBases>()
   readonly formers: Set<FormerContent> = new Set()
   readonly #plain = new Uint8Array(SEGMENT_BYTES_MAX)
   #filled = 0
@@ -70,7 +70,7 @@ export class DeltaGroup {
     this.#baseBytes += bytesOf(more)
     this.#sealedBytes += sealedBytesOf(segments)
     for (const base of more) this.bases.set(nameOf(base), base)
-    for (const segment of segments) this.segments.add(segment)
+    for (const segment of segments) this.#segments.add(segment)
     this.formers.add(run.former)
   }
 
@@ -107,7 +107,7 @@ export class DeltaGroup {
   }
 
   #newSegments(bases: readonly Base[]): Set<SegmentOfBases> {
-    return new Set(bases.map(({ segment }) => segment).filter((segment) => !this.segments.has(segment)))
+    return new Set(bases.map(({ segment }) => segment).filter((segment) => !this.#segments.has(segment)))
   }
 }
 

@@ -10,6 +10,7 @@ import { SnapError } from '../../model/errors.ts'
 import { CHUNK_ID_BYTES, type PackId } from '../../model/ids.ts'
 import { packKey } from '../../object/object-keys.ts'
 import { readDictionary } from '../../repository/base-reader.ts'
+import { neighbours } from '../../repository/neighbours.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { type Dictionary, transferOf } from '../../workers/base-reading.ts'
 import {
@@ -24,8 +25,6 @@ import {
 const TASK_SEALED_BYTES = 2 * 1024 * 1024
 /** What a delta segment counts for, whatever its own bytes: its bases come with it. */
 const DELTA_SEALED_BYTES: number = TASK_SEALED_BYTES / 4
-/** Segments closer than this in a pack are fetched with one read. */
-const GAP_BYTES_MAX = 262_144
 /** More segments than a pack may have, so that pack and segment make one number. */
 const SEGMENTS_RADIX = 2 ** 20
 
@@ -185,37 +184,22 @@ export class FileWindow {
   ): Promise<Map<number, Uint8Array>> {
     const { storage } = this.#repository
     const found = new Map<number, Uint8Array>()
-    const runs: WantedSegment[][] = []
-    for (const segment of task.segments) {
-      const run = runs.at(-1)
-      const last = run?.at(-1)
-      if (run !== undefined && last !== undefined && segment.place.offset - endOf(last) <= GAP_BYTES_MAX)
-        run.push(segment)
-      else runs.push([segment])
-    }
-    for (const run of runs) {
-      const [first] = run
-      const last = run.at(-1)
-      if (first === undefined || last === undefined) continue
-      const start = first.place.offset
-      const end = endOf(last)
+    const placeOf = ({ place }: WantedSegment) => ({ offset: place.offset, bytes: place.sealed })
+    for (const { parts, range } of neighbours(task.segments, placeOf)) {
       try {
-        const bytes = await storage.read(packKey(task.packId), { offset: start, bytes: end - start })
+        const bytes = await storage.read(packKey(task.packId), range)
         transfer.push(bytes.buffer)
-        for (const { number, place } of run) {
-          found.set(number, bytes.subarray(place.offset - start, place.offset - start + place.sealed))
+        for (const { number, place } of parts) {
+          const from = place.offset - range.offset
+          found.set(number, bytes.subarray(from, from + place.sealed))
         }
       } catch (error) {
         if (!(error instanceof SnapError)) throw error
-        for (const segment of run) failAll(segment, error, failed)
+        for (const segment of parts) failAll(segment, error, failed)
       }
     }
     return found
   }
-}
-
-function endOf({ place }: WantedSegment): number {
-  return place.offset + place.sealed
 }
 
 function countParts(tasks: readonly PlannedTask[], files: number): Uint32Array {
