@@ -1,4 +1,5 @@
 /** Reads what threads need to make and to decode delta segments. It decodes only what is not easily read elsewhere. */
+import type { ChunkLocation } from '../manifest/chunks-table.ts'
 import { SnapError } from '../model/errors.ts'
 import { CHUNK_ID_BYTES } from '../model/ids.ts'
 import { packKey } from '../object/object-keys.ts'
@@ -35,21 +36,38 @@ export async function readDictionary(
   return await repository.chunks.dictionaryOf(pack, number)
 }
 
-/** `undefined` where some have no place that may be relied on or one with bases, or they take too much together. */
-function placesOfBases({ manifest }: Repository, pack: number, number: number): BasePlace[] | undefined {
+export type LocatedBase = ChunkLocation & { readonly id: Uint8Array }
+
+/** Where the bases of a delta segment lie, in its order; `undefined` where one has no place that may be relied on, or only one with bases. */
+export function locateBases(
+  { manifest }: Repository,
+  pack: number,
+  number: number,
+): LocatedBase[] | undefined {
   const row = manifest.packs.segmentOf(pack, number)
   if (row === undefined) return undefined
-  const segments = new Map<string, SegmentOfBases>()
-  const places: BasePlace[] = []
-  let sealed = 0
+  const places: LocatedBase[] = []
   for (let at = 0; at < row.bases.length; at += CHUNK_ID_BYTES) {
     const id = row.bases.subarray(at, at + CHUNK_ID_BYTES)
     const place = manifest.chunks.locate(id)
     if (place === undefined || place.depth > 0) return undefined
+    places.push({ ...place, id })
+  }
+  return places
+}
+
+/** `undefined` also where they take too much together. */
+function placesOfBases(repository: Repository, pack: number, number: number): BasePlace[] | undefined {
+  const segments = new Map<string, SegmentOfBases>()
+  const places: BasePlace[] = []
+  let sealed = 0
+  const located = locateBases(repository, pack, number)
+  if (located === undefined) return undefined
+  for (const place of located) {
     const name = `${place.pack}/${place.segment}`
     let segment = segments.get(name)
     if (segment === undefined) {
-      const found = manifest.packs.segmentOf(place.pack, place.segment)
+      const found = repository.manifest.packs.segmentOf(place.pack, place.segment)
       if (found === undefined) return undefined
       segment = {
         number: place.segment,
@@ -61,7 +79,8 @@ function placesOfBases({ manifest }: Repository, pack: number, number: number): 
       sealed += found.sealed
       if (sealed > SEALED_BYTES_MAX) return undefined
     }
-    places.push({ id, packId: place.packId, segment, offset: place.offset, bytes: place.bytes })
+    const { id, packId, offset, bytes } = place
+    places.push({ id, packId, segment, offset, bytes })
   }
   return places
 }

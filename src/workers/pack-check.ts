@@ -9,6 +9,7 @@ import type { SegmentRow } from '../model/pack-table.ts'
 import type { PackKeys } from '../pack/pack-header.ts'
 import { openPackSegment, readPackFooter, readPackTrailer } from '../pack/pack-reader.ts'
 import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
+import { type BaseCopy, copyBases } from './base-copies.ts'
 import { type Dictionary, DictionaryReader } from './base-reading.ts'
 import { type CheckScratch, createCheckScratch, firstMismatch } from './recheck-pack.ts'
 
@@ -23,6 +24,8 @@ export type WholePackTask = {
   readonly keys: PackKeys
   /** With ids: what the index says. */
   readonly segments: readonly SegmentRow[]
+  /** Bases of delta segments that will be checked later, by the number of the segment that holds them. */
+  readonly copies: ReadonlyMap<number, readonly BaseCopy[]>
 }
 
 export type DeltaSegmentsTask = {
@@ -53,9 +56,13 @@ export type PackDamage = {
 
 export type PackCheckResult = {
   readonly damages: readonly PackDamage[]
+  /** Numbers of segments of which not all bases were copied. */
+  readonly uncopied: readonly number[]
   readonly chunks: number
   readonly bytes: number
 }
+
+const NO_COPIES: readonly BaseCopy[] = []
 
 export class PackChecker {
   readonly #hasher: ChunkHasher
@@ -77,6 +84,7 @@ export class PackChecker {
   #checkPack(task: WholePackTask): PackCheckResult {
     const { id, bytes: header, keys } = task
     const damages: PackDamage[] = []
+    const uncopied: number[] = []
     let chunks = 0
     let bytes = 0
     collect(damages, undefined, () => this.#checkFooter(task))
@@ -85,11 +93,17 @@ export class PackChecker {
       const sealed = task.bytes.subarray(at, at + row.sealed)
       at += row.sealed
       if (row.depth > 0) return
-      collect(damages, number, () => this.#checkSegment({ id, header, keys, number, row, sealed }))
+      const copies = task.copies.get(number) ?? NO_COPIES
+      let areCopied = false
+      collect(damages, number, () => {
+        const plain = this.#checkSegment({ id, header, keys, number, row, sealed })
+        areCopied = copyBases(plain, copies)
+      })
+      if (!areCopied) uncopied.push(number)
       chunks += row.chunkLengths.length
       bytes += row.plain
     })
-    return { damages, chunks, bytes }
+    return { damages, uncopied, chunks, bytes }
   }
 
   #checkDeltas({ id, header, keys, deltas }: DeltaSegmentsTask): PackCheckResult {
@@ -101,13 +115,17 @@ export class PackChecker {
       bytes += row.plain
       const bases = dictionary === undefined ? undefined : this.#bases().read(dictionary)
       if (bases !== undefined) {
-        collect(damages, number, () => this.#checkSegment({ id, header, keys, number, row, sealed }, bases))
+        collect(
+          damages,
+          number,
+          () => void this.#checkSegment({ id, header, keys, number, row, sealed }, bases),
+        )
         continue
       }
       const reason = `pack ${id}: segment ${number} cannot be decoded: its bases cannot be read`
       damages.push({ segment: number, reason, lacksBases: true })
     }
-    return { damages, chunks, bytes }
+    return { damages, uncopied: [], chunks, bytes }
   }
 
   #bases(): DictionaryReader {
@@ -141,10 +159,11 @@ export class PackChecker {
     if (!agree) throw new SnapError('OBJECT_DAMAGED', `pack ${id}: its footer differs from the index`)
   }
 
+  /** Returns its plaintext, valid until the next call. */
   #checkSegment(
     { id, header: packHeader, keys, number, row, sealed }: SegmentToCheck,
     bases?: Uint8Array,
-  ): void {
+  ): Uint8Array {
     const opened = inStage('open', () =>
       openPackSegment(id, packHeader, keys, number, sealed, this.#scratch.opened),
     )
@@ -160,6 +179,7 @@ export class PackChecker {
         `pack ${id}: segment ${number}: chunk ${wrong} does not match its id`,
       )
     }
+    return plain
   }
 }
 

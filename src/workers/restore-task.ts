@@ -5,6 +5,7 @@
 import type { TargetMeta, Xattr } from '../model/files.ts'
 import type { PackId } from '../model/ids.ts'
 import type { PackKeys } from '../pack/pack-header.ts'
+import type { BaseCopy } from './base-copies.ts'
 import type { Dictionary } from './base-reading.ts'
 
 /** A file of which this task holds something. */
@@ -27,6 +28,8 @@ export type RestoreSegment = {
   readonly sealed: Uint8Array
   /** Of a delta segment. */
   readonly dictionary: Dictionary | undefined
+  /** Bases of delta segments that will be decoded later. */
+  readonly copies: readonly BaseCopy[]
   /**
    * What is written from it, those of one file together: where the chunk begins in the plaintext and its bytes, its id (32 bytes
    * each), the file (its index in the task) and the position in the file. A chunk that goes to several places is there several times.
@@ -51,6 +54,8 @@ export type RestoreTaskResult = {
   readonly failures: ReadonlyMap<number, FileFailure>
   /** By whole file, those of which something could not be kept: what. */
   readonly losses: ReadonlyMap<number, readonly string[]>
+  /** Numbers of segments of which not all bases were copied. */
+  readonly uncopied: readonly number[]
   readonly bytes: number
 }
 

@@ -11,6 +11,7 @@ import { CHUNK_ID_BYTES } from '../model/ids.ts'
 import { SEGMENT_BYTES_MAX, SEGMENT_SEALED_BYTES_MAX } from '../model/limits.ts'
 import { openPackSegment } from '../pack/pack-reader.ts'
 import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
+import { copyBases } from './base-copies.ts'
 import { DictionaryReader } from './base-reading.ts'
 import { DirectoryCache } from './directory-cache.ts'
 import {
@@ -62,7 +63,8 @@ export class RestoreWriter implements Disposable {
     task.segments.forEach((segment, position) => {
       this.#segment(state, segment, position)
     })
-    return { failures: state.failures, losses: state.losses, bytes: state.bytes }
+    const { failures, losses, uncopied, bytes } = state
+    return { failures, losses, uncopied, bytes }
   }
 
   [Symbol.dispose](): void {
@@ -78,6 +80,7 @@ export class RestoreWriter implements Disposable {
     } catch (error) {
       failure = failureOf(error, 'repository')
     }
+    if (plain === undefined || !copyBases(plain, segment.copies)) state.uncopied.push(segment.number)
     const { files } = segment
     for (let from = 0; from < files.length; ) {
       const index = files[from] ?? 0
@@ -233,6 +236,7 @@ class TaskState {
   readonly task: RestoreTask
   readonly failures = new Map<number, FileFailure>()
   readonly losses = new Map<number, readonly string[]>()
+  readonly uncopied: number[] = []
   readonly open = new Map<number, OpenFile>()
   readonly created: Uint8Array
   /** The segment (its position in the task) that holds the end of what each file gets, -1 where none does; and the row. */

@@ -6,6 +6,7 @@ import type { Random } from '../../model/clock.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { TargetFiles } from '../../model/files.ts'
 import type { ProgressListener } from '../../model/progress.ts'
+import { DictionaryRooms } from '../../repository/gathered-bases.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { EMPTY_CONTENT, readItems } from '../../snapshot/content.ts'
 import type { Entry } from '../../snapshot/entry.ts'
@@ -21,6 +22,8 @@ const WINDOW_FILES_MAX = 8_192
 const WINDOW_CHUNKS_MAX = 65_536
 /** Bytes of a file that is still planned: its chunks are all in memory together, some 100 bytes each. */
 const PLANNED_BYTES_MAX = 8 * 1024 ** 3
+/** Dictionaries that are gathered at once, for two windows: one of a kernel tree that was edited has some twenty, of a MB each. */
+const GATHERED_BYTES_MAX: number = 64 * 1024 * 1024
 
 export type FileToRestore = {
   readonly entry: Entry
@@ -46,6 +49,7 @@ export type FileRestorerParts = {
 /** While windows are written, the next is gathered. */
 export class FileRestorer {
   readonly #parts: FileRestorerParts
+  readonly #rooms = new DictionaryRooms(GATHERED_BYTES_MAX)
   #finder: ChunkFinder
   #collections: number
   #gathering: WindowRun
@@ -57,7 +61,7 @@ export class FileRestorer {
     this.#parts = parts
     this.#finder = parts.repository.manifest.chunkFinder()
     this.#collections = parts.repository.log.collections
-    this.#gathering = new WindowRun(parts, this.#finder)
+    this.#gathering = new WindowRun(parts, this.#finder, this.#rooms)
   }
 
   async add(file: FileToRestore): Promise<void> {
@@ -82,7 +86,7 @@ export class FileRestorer {
       this.#collections = log.collections
       this.#finder = manifest.chunkFinder()
     }
-    this.#gathering = new WindowRun(this.#parts, this.#finder)
+    this.#gathering = new WindowRun(this.#parts, this.#finder, this.#rooms)
   }
 }
 
@@ -98,9 +102,9 @@ class WindowRun {
   /** Made here, under their name in `#names`. */
   readonly #created = new Set<number>()
 
-  constructor(parts: FileRestorerParts, finder: ChunkFinder) {
+  constructor(parts: FileRestorerParts, finder: ChunkFinder, rooms: DictionaryRooms) {
     this.#parts = parts
-    this.#window = new FileWindow(parts.repository, finder)
+    this.#window = new FileWindow(parts.repository, finder, rooms)
   }
 
   get isFull(): boolean {
@@ -143,14 +147,15 @@ class WindowRun {
 
   async run(): Promise<void> {
     const files = this.#files
-    const { tasks, parts } = this.#window.plan(files.length)
+    const { waves, parts } = this.#window.plan(files.length)
     const manyParts: number[] = []
     for (const index of this.#unplanned) await this.#inOrder(index)
     files.forEach((file, index) => {
       if (parts[index] === 1 || this.#failed.has(index) || file.entry.size > PLANNED_BYTES_MAX) return
       if (this.#createEmpty(index)) manyParts.push(index)
     })
-    await this.#runAll(tasks, parts)
+    for (const tasks of waves) await this.#runAll(tasks, parts)
+    this.#window.release()
     for (const index of manyParts) if (!this.#failed.has(index)) this.#finish(index)
     for (const index of [...this.#failed.keys()].sort((a, b) => a - b)) await this.#again(index)
     const full = [...this.#failed.values()].find(({ code }) => code === 'TARGET_FULL')
@@ -250,6 +255,7 @@ class WindowRun {
     const result = await this.#parts.pool
       .run(fetched.task, fetched.transfer)
       .finally(() => addInFlight(-bytes))
+    this.#window.markUncopied(planned, result.uncopied)
     this.#parts.counter.bytesWritten += result.bytes
     for (const [local, failure] of result.failures) this.#failIndex(fetched.files[local] ?? 0, failure)
     for (const [local, lost] of result.losses)

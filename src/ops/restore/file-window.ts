@@ -1,6 +1,6 @@
 /**
- * A bounded number of files to write, planned by pack: each segment is fetched and decoded once for all the files that
- * need it. It knows where chunks lie and not what the target looks like.
+ * A bounded number of files to write, planned by pack: each segment is fetched and decoded once for all the files and delta segments
+ * that need it. It knows where chunks lie and not what the target looks like.
  */
 
 import { toHex } from '../../base/bytes.ts'
@@ -10,8 +10,10 @@ import { SnapError } from '../../model/errors.ts'
 import { CHUNK_ID_BYTES, type PackId } from '../../model/ids.ts'
 import { packKey } from '../../object/object-keys.ts'
 import { readDictionary } from '../../repository/base-reader.ts'
+import type { DictionaryRooms, GatheredDictionary } from '../../repository/gathered-bases.ts'
 import { neighbours } from '../../repository/neighbours.ts'
 import type { Repository } from '../../repository/repository.ts'
+import type { BaseCopy } from '../../workers/base-copies.ts'
 import { type Dictionary, transferOf } from '../../workers/base-reading.ts'
 import {
   type FileFailure,
@@ -39,6 +41,11 @@ class WantedSegment {
   readonly ids: Uint8Array[] = []
   readonly files: number[] = []
   readonly positions: number[] = []
+  /** Bases of others that lie in it, and the dictionaries that they go to. */
+  readonly copies: BaseCopy[] = []
+  readonly feeds: Set<GatheredDictionary> = new Set()
+  /** Of a delta segment, where its bases are copied out of other segments of the window. */
+  gathered: GatheredDictionary | undefined
 
   constructor(pack: number, packId: PackId, number: number, place: SegmentPlace) {
     this.pack = pack
@@ -58,12 +65,14 @@ export type PlannedTask = {
 export class FileWindow {
   readonly #repository: Repository
   readonly #finder: ChunkFinder
+  readonly #rooms: DictionaryRooms
   readonly #segments = new Map<number, WantedSegment>()
   chunks = 0
 
-  constructor(repository: Repository, finder: ChunkFinder) {
+  constructor(repository: Repository, finder: ChunkFinder, rooms: DictionaryRooms) {
     this.#repository = repository
     this.#finder = finder
+    this.#rooms = rooms
   }
 
   /**
@@ -83,7 +92,11 @@ export class FileWindow {
     return location.bytes
   }
 
-  #segmentOf({ pack, packId, segment: number }: ChunkPlace): WantedSegment {
+  #segmentOf({
+    pack,
+    packId,
+    segment: number,
+  }: Pick<ChunkPlace, 'pack' | 'packId' | 'segment'>): WantedSegment {
     const name = pack * SEGMENTS_RADIX + number
     const known = this.#segments.get(name)
     if (known !== undefined) return known
@@ -95,26 +108,42 @@ export class FileWindow {
     return segment
   }
 
-  /** Tasks in pack order, and in how many of them each of the `files` files has a part. */
-  plan(files: number): { tasks: readonly PlannedTask[]; parts: Uint32Array } {
+  /**
+   * Tasks in pack order, in waves: the second, of delta segments, may begin when the first has ended. And in how many tasks each of the
+   * `files` files has a part.
+   */
+  plan(files: number): { waves: readonly (readonly PlannedTask[])[]; parts: Uint32Array } {
+    for (const segment of [...this.#segments.values()]) if (segment.place.depth > 0) this.#gather(segment)
     const ordered = [...this.#segments.values()].sort((a, b) => a.pack - b.pack || a.number - b.number)
-    const tasks: PlannedTask[] = []
-    let current: WantedSegment[] = []
-    let sealed = 0
-    const close = (): void => {
-      const [first] = current
-      if (first !== undefined) tasks.push({ pack: first.pack, packId: first.packId, segments: current })
-      current = []
-      sealed = 0
+    const waves = [
+      tasksOf(ordered.filter(({ place }) => place.depth === 0)),
+      tasksOf(ordered.filter(({ place }) => place.depth > 0)),
+    ]
+    return { waves, parts: countParts(waves.flat(), files) }
+  }
+
+  /** The bases of a delta segment are copied out of segments of the window, most of which are wanted for themselves. */
+  #gather(delta: WantedSegment): void {
+    const gathered = this.#rooms.gather(this.#repository, delta.pack, delta.number)
+    if (gathered === undefined) return
+    delta.gathered = gathered
+    for (const { place, copy } of gathered.bases) {
+      const segment = this.#segmentOf(place)
+      segment.copies.push(copy)
+      segment.feeds.add(gathered)
     }
-    for (const segment of ordered) {
-      if (current[0] !== undefined && (current[0].pack !== segment.pack || sealed >= TASK_SEALED_BYTES))
-        close()
-      current.push(segment)
-      sealed += segment.place.depth === 0 ? segment.place.sealed : DELTA_SEALED_BYTES
-    }
-    close()
-    return { tasks, parts: countParts(tasks, files) }
+  }
+
+  /** Of a task that has been run: the segments of which not all bases were copied. */
+  markUncopied({ segments }: PlannedTask, numbers: readonly number[]): void {
+    for (const segment of segments) if (numbers.includes(segment.number)) failBases(segment)
+  }
+
+  /** No task is under way any more. */
+  release(): void {
+    for (const { gathered } of this.#segments.values())
+      if (gathered !== undefined) this.#rooms.release(gathered)
+    this.#segments.clear()
   }
 
   /**
@@ -167,6 +196,7 @@ export class FileWindow {
     failed: Map<number, FileFailure>,
   ): Promise<Dictionary | undefined> {
     if (segment.place.depth === 0) return undefined
+    if (segment.gathered?.hasFailed === false) return segment.gathered.bytes
     try {
       return await readDictionary(this.#repository, segment.pack, segment.number)
     } catch (error) {
@@ -202,6 +232,25 @@ export class FileWindow {
   }
 }
 
+function tasksOf(ordered: readonly WantedSegment[]): PlannedTask[] {
+  const tasks: PlannedTask[] = []
+  let current: WantedSegment[] = []
+  let sealed = 0
+  const close = (): void => {
+    const [first] = current
+    if (first !== undefined) tasks.push({ pack: first.pack, packId: first.packId, segments: current })
+    current = []
+    sealed = 0
+  }
+  for (const segment of ordered) {
+    if (current[0] !== undefined && (current[0].pack !== segment.pack || sealed >= TASK_SEALED_BYTES)) close()
+    current.push(segment)
+    sealed += segment.place.depth === 0 ? segment.place.sealed : DELTA_SEALED_BYTES
+  }
+  close()
+  return tasks
+}
+
 function countParts(tasks: readonly PlannedTask[], files: number): Uint32Array {
   const parts = new Uint32Array(files)
   const lastTask = new Int32Array(files).fill(-1)
@@ -231,7 +280,13 @@ class LocalFiles {
   }
 }
 
+/** Whoever needs a base of this segment has to read it some other way. */
+function failBases({ feeds }: WantedSegment): void {
+  for (const gathered of feeds) gathered.hasFailed = true
+}
+
 function failAll(segment: WantedSegment, error: SnapError, failed: Map<number, FileFailure>): void {
+  failBases(segment)
   for (const file of segment.files)
     failed.set(file, { side: 'repository', code: error.code, reason: error.message })
 }
@@ -250,6 +305,7 @@ function restoreSegment(
     number: wanted.number,
     sealed,
     dictionary,
+    copies: wanted.copies,
     offsets: Uint32Array.from(wanted.offsets),
     lengths: Uint32Array.from(wanted.lengths),
     ids,

@@ -2,7 +2,7 @@
  * Where chunks can still be read: the places that the manifest knows, less those in packs and segments that were found
  * damaged, and less delta segments whose bases are gone. It reads nothing itself.
  */
-import type { ChunkFinder } from '../../manifest/chunk-finder.ts'
+import type { ChunkFinder, ChunkPlace } from '../../manifest/chunk-finder.ts'
 import type { ChunkLocation } from '../../manifest/chunks-table.ts'
 import type { Manifest } from '../../manifest/manifest.ts'
 import { CHUNK_ID_BYTES } from '../../model/ids.ts'
@@ -17,8 +17,8 @@ export class Places {
   readonly #badSegments = new Set<string>()
   /** For the very many chunks that trees name. */
   readonly #finder: ChunkFinder
-  /** Numbers of packs and segments whose depth is 0, as one number each. */
-  readonly #plain = new Map<number, boolean>()
+  /** Of segments: numbers of pack and segment as one number. */
+  readonly #depths = new Map<number, number>()
   /** Of delta segments. */
   readonly #decodable = new Map<string, boolean>()
 
@@ -61,31 +61,39 @@ export class Places {
 
   /** A place from which the chunk can be read; `undefined` where there is none (any more). */
   readable(id: Uint8Array, depthBelow: number = Number.POSITIVE_INFINITY): ChunkLocation | undefined {
-    return this.known(id).find((place) => place.depth < depthBelow && this.#isReadable(place))
+    return this.known(id).find(
+      ({ pack, segment, depth }) => depth < depthBelow && this.#isReadable(pack, segment, depth),
+    )
   }
 
   /** Plaintext bytes of a chunk that can be read; `undefined` where it cannot (any more). */
   readableBytes(id: Uint8Array): number | undefined {
+    return this.#found(id, Number.POSITIVE_INFINITY)?.bytes ?? this.readable(id)?.bytes
+  }
+
+  /** One place of which it is soon known that the chunk can be read there; there may be others where this is `undefined`. */
+  #found(id: Uint8Array, depthBelow: number): ChunkPlace | undefined {
     const place = this.#finder.find(id)
-    if (place !== undefined && this.#isWholeAndPlain(place.pack, place.segment)) return place.bytes
-    return this.readable(id)?.bytes
+    if (place === undefined || !this.#live.has(place.pack)) return undefined
+    const depth = this.#depthOf(place.pack, place.segment)
+    return depth < depthBelow && this.#isReadable(place.pack, place.segment, depth) ? place : undefined
   }
 
-  #isWholeAndPlain(pack: number, segment: number): boolean {
-    if (!this.#live.has(pack) || this.#badPacks.has(pack)) return false
-    if (this.#badSegments.size > 0 && this.#badSegments.has(nameOf(pack, segment))) return false
+  #depthOf(pack: number, segment: number): number {
     const number = pack * (PACK_SEGMENTS_MAX + 1) + segment
-    let plain = this.#plain.get(number)
-    if (plain === undefined) {
-      plain = this.#manifest.packs.segmentOf(pack, segment)?.depth === 0
-      this.#plain.set(number, plain)
+    let depth = this.#depths.get(number)
+    if (depth === undefined) {
+      depth = this.#manifest.packs.segmentOf(pack, segment)?.depth ?? Number.POSITIVE_INFINITY
+      this.#depths.set(number, depth)
     }
-    return plain
+    return depth
   }
 
-  #isReadable({ pack, segment, depth }: ChunkLocation): boolean {
+  #isReadable(pack: number, segment: number, depth: number): boolean {
+    if (this.#badPacks.has(pack)) return false
+    if (depth === 0 && this.#badSegments.size === 0) return true
     const name = nameOf(pack, segment)
-    if (this.#badPacks.has(pack) || this.#badSegments.has(name)) return false
+    if (this.#badSegments.has(name)) return false
     if (depth === 0) return true
     const decided = this.#decodable.get(name)
     if (decided !== undefined) return decided
@@ -98,7 +106,8 @@ export class Places {
   /** The depth falls with each step, so this ends. */
   #haveBases(bases: Uint8Array, depth: number): boolean {
     for (let at = 0; at < bases.length; at += CHUNK_ID_BYTES) {
-      if (this.readable(bases.subarray(at, at + CHUNK_ID_BYTES), depth) === undefined) return false
+      const base = bases.subarray(at, at + CHUNK_ID_BYTES)
+      if ((this.#found(base, depth) ?? this.readable(base, depth)) === undefined) return false
     }
     return true
   }

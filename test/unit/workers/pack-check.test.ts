@@ -19,7 +19,7 @@ const checker = new PackChecker(ID_KEY)
 /** Where damage is found, given what an index object says of the pack. */
 const damages = (segments: readonly SegmentRow[], bytes: Uint8Array = pack.bytes) =>
   checker
-    .check({ kind: 'pack', id: ticket.id, bytes, keys: ticket, segments })
+    .check({ kind: 'pack', id: ticket.id, bytes, keys: ticket, segments, copies: new Map() })
     .damages.map(({ segment }) => segment)
 
 it('finds nothing in a pack that is as its index object says', () => {
