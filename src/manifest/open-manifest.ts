@@ -12,7 +12,7 @@ import { migrate, SCHEMA_VERSION, schemaVersion } from './migrations.ts'
 import { isUnsafeSqlite } from './sqlite-version.ts'
 
 /** Page cache of one connection, in KiB. */
-const CACHE_KIB = 65_536
+const CACHE_KIB = 16_384
 /** Off: lookups gained nothing by it, and a disk error under a mapping kills the process instead of failing the call. */
 const MMAP_BYTES = 0
 /** The WAL is copied back after this many pages (64 MiB): a page that many packs touched is then written once. */
