@@ -92,7 +92,8 @@ function measureTrial(trial: Trial, tools: readonly [string, Tool][], place: str
   return { name: trial.name, description: trial.corpus.description, versions: counted, runs }
 }
 
-function measure(scratch: string): Result {
+/** `keep` is given what there is after each trial: all of them take hours. */
+function measure(scratch: string, keep: (result: Result) => void): Result {
   const tools = namedTools()
   const names = values.trials.split(',')
   const trials = names.map((name) =>
@@ -103,18 +104,20 @@ function measure(scratch: string): Result {
   )
   mkdirSync(scratch, { recursive: true })
   const place = mkdtempSync(join(resolve(scratch), 'bench-'))
+  const measured: TrialResult[] = []
+  const result: Result = {
+    command: `npm run bench -- ${process.argv.slice(2).join(' ')}`,
+    machine: machine(),
+    versions: Object.fromEntries(tools.map(([name, tool]) => [name, versionOf(tool)])),
+    trials: measured,
+  }
   try {
-    const results = trials.map((trial) => {
-      const result = measureTrial(trial, tools, join(place, trial.name))
+    for (const trial of trials) {
+      measured.push(measureTrial(trial, tools, join(place, trial.name)))
       rmSync(join(place, trial.name), { recursive: true })
-      return result
-    })
-    return {
-      command: `npm run bench -- ${process.argv.slice(2).join(' ')}`,
-      machine: machine(),
-      versions: Object.fromEntries(tools.map(([name, tool]) => [name, versionOf(tool)])),
-      trials: results,
+      keep(result)
     }
+    return result
   } finally {
     rmSync(place, { recursive: true, force: true })
   }
@@ -125,11 +128,13 @@ function main(): void {
     console.log(HELP)
     return
   }
+  const keep = (result: Result): void => {
+    if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`)
+  }
   const result =
     values.render === undefined
-      ? measure(values.scratch as string)
+      ? measure(values.scratch as string, keep)
       : (JSON.parse(readFileSync(values.render, 'utf8')) as Result)
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`)
   if (values.chart !== undefined) writeFileSync(values.chart, chart(result))
   const sections = sectionsOf(result)
   if (values.into === undefined) console.log(Object.values(sections).join('\n\n'))
