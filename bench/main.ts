@@ -92,6 +92,14 @@ function measureTrial(trial: Trial, tools: readonly [string, Tool][], place: str
   return { name: trial.name, description: trial.corpus.description, versions: counted, runs }
 }
 
+/** What measures the same elsewhere: places are left to the reader. */
+function command(): string {
+  const { tools, trials, runs, scale, also } = values
+  const others = also.map((text) => ` --also ${text.replace(/=.*/, '')}=NODE,CHECKOUT`)
+  const trees = positionals.map((_, index) => ` TREE${index + 1}`)
+  return `npm run bench -- --scratch DIR --tools ${tools} --trials ${trials} --runs ${runs} --scale ${scale}${others.join('')}${trees.join('')}`
+}
+
 /** `keep` is given what there is after each trial: all of them take hours. */
 function measure(scratch: string, keep: (result: Result) => void): Result {
   const tools = namedTools()
@@ -106,7 +114,7 @@ function measure(scratch: string, keep: (result: Result) => void): Result {
   const place = mkdtempSync(join(resolve(scratch), 'bench-'))
   const measured: TrialResult[] = []
   const result: Result = {
-    command: `npm run bench -- ${process.argv.slice(2).join(' ')}`,
+    command: command(),
     machine: machine(),
     versions: Object.fromEntries(tools.map(([name, tool]) => [name, versionOf(tool)])),
     trials: measured,

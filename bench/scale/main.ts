@@ -54,7 +54,7 @@ async function measure(scratch: string): Promise<ScaleResult> {
   } finally {
     rmSync(place, { recursive: true, force: true })
   }
-  const command = `npm run bench:scale -- ${process.argv.slice(2).join(' ')}`
+  const command = `npm run bench:scale -- --scratch DIR --files ${values.files} --chunks ${values.chunks} --scale ${values.scale}`
   return { command, machine: machine(), files, chunks }
 }
 
