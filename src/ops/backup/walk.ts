@@ -7,88 +7,23 @@ import { assert } from '../../base/assert.ts'
 import { createBreath } from '../../base/breath.ts'
 import { compareNames } from '../../base/names.ts'
 import type { Rules } from '../../filesystem/ignore-rules.ts'
-import type { FileStat, SourceFiles } from '../../model/files.ts'
+import type { FileStat } from '../../model/files.ts'
 import { DIRECTORY_DEPTH_MAX } from '../../model/limits.ts'
 import type { Content } from '../../snapshot/content.ts'
 import { type Entry, encodeEntry, isDirectoryEntry } from '../../snapshot/entry.ts'
 import { isSameFile } from '../../snapshot/same-entry.ts'
 import { entryOf, sourceReason } from '../../workers/file-pipeline.ts'
 import { specialEntry } from '../../workers/special-entry.ts'
-import type { ScanUnit, TreeSums } from '../../workers/tasks.ts'
 import { DirectoryNode, type DirectoryPlace, type PreviousDirectory } from './directory-node.ts'
-import { type ExclusionEvents, type ExclusionOptions, Exclusions } from './exclusions.ts'
+import { type ExclusionOptions, Exclusions } from './exclusions.ts'
 import type { QueuedFile } from './file-queue.ts'
 import { PreviousNames } from './previous-names.ts'
+import { GONE, ReplacedEntries, type ReplacedEntry } from './replaced-entries.ts'
 import { joinPath, type RootNode } from './roots.ts'
+import type { WalkPorts } from './walk-ports.ts'
 
-/** Where the walk puts files whose content is to be read. */
-export type WalkQueue = {
-  /** Whether the walk should await `room` before it goes on. */
-  readonly isCrowded: boolean
-  add(file: QueuedFile): void
-  room(): Promise<void>
-  drain(): Promise<void>
-}
-
-export type WalkPorts = {
-  readonly source: SourceFiles
-  readonly queue: WalkQueue
-  /** A directory of the parent snapshot, from its encoded entry. */
-  readonly previousOf: (entry: Uint8Array) => Promise<PreviousDirectory | undefined>
-  /** Whether the chunks of a file's entry in the parent snapshot are stored still. */
-  readonly isStored: (entry: Uint8Array) => boolean
-  /** Verdicts of the threads on directories; `undefined` where the walk is to look at everything itself. */
-  readonly scan: WalkScan | undefined
-  /** Encodes and stores a complete directory; the same content where nothing changed. */
-  readonly complete: (node: DirectoryNode) => Content
-  readonly events: WalkEvents
-  readonly signal: AbortSignal
-}
-
-/** Directories that need not be walked. */
-export type WalkScan = {
-  /** What is in a directory that is, with all below it, what its entry in the parent snapshot says; `undefined` where it may not be. */
-  same(directory: ScanUnit): Promise<TreeSums | undefined>
-}
-
-export type WalkEvents = ExclusionEvents & {
-  readonly found: (path: string, stat: FileStat) => void
-  /** Taken over from the parent snapshot without being read. */
-  readonly unmodified: (path: string, bytes: number) => void
-  /** A directory taken over with all below it, none of which was told of by itself. */
-  readonly takenOver: (sums: TreeSums) => void
-  readonly queued: (path: string, why: WhyQueued) => void
-}
-
-/** `lost`: as in the parent snapshot, but the repository has not all of it any more. */
-export type WhyQueued = 'new' | 'changed' | 'lost'
-
-/**
- * What `lstat` says of an entry that is gone, perhaps with a directory above it: the walk came down through directories, so that
- * one of them is another thing now.
- */
-const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
-/** What opening says where something else lies than `lstat` found: a link, a socket, a device, a file where a directory was. */
-const MOVING: ReadonlySet<string> = new Set([
-  ...GONE,
-  'REPLACED',
-  'ENXIO',
-  'ENODEV',
-  'EOPNOTSUPP',
-  'EINVAL',
-  'ESTALE',
-])
 /** A smaller file is not worth looking for what it may be the next version of. Bytes. */
 const PREDECESSOR_BYTES_MIN = 65_536
-/** A name under which something else lies each time it is looked at, this often, is unreadable. */
-const REPLACED_MAX = 16
-
-/** A place in a directory of which is to be found out again what lies there. */
-type ReplacedEntry = Pick<QueuedFile, 'node' | 'slot' | 'path' | 'name'> & {
-  /** What it was. */
-  readonly type: FileStat['type']
-  readonly replaced: number
-}
 
 export type WalkOptions = ExclusionOptions & {
   /** Reread every file. */
@@ -104,12 +39,13 @@ export class Walk {
   #root: Content | undefined
   /** Lets messages from the threads in. */
   readonly #breath = createBreath()
-  /** Entries that were replaced while they were on their way. */
-  #replaced: ReplacedEntry[] = []
+  /** While they were on their way. */
+  readonly #replaced: ReplacedEntries
 
   constructor(ports: WalkPorts, options: WalkOptions) {
     this.#ports = ports
     this.#options = options
+    this.#replaced = new ReplacedEntries(ports.source)
     this.#exclusions = new Exclusions(options, ports.source, ports.events)
   }
 
@@ -119,8 +55,8 @@ export class Walk {
     if (roots.selected) await this.#directory(node, this.#options.rules, this.#deviceOf('/'), 0)
     else await this.#connecting(node, roots, 0)
     await this.#ports.queue.drain()
-    while (this.#replaced.length > 0) {
-      for (const entry of this.#replaced.splice(0)) await this.#lookAgain(entry)
+    for (let entries = this.#replaced.take(); entries.length > 0; entries = this.#replaced.take()) {
+      for (const entry of entries) await this.#lookAgain(entry)
       await this.#ports.queue.drain()
     }
     if (this.#root === undefined) throw new TypeError('the root is complete when the queue has drained')
@@ -145,23 +81,7 @@ export class Walk {
    */
   isReplaced(file: QueuedFile, reason: string): boolean {
     const { node, slot, path, name, replaced = 0 } = file
-    return this.#willLookAgain({ node, slot, path, name, type: 'file', replaced }, reason)
-  }
-
-  #willLookAgain(entry: ReplacedEntry, reason: string): boolean {
-    if (entry.replaced >= REPLACED_MAX) return false
-    if (!MOVING.has(reason) && !this.#isElse(entry)) return false
-    this.#replaced.push({ ...entry, replaced: entry.replaced + 1 })
-    return true
-  }
-
-  /** Whether the entry is gone or of another type; false where it cannot be told. */
-  #isElse({ path, type }: ReplacedEntry): boolean {
-    try {
-      return this.#ports.source.lstat(path).type !== type
-    } catch (error) {
-      return GONE.has(sourceReason(error))
-    }
+    return this.#replaced.keeps({ node, slot, path, name, type: 'file', replaced }, reason)
   }
 
   /** Puts what lies there now into the slot. */
@@ -317,7 +237,7 @@ export class Walk {
   /** The node is given up then: nothing is in it yet. */
   #isReplacedDirectory({ parent, path, name, replaced }: DirectoryNode, reason: string): boolean {
     return (
-      parent !== undefined && this.#willLookAgain({ ...parent, path, name, type: 'dir', replaced }, reason)
+      parent !== undefined && this.#replaced.keeps({ ...parent, path, name, type: 'dir', replaced }, reason)
     )
   }
 
@@ -374,7 +294,7 @@ export class Walk {
   /** Its slot is dropped, unless it is looked at again. */
   #specialFailed(entry: ReplacedEntry, reason: string): void {
     if (reason !== 'ENOENT') {
-      if (this.#willLookAgain(entry, reason)) return
+      if (this.#replaced.keeps(entry, reason)) return
       entry.node.unreadable ??= reason
       this.#ports.events.unreadable(entry.path, reason)
     }

@@ -1,21 +1,15 @@
 /** What is done with one entry that is no directory, from what is there already. Decides only; changes nothing. */
-import type { FileStat, TargetDirectory, TargetFiles } from '../../model/files.ts'
-import type { ChunkReader } from '../../repository/chunk-reader.ts'
+import type { FileStat, TargetDirectory } from '../../model/files.ts'
 import type { Entry } from '../../snapshot/entry.ts'
 import type { RestoreAction } from './report.ts'
-import { sameContentAsFile } from './same-content.ts'
+import { type ContentParts, sameContentAsFile } from './same-content.ts'
 
 export type OverwritePolicy = 'always' | 'if-changed' | 'if-newer' | 'never'
 
-export type DecideParts = {
-  readonly chunks: ChunkReader
-  readonly target: TargetFiles
-  readonly overwrite: OverwritePolicy
-}
-
 /** `directory`: where the entry goes; `undefined` where that does not exist yet. */
 export async function decide(
-  { chunks, target, overwrite }: DecideParts,
+  parts: ContentParts,
+  overwrite: OverwritePolicy,
   entry: Entry,
   existing: FileStat | undefined,
   directory: TargetDirectory | undefined,
@@ -28,7 +22,7 @@ export async function decide(
   if (entry.type !== 'file') return isSameSpecial(entry, existing, directory) ? 'unchanged' : 'replace'
   if (existing.size !== entry.size) return 'replace'
   if (overwrite === 'if-changed' && order === 0) return 'unchanged'
-  return (await sameContentAsFile(chunks, target, directory, entry)) ? 'unchanged' : 'replace'
+  return (await sameContentAsFile(parts, directory, entry)) ? 'unchanged' : 'replace'
 }
 
 /** Whether what is there, of the same type, is the link or device that the entry says. A socket is its program's. */

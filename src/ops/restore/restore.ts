@@ -5,6 +5,7 @@
  */
 import { createBreath } from '../../base/breath.ts'
 import { during, inStage } from '../../base/trace.ts'
+import type { ChunkFinder } from '../../manifest/chunk-finder.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { FileStat, TargetDirectory, TargetFiles } from '../../model/files.ts'
 import { DIRECTORY_DEPTH_MAX } from '../../model/limits.ts'
@@ -21,6 +22,7 @@ import { Later } from './later.ts'
 import { metaOf } from './meta.ts'
 import { Protection } from './protection.ts'
 import { type RestoreAction, RestoreCounter, type RestoreReport } from './report.ts'
+import type { ContentParts } from './same-content.ts'
 import { namesOf, Selection } from './selection.ts'
 
 export type RestoreRequest = {
@@ -83,6 +85,9 @@ class RestoreRun {
   /** Lets finished tasks in. */
   readonly #breath = createBreath()
   readonly #later: Later
+  /** For comparing with what is there. */
+  readonly #content: ContentParts
+  #foundBy: ChunkFinder | undefined
 
   constructor(repository: Repository, request: RestoreRequest, ports: RestorePorts) {
     this.#repository = repository
@@ -90,12 +95,23 @@ class RestoreRun {
     this.#ports = ports
     this.#selection = new Selection(request.select)
     this.#protection = new Protection(request.target, request.keep, request.sources)
+    this.#content = {
+      chunks: repository.chunks,
+      target: ports.target,
+      lengthOf: (id) => this.#finder.find(id)?.bytes ?? repository.chunks.lengthOf(id),
+    }
     this.#later = new Later({
       counter: this.#counter,
       keepOwner: request.keepOwner,
       guarded: (path, act) => this.#finishing(path, act),
       fail: (path, { side, code }, reason) => this.#fail(namesOf(path), side, code, reason),
     })
+  }
+
+  /** Made when the first file is compared. Packs that move meanwhile do not matter: a chunk keeps its length. */
+  get #finder(): ChunkFinder {
+    this.#foundBy ??= this.#repository.manifest.chunkFinder()
+    return this.#foundBy
   }
 
   async run(): Promise<RestoreReport> {
@@ -165,7 +181,6 @@ class RestoreRun {
     if (names.length > DIRECTORY_DEPTH_MAX) {
       throw new SnapError('LIMIT_EXCEEDED', `directories nested deeper than ${DIRECTORY_DEPTH_MAX}`)
     }
-    await this.#breath()
     const tree = await this.#tree(content, names)
     if (tree === undefined) return
     // Of a directory that could not be read nothing is known, so nothing in it is extra. The same goes for one that is empty
@@ -179,6 +194,8 @@ class RestoreRun {
       const path = [...names, entry.name]
       const wanted = this.#selection.wants(path)
       if (wanted === 'none' || (wanted === 'some' && entry.type !== 'dir')) continue
+      const breath = this.#breath()
+      if (breath !== undefined) await breath
       await this.#guarded(path, () => {
         // In a directory that was empty a moment ago there is nothing to look for.
         const existing = fresh ? undefined : directory?.lstat(entry.name)
@@ -237,12 +254,7 @@ class RestoreRun {
     }
     if (entry.type === 'dir') return this.#enter(entry, path, below, directory, existing, files, wanted)
     this.#counter.bytesTotal += entry.size
-    const action = await decide(
-      { chunks: this.#repository.chunks, target: this.#ports.target, overwrite: this.#request.overwrite },
-      entry,
-      existing,
-      directory,
-    )
+    const action = await decide(this.#content, this.#request.overwrite, entry, existing, directory)
     if (existing?.type === 'dir' && action === 'replace') this.#protection.check([...below, entry.name])
     this.#ports.decided?.(`/${path.join('/')}`, action)
     this.#count(entry, action)

@@ -2,6 +2,7 @@
 import type { TargetDirectory, TargetFiles } from '../../model/files.ts'
 import { CHUNK_BYTES_MAX } from '../../model/limits.ts'
 import type { ChunkReader } from '../../repository/chunk-reader.ts'
+import { readItems } from '../../snapshot/content.ts'
 import type { Entry } from '../../snapshot/entry.ts'
 
 const buffer = new Uint8Array(CHUNK_BYTES_MAX)
@@ -9,60 +10,78 @@ const buffer = new Uint8Array(CHUNK_BYTES_MAX)
 /** Zeros that are read to compare holes. A file with more is written anew: a hole may be larger than anyone can read. */
 const HOLE_BYTES_READ_MAX = 268_435_456
 
+export type ContentParts = {
+  readonly chunks: ChunkReader
+  readonly target: TargetFiles
+  /** Plaintext bytes of a chunk; `undefined` where nothing holds it. */
+  readonly lengthOf: (id: Uint8Array) => number | undefined
+}
+
 /** The file exists and has the entry's size. Holes compare as zeros. */
 export async function sameContentAsFile(
-  chunks: ChunkReader,
-  target: TargetFiles,
+  parts: ContentParts,
   directory: TargetDirectory,
-  entry: Entry,
+  { name, size, content }: Entry,
 ): Promise<boolean> {
-  if (entry.content === undefined) return entry.size === 0
-  const fd = directory.openFile(entry.name, false)
+  if (content === undefined) return size === 0
+  const fd = directory.openFile(name, false)
   try {
-    let position = 0
-    let holes = 0
-    for await (const item of chunks.items(entry.content)) {
-      const length = 'hole' in item ? item.hole : chunks.lengthOf(item.chunk)
-      if (length === undefined || !fits(position, length, entry.size)) return false
-      if ('hole' in item) holes += length
-      if (holes > HOLE_BYTES_READ_MAX) return false
-      const same =
-        'hole' in item
-          ? isZero(target, fd, position, length)
-          : isChunk(chunks, target, fd, position, length, item.chunk)
-      if (!same) return false
-      position += length
-    }
-    return position === entry.size
+    const file = new FileToCompare(parts, fd, size)
+    // Nearly every list is in its entry, and waiting for each of its items would take longer than hashing the chunk.
+    if (content.levels === 0) {
+      for (const item of readItems(content.items)) if (!file.goesOnWith(item)) return false
+    } else for await (const item of parts.chunks.items(content)) if (!file.goesOnWith(item)) return false
+    return file.isAtEnd
   } finally {
-    target.close(fd)
+    parts.target.close(fd)
   }
 }
 
-function fits(position: number, length: number, size: number): boolean {
-  return position + length <= size
-}
+class FileToCompare {
+  readonly #parts: ContentParts
+  readonly #fd: number
+  readonly #size: number
+  #position = 0
+  #holes = 0
 
-function isChunk(
-  chunks: ChunkReader,
-  target: TargetFiles,
-  fd: number,
-  position: number,
-  length: number,
-  id: Uint8Array,
-): boolean {
-  if (length > buffer.length) return false
-  return (
-    target.read(fd, buffer, 0, length, position) === length && chunks.matches(buffer.subarray(0, length), id)
-  )
-}
-
-function isZero(target: TargetFiles, fd: number, position: number, length: number): boolean {
-  for (let done = 0; done < length; ) {
-    const count = target.read(fd, buffer, 0, Math.min(buffer.length, length - done), position + done)
-    if (count === 0) return false
-    for (let at = 0; at < count; at++) if (buffer[at] !== 0) return false
-    done += count
+  constructor(parts: ContentParts, fd: number, size: number) {
+    this.#parts = parts
+    this.#fd = fd
+    this.#size = size
   }
-  return true
+
+  get isAtEnd(): boolean {
+    return this.#position === this.#size
+  }
+
+  /** Whether the item is what comes next in the file. */
+  goesOnWith(item: { readonly chunk: Uint8Array } | { readonly hole: number }): boolean {
+    const length = 'hole' in item ? item.hole : this.#parts.lengthOf(item.chunk)
+    if (length === undefined || this.#position + length > this.#size) return false
+    if ('hole' in item) this.#holes += length
+    if (this.#holes > HOLE_BYTES_READ_MAX) return false
+    if ('hole' in item ? !this.#isZero(length) : !this.#isChunk(length, item.chunk)) return false
+    this.#position += length
+    return true
+  }
+
+  #isChunk(length: number, id: Uint8Array): boolean {
+    if (length > buffer.length) return false
+    const { target, chunks } = this.#parts
+    return (
+      target.read(this.#fd, buffer, 0, length, this.#position) === length &&
+      chunks.matches(buffer.subarray(0, length), id)
+    )
+  }
+
+  #isZero(length: number): boolean {
+    for (let done = 0; done < length; ) {
+      const wanted = Math.min(buffer.length, length - done)
+      const count = this.#parts.target.read(this.#fd, buffer, 0, wanted, this.#position + done)
+      if (count === 0) return false
+      for (let at = 0; at < count; at++) if (buffer[at] !== 0) return false
+      done += count
+    }
+    return true
+  }
 }
