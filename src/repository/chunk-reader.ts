@@ -187,28 +187,27 @@ export class ChunkReader {
 
   /** The chunks and holes of a content in order, whatever its levels. `onList` gets the id of each chunk that holds a list. */
   async *items(content: Content, onList?: (id: Uint8Array) => void): AsyncGenerator<Item> {
-    if (content.levels === 0) {
-      yield* readItems(content.items)
-      return
-    }
-    yield* this.#lower(content.levels, content.items, onList)
+    let level: Iterable<Item> | AsyncIterable<Item> = readItems(content.items)
+    for (let above = content.levels; above > 0; above--) level = this.#below(level, onList)
+    yield* level
   }
 
-  async *#lower(
-    levels: number,
-    items: Uint8Array,
+  /**
+   * The items in the chunks that `lists` names. A level is cut without regard to items, and read as a whole: what is left of one chunk goes on
+   * in the next, also where another chunk of the level above names that.
+   */
+  async *#below(
+    lists: Iterable<Item> | AsyncIterable<Item>,
     onList: ((id: Uint8Array) => void) | undefined,
   ): AsyncGenerator<Item> {
     let carried: Uint8Array = new Uint8Array(0)
-    for (const item of readItems(items)) {
+    for await (const item of lists) {
       if ('hole' in item) throw new SnapError('OBJECT_DAMAGED', 'a hole in a list of lists')
       onList?.(item.chunk)
       const bytes = Buffer.concat([carried, await this.chunk(item.chunk)])
       const whole = wholeItems(bytes)
       carried = bytes.subarray(whole)
-      const part = bytes.subarray(0, whole)
-      if (levels === 1) yield* readItems(part)
-      else yield* this.#lower(levels - 1, part, onList)
+      yield* readItems(bytes.subarray(0, whole))
     }
     if (carried.length > 0) throw new SnapError('OBJECT_DAMAGED', 'a list of chunks ends within an item')
   }

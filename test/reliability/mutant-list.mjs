@@ -1914,6 +1914,13 @@ const DELTAS_AND_SCAN = [
     [unit('ops/verify/delta-bases')],
   ],
   [
+    'src/repository/chunk-reader.ts',
+    '      carried = bytes.subarray(whole)\n',
+    '      carried = bytes.subarray(bytes.length)\n',
+    'going on with an item in the next chunk of a list',
+    [unit('repository/chunk-reader')],
+  ],
+  [
     'src/ops/verify/delta-schedule.ts',
     '      if (![...segments].every(isCopied)) gathering.dictionary.hasFailed = true\n',
     '',

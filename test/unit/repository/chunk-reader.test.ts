@@ -5,6 +5,7 @@ import type { ErrorCode } from '../../../src/model/errors.ts'
 import { CHUNK_ID_BYTES } from '../../../src/model/ids.ts'
 import { DICTIONARY_BYTES_MAX, SEGMENT_BASES_MAX, SEGMENT_CLOSURE_MAX } from '../../../src/model/limits.ts'
 import { type Content, encodeContent } from '../../../src/snapshot/content.ts'
+import { Chance } from '../../support/builders.ts'
 import { HostileSnapshot, hole, items, rowOf } from '../../support/hostile/hostile-snapshot.ts'
 import { TestRepository } from '../../support/repository.ts'
 
@@ -41,6 +42,30 @@ it('takes no hole for a list of chunks, nor a list that ends within an item', as
   await refused(() => itemsOf({ levels: 1, items: hole(8) }), 'OBJECT_DAMAGED')
   await refused(() => itemsOf(items([id], 1)), 'OBJECT_DAMAGED')
   expect(await itemsOf(items([id, id]))).toBe(2)
+})
+
+it('reads each level of a list as a whole, wherever its chunks and those of the level above end', async () => {
+  const chance = new Chance(17)
+  const hostile = await HostileSnapshot.begin(repo.repository)
+  const wanted = Array.from({ length: 50 }, () => chance.bytes(CHUNK_ID_BYTES))
+  let content = items(wanted, 0)
+  for (let level = 1; level <= 4; level += 1) {
+    const chunks: Uint8Array[] = []
+    for (let at = 0; at < content.items.length; ) {
+      const chunk = content.items.slice(at, at + chance.between(1, 80))
+      at += chunk.length
+      await hostile.chunk(chunk)
+      chunks.push(hostile.idOf(chunk))
+    }
+    content = items(chunks, level)
+  }
+  await hostile.commit({ root: encodeContent({ levels: 0, items: new Uint8Array(0) }) })
+  const found: string[] = []
+  const lists: Uint8Array[] = []
+  for await (const item of repo.repository.chunks.items(content, (list) => lists.push(list)))
+    if ('chunk' in item) found.push(Buffer.from(item.chunk).toString('hex'))
+  expect(found).toEqual(wanted.map((each) => Buffer.from(each).toString('hex')))
+  expect(lists.length).toBeGreaterThan(100)
 })
 
 it('takes no hole for a part of a directory', async () => {
