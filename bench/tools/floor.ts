@@ -30,11 +30,18 @@ export const floors: Tool = {
 const isOneFile = (source: string) =>
   readdirSync(source, { withFileTypes: true }).every((entry) => entry.isFile())
 
+/** `zstd --patch-from` takes no file above 2 GiB: a larger one goes by pieces of a GiB, each against the same piece of the version before. */
+const PATCH = `
+new=$1/$(ls "$1" | tail -n 1); old=$2/$(ls "$2" | tail -n 1); mib=$(($(stat -c %s "$new") / 1048576))
+patch() { zstd -q -3 --long=31 --patch-from="$1" "$2" -o "$3"; }
+if [ $mib -lt 2000 ]; then patch "$old" "$new" "$3"; exit; fi
+for from in $(seq 0 1024 $((mib - 1))); do
+  dd if="$old" of="$3.old" bs=1M skip=$from count=1024 status=none
+  dd if="$new" of="$3.new" bs=1M skip=$from count=1024 status=none
+  patch "$3.old" "$3.new" "$3.$from"
+  rm "$3.old" "$3.new"
+done`
+
 /** The last file by name, compressed against the last of the version before. */
 const patch = (repo: string, source: string, name: string, previous: string): Command =>
-  shell(
-    'new=$(ls "$1" | tail -n 1); old=$(ls "$2" | tail -n 1); exec zstd -q -3 --long=31 --patch-from="$2/$old" "$1/$new" -o "$3"',
-    source,
-    previous,
-    `${repo}/${name}.patch.zst`,
-  )
+  shell(PATCH, source, previous, `${repo}/${name}.patch.zst`)
