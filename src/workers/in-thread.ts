@@ -6,12 +6,10 @@ import type { CheckedPack } from './pack-filler.ts'
 
 export const createInThreadExecutor: ExecutorFactory = (setup, ports, source): Executor => {
   const finished: CheckedPack[] = []
-  const spare: Uint8Array<ArrayBuffer>[] = []
   const bases = createArrivingSource(ports.bases)
   const pipeline = makePipeline(setup, {
     source,
     nextTicket: ports.ticket,
-    spareBuffers: spare,
     onPack: (pack) => finished.push(pack),
     bases,
   })
@@ -20,10 +18,7 @@ export const createInThreadExecutor: ExecutorFactory = (setup, ports, source): E
   let storing: Promise<void> = Promise.resolve()
   const storeFinished = (): Promise<void> => {
     storing = storing.then(async () => {
-      for (let pack = finished.shift(); pack !== undefined; pack = finished.shift()) {
-        await ports.store(pack)
-        spare.push(new Uint8Array(pack.bytes.buffer))
-      }
+      for (let pack = finished.shift(); pack !== undefined; pack = finished.shift()) await ports.store(pack)
     })
     return storing
   }

@@ -53,15 +53,13 @@ export type ThreadPipeline = Disposable & {
 export type PipelinePorts = {
   readonly source: SourceFiles
   readonly nextTicket: () => PackTicket
-  /** Given back; taken from. */
-  readonly spareBuffers: Uint8Array<ArrayBuffer>[]
   readonly onPack: (pack: CheckedPack) => void
   readonly bases: BaseSource
 }
 
 export function makePipeline(
   setup: PipelineSetup,
-  { source, nextTicket, spareBuffers, onPack, bases }: PipelinePorts,
+  { source, nextTicket, onPack, bases }: PipelinePorts,
 ): ThreadPipeline {
   let manifest: Manifest | undefined
   let filing: Filing | undefined
@@ -90,7 +88,8 @@ export function makePipeline(
       packBytes: setup.packBytes,
       recheck,
       nextTicket,
-      nextBuffer: () => spareBuffers.pop() ?? new Uint8Array(packBufferBytes(setup.packBytes)),
+      // A fresh one each time: it takes memory as it fills, and no longer than until it is stored.
+      nextBuffer: () => new Uint8Array(packBufferBytes(setup.packBytes)),
       onPack,
     })
     const known = openedManifest()

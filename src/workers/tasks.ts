@@ -187,7 +187,6 @@ export type ToWorker =
       readonly number: number
       readonly task: Task
       readonly tickets: readonly PackTicket[]
-      readonly buffers: readonly ArrayBuffer[]
     }
   | { readonly kind: 'flush'; readonly tickets: readonly PackTicket[] }
   | { readonly kind: 'end' }

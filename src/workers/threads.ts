@@ -66,7 +66,6 @@ class Threads implements Executor {
   readonly #ticketsMin: number
   readonly #threads: Thread[] = []
   readonly #queue: { task: Task; waiting: Waiting }[] = []
-  readonly #spare: ArrayBuffer[] = []
   readonly #stores = new Set<Promise<void>>()
   #failure: Error | undefined
   #number = 0
@@ -129,15 +128,13 @@ class Threads implements Executor {
       thread.waiting.set(number, next.waiting)
       const isScan = next.task.kind === 'scan'
       if (!isScan) thread.hasFiled = true
-      const buffers = isScan ? [] : this.#spare.splice(0, 1)
       const message: ToWorker = {
         kind: 'task',
         number,
         task: next.task,
         tickets: isScan ? [] : this.#ticketsFor(thread),
-        buffers,
       }
-      thread.worker.postMessage(message, buffers)
+      thread.worker.postMessage(message)
     }
   }
 
@@ -212,10 +209,7 @@ class Threads implements Executor {
   #store({ buffer, bytes, table, digest }: PackMessage): void {
     const stored: Promise<void> = this.#ports
       .store({ bytes: new Uint8Array(buffer, 0, bytes), table, digest })
-      .then(
-        () => void this.#spare.push(buffer),
-        (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))),
-      )
+      .catch((error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))))
       .finally(() => {
         this.#stores.delete(stored)
         this.#pump()

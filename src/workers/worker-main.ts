@@ -15,7 +15,6 @@ assert(port !== null, 'this module runs in a worker thread')
 joinTrace('worker')
 
 const tickets: PackTicket[] = []
-const buffers: Uint8Array<ArrayBuffer>[] = []
 
 const send = (message: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer)
 
@@ -45,7 +44,6 @@ function handle(message: Exclude<ToWorker, { kind: 'end' }>): void {
     const pipeline = makePipeline(setup, {
       source: createSourceFiles(),
       nextTicket,
-      spareBuffers: buffers,
       onPack: sendPack,
       bases: createWaitingSource((request) => send({ kind: 'bases', request }), answers, arrived),
     })
@@ -60,7 +58,6 @@ function handle(message: Exclude<ToWorker, { kind: 'end' }>): void {
     send({ kind: 'flushed' })
     return
   }
-  for (const buffer of message.buffers) buffers.push(new Uint8Array(buffer))
   const { task } = message
   const result = asTask(task.kind, () => pipeline.run(task))
   if (result.kind !== 'scan') addInFlight(result.counts.newBytes)
