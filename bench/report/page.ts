@@ -28,8 +28,8 @@ export const sectionsOf = (result: Result): Readonly<Record<string, string>> => 
 
 export function filled(page: string, sections: Readonly<Record<string, string>>): string {
   return page.replaceAll(
-    /(<!-- bench (\S+) -->\n)[\s\S]*?(\n<!-- end -->)/g,
+    /(<!-- bench (\S+) -->\n)[\s\S]*?(<!-- end -->)/g,
     (whole, head: string, name: string, tail: string) =>
-      sections[name] === undefined ? whole : `${head}\n${sections[name]}\n${tail}`,
+      sections[name] === undefined ? whole : `${head}\n${sections[name]}\n\n${tail}`,
   )
 }
