@@ -45,22 +45,24 @@ describe('a backup that is killed', () => {
     const startedAt = Date.now()
     await box.ok(['backup', large, '--dry-run'])
     const startUp = Date.now() - startedAt
-    const span = Math.max(1500, startUp * 4)
+    let span = Math.max(1500, startUp * 4)
     let killed = 0
-    for (let kill = 0; kill < KILLS; kill++) {
-      grow(kill)
+    for (let tries = 0; killed < KILLS && tries < 4 * KILLS; tries++) {
+      grow(tries)
       const running = box.start(['backup', large])
-      await setTimeout(startUp * 0.3 + ((kill * 7919) % KILLS) * (span / KILLS) * 0.7)
+      await setTimeout(startUp * 0.3 + ((tries * 7919) % KILLS) * (span / KILLS) * 0.7)
       running.child.kill('SIGKILL')
       const { signal } = await running.ended
       if (signal === 'SIGKILL') killed += 1
-      if (kill % 4 !== 3) continue
-      expect((await box.summary(['verify'])).damaged_objects, `after kill ${kill}`).toBe(0)
+      // On a fast machine it was through before.
+      else span *= 0.8
+      if (signal !== 'SIGKILL' || killed % 4 !== 0) continue
+      expect((await box.summary(['verify'])).damaged_objects, `after kill ${killed}`).toBe(0)
       rmSync(box.path('check'), { recursive: true, force: true })
       await box.ok(['restore', `latest:${first}`, '--path', first, '--target', box.path('check')])
       expect(rsyncDifferences(first, box.path('check'))).toEqual([])
     }
-    expect(killed).toBeGreaterThan(KILLS / 2)
+    expect(killed).toBe(KILLS)
 
     await box.ok(['backup', large])
     expect((await box.summary(['verify', '--data'])).damaged_objects).toBe(0)
@@ -128,12 +130,13 @@ describe('what had been stored', () => {
 })
 
 describe('a backup that is interrupted', () => {
-  const box = new Sandbox(fastScratch(1024 * MIB))
+  const box = new Sandbox(fastScratch(2048 * MIB))
+  const parts = 12
   const large = box.path('large')
 
   it('says so, leaves nothing to clean, and goes on where it was', async () => {
     writeTree(large, {})
-    for (let part = 0; part < 5; part++) writeLarge(`${large}/${part}.bin`, 40 * MIB, part * 1000)
+    for (let part = 0; part < parts; part++) writeLarge(`${large}/${part}.bin`, 40 * MIB, part * 1000)
     await box.init()
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       const running = box.start(['backup', large])
@@ -148,7 +151,9 @@ describe('a backup that is interrupted', () => {
     }
     expect(await box.snapshots()).toEqual([])
     await box.ok(['backup', large])
-    expect(bytesBelow(`${box.repository}/packs`)).toBeLessThan(200 * MIB + (2 * THREADS + 1) * PACK_BYTES)
+    expect(bytesBelow(`${box.repository}/packs`)).toBeLessThan(
+      parts * 40 * MIB + (2 * THREADS + 1) * PACK_BYTES,
+    )
     expect((await box.summary(['verify', '--data'])).damaged_objects).toBe(0)
   }, 120_000)
 })
