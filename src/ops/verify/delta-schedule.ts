@@ -38,6 +38,8 @@ export class DeltaSchedule {
   /** By the number of the pack that holds bases. */
   readonly #shares = new Map<number, Share>()
   readonly #rest: ScheduledDelta[] = []
+  /** Whose dictionaries fill. */
+  readonly #gathering = new Set<Gathering>()
   /** Delta segments of each pack that has any. */
   readonly counts: Map<number, number> = new Map()
 
@@ -81,6 +83,7 @@ export class DeltaSchedule {
   }
 
   #share(gathering: Gathering): void {
+    this.#gathering.add(gathering)
     for (const { place, copy } of gathering.dictionary.bases) {
       let share = this.#shares.get(place.pack)
       if (share === undefined) {
@@ -105,7 +108,9 @@ export class DeltaSchedule {
     for (const [gathering, segments] of this.#shares.get(pack)?.gatherings ?? []) {
       if (![...segments].every(isCopied)) gathering.dictionary.hasFailed = true
       gathering.packsLeft -= 1
-      if (gathering.packsLeft === 0) ready.push(gathering)
+      if (gathering.packsLeft > 0) continue
+      this.#gathering.delete(gathering)
+      ready.push(gathering)
     }
     this.#shares.delete(pack)
     return ready
@@ -116,8 +121,14 @@ export class DeltaSchedule {
     for (const { dictionary } of deltas) if (dictionary !== undefined) this.#rooms.release(dictionary)
   }
 
-  /** When all packs have ended: those whose bases could not be gathered. */
+  /**
+   * When all packs have ended: those whose bases could not be gathered, also because another process moved them meanwhile to packs that
+   * are not among these. Each delta segment is either here or was ready before.
+   */
   rest(): readonly ScheduledDelta[] {
-    return this.#rest
+    return [
+      ...this.#rest,
+      ...[...this.#gathering].map(({ pack, number }) => ({ pack, number, dictionary: undefined })),
+    ]
   }
 }

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { PackRow } from '../../../src/manifest/packs-table.ts'
 import { DICTIONARY_BYTES_MAX } from '../../../src/model/limits.ts'
 import { packKey } from '../../../src/object/object-keys.ts'
+import { DeltaSchedule } from '../../../src/ops/verify/delta-schedule.ts'
 import { verify } from '../../../src/ops/verify/verify.ts'
 import { DictionaryRooms } from '../../../src/repository/gathered-bases.ts'
 import { copyBases } from '../../../src/workers/base-copies.ts'
@@ -102,6 +103,25 @@ it('marks packs as verified, those with delta segments too, and none that has a 
   await check()
   expect(verifiedNow().map(({ no }) => no)).not.toContain(pack)
   expect(verifiedNow().length).toBe(test.repository.manifest.packs.list('live').length - 1)
+})
+
+it('leaves no delta segment out whose bases lie in a pack that never ends', async () => {
+  await edit(1_000)
+  const packs = test.repository.manifest.packs.list('live')
+  const all = packs.flatMap(({ no }) =>
+    test.repository.manifest.packs.deltasOf(no).map((number) => `${no}/${number}`),
+  )
+  for (const ended of [0, packs.length]) {
+    const schedule = new DeltaSchedule(test.repository, packs)
+    const seen = packs.flatMap(({ no }, index) => {
+      schedule.begin(no)
+      return index < ended ? schedule.end(no, () => true) : []
+    })
+    const names = [...seen, ...schedule.rest()].map(({ pack, number }) => `${pack.no}/${number}`)
+    expect(names.sort()).toEqual([...all].sort())
+    expect(seen.length > 0).toBe(ended === packs.length)
+  }
+  expect(all.length).toBeGreaterThan(0)
 })
 
 it('gathers as many dictionaries as there is room for, and again where one was released', async () => {
