@@ -14,7 +14,13 @@ import { stderrNote, stderrWarning } from '../output/notes.ts'
 import { safeText } from '../output/safe-text.ts'
 import type { CommandModule } from '../program.ts'
 import { addPruneOptions, type PruneOptions, pruneRequestOf } from '../prune-options.ts'
-import { type ListedGroup, renderForget, renderForgetJson, renderForgotten } from '../render/forget.ts'
+import {
+  isFreedAtOnce,
+  type ListedGroup,
+  renderForget,
+  renderForgetJson,
+  renderForgotten,
+} from '../render/forget.ts'
 import { openChosen } from '../repository.ts'
 import {
   addRetentionOptions,
@@ -148,7 +154,8 @@ async function policyAction(
   warnOfUnused(context, plan, request)
   const { globals, stdout } = context
   const groups = listedGroups(repository, plan)
-  const freed = await freedBy(context, repository, plan)
+  const isTold = globals.json || (!globals.quiet && (dryRun || !isFreedAtOnce({ undeleteWindow, prune })))
+  const freed = isTold ? await freedBy(context, repository, plan) : undefined
   if (groups.length === 0 && plan.leftAlone.length === 0)
     stderrNote(context, 'no snapshot passes the filters')
   if (globals.json) stdout.write(renderForgetJson(groups, freed))
@@ -186,13 +193,11 @@ function warnOfUnused(context: CommandContext, { groups }: ForgetPlan, { policy 
   }
 }
 
-/** Nobody is told with `--quiet`. */
 async function freedBy(
-  { globals, signal }: CommandContext,
+  { signal }: CommandContext,
   repository: Repository,
   { groups }: ForgetPlan,
 ): Promise<Freed | undefined> {
-  if (globals.quiet && !globals.json) return undefined
   const { bytesFreed } = await import('../../ops/du/freed.ts')
   const removed = groups.map(
     ({ verdicts }) => new Set(verdicts.filter(({ kept }) => !kept).map(({ snapshot }) => snapshot.id)),

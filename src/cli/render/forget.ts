@@ -52,11 +52,16 @@ export function renderForget(
   const tables = groups.map((group) => `${groupName(group)}\n${renderGroup(group, timeZone)}\n`)
   const verdicts = groups.flatMap((group) => group.verdicts)
   const marks = marksExplained(verdicts.map(({ snapshot }) => snapshot))
-  return `${tables.join('')}${marks}${renderCounts(verdicts, dryRun, spared)}${renderFreed(verdicts, dryRun, freed)}`
+  return `${tables.join('')}${marks}${renderCounts(verdicts, dryRun, spared)}${renderFreed(verdicts, dryRun, freed, spared)}`
 }
 
-function renderFreed(verdicts: readonly ListedVerdict[], dryRun: boolean, freed: Freed | undefined): string {
-  if (verdicts.every(({ kept }) => kept)) return ''
+function renderFreed(
+  verdicts: readonly ListedVerdict[],
+  dryRun: boolean,
+  freed: Freed | undefined,
+  spared: Spared,
+): string {
+  if (verdicts.every(({ kept }) => kept) || (!dryRun && isFreedAtOnce(spared))) return ''
   if (freed === undefined)
     return 'what pruning would free cannot be told: `snap verify` says what is damaged\n'
   return `pruning ${dryRun ? 'would' : 'will'} then free ${humanBytes(freed.total)}\n`
@@ -94,10 +99,15 @@ function renderCounts(verdicts: readonly ListedVerdict[], dryRun: boolean, spare
   return `${plural(removed, 'snapshot')} forgotten, ${kept} kept\n${removed > 0 ? undoInWords(spared) : ''}`
 }
 
-function undoInWords({ undeleteWindow, prune }: Spared): string {
+/** The prune that follows says what it freed. */
+export const isFreedAtOnce = ({ undeleteWindow, prune }: Spared): boolean =>
+  prune && undeleteWindow.trim() === '0'
+
+function undoInWords(spared: Spared): string {
+  const { undeleteWindow } = spared
   if (undeleteWindow.trim() !== '0')
     return `\`snap forget --undo\` brings them back; \`snap prune\` frees their space ${undeleteWindow} from now, and then they are gone\n`
-  return prune
+  return isFreedAtOnce(spared)
     ? ''
     : '`snap forget --undo` brings them back; `snap prune` frees their space, and then they are gone\n'
 }

@@ -241,7 +241,8 @@ export class LiveChunks {
   }
 }
 
-const segmentKey = (pack: number, segment: number): number => pack * (PACK_SEGMENTS_MAX + 1) + segment
+/** One number for a segment of a pack. */
+export const segmentKey = (pack: number, segment: number): number => pack * (PACK_SEGMENTS_MAX + 1) + segment
 
 function idsOf(ids: Uint8Array): Uint8Array[] {
   return Array.from({ length: ids.length / CHUNK_ID_BYTES }, (_, index) =>
