@@ -31,7 +31,7 @@ export interface ScaleRun {
 
 const snap = snapBy(process.execPath, '.')
 
-/** A first backup of so many files, an unchanged one, a restore. */
+/** A first backup of so many files, an unchanged one, a restore, a verify and a prune. */
 export function filesRun(place: string, files: number): ScaleRun {
   const paths = placesIn(place)
   writeSmallFiles(paths.source, files)
@@ -41,6 +41,8 @@ export function filesRun(place: string, files: number): ScaleRun {
     timed('first backup', snap.backup(paths, { ...run, kind: 'first' }), paths),
     timed('unchanged', snap.backup(paths, { ...run, kind: 'unchanged' }), paths),
     timed('restore', snap.restore(paths, join(place, 'target')), paths),
+    timed('verify all data', snap.verify(paths), paths),
+    timed('forget and prune', snap.prune(paths), paths),
   ])
 }
 
