@@ -66,6 +66,30 @@ describe('edited files', () => {
     await box.ok(['verify', '--data'])
   })
 
+  it('take no more after a prune than it said before', async () => {
+    const on = ['--repo', box.path('pruned'), '--key-file', box.path('pruned.key')]
+    const image = box.path('image')
+    mkdirSync(image)
+    writeFileSync(`${image}/disk`, seededBytes(24 * MIB, 5))
+    await box.ok(['init', ...on])
+    await box.ok(['backup', image, ...on])
+    edit(`${image}/disk`, 24 * MIB, 200_000)
+    await box.ok(['backup', image, ...on])
+    // Half of these differences lie where the last ones do, so that half of those is not needed any more.
+    edit(`${image}/disk`, 24 * MIB, 400_000)
+    writeFileSync(`${image}/disk`, Buffer.concat([Buffer.from('more'), readFileSync(`${image}/disk`)]))
+    await box.ok(['backup', image, ...on])
+    await box.ok(['forget', '--keep-last', '1', ...on])
+    const prune = ['prune', '--undelete-window', '0', '--max-unused', '0', ...on]
+    const planned = await box.summary([...prune, '--dry-run'])
+    const done = await box.summary(prune)
+    expect(done.packs_repacked).toBeGreaterThan(0)
+    expect(done.bytes_added).toBeLessThan(planned.bytes_added + 65_536)
+    await box.ok(['verify', '--data', ...on])
+    await box.ok(['restore', `latest:${image}`, '--target', box.path('copy', 'pruned'), ...on])
+    expect(rsyncDifferences(image, box.path('copy', 'pruned'))).toEqual([])
+  })
+
   it('add the chunks themselves with --no-delta', async () => {
     edit(`${source}/image`, 72 * MIB, 1_000_000)
     const third = await box.summary(['backup', 'source', '--no-delta'])

@@ -38,11 +38,18 @@ export function renderPrune({ report, dryRun, durationMs }: PruneSummary): strin
     ...(report.wasFull ? ['the disk was full: what needed no copying went first'] : []),
     going === 0
       ? 'nothing to remove'
-      : `${dryRun ? 'would free' : 'freed'} ${humanBytes(Math.max(0, bytes.removed - bytes.added))} of ${humanBytes(bytes.before)}${dryRun ? '' : ` in ${humanDuration(durationMs)}`}`,
+      : `${freedInWords(bytes, dryRun)}${dryRun ? '' : ` in ${humanDuration(durationMs)}`}`,
     ...sparedLines(report),
     `${humanBytes(bytes.unused)} (${humanPercent(bytes.unused, bytes.before)}) in the packs that stay is not needed`,
   ]
   return lines.map((line) => `${line}\n`).join('')
+}
+
+/** What was written anew may take more than what went: padding, and differences that had to be written out. */
+export function freedInWords({ before, removed, added }: PruneReport['bytes'], dryRun: boolean): string {
+  return removed >= added
+    ? `${dryRun ? 'would free' : 'freed'} ${humanBytes(removed - added)} of ${humanBytes(before)}`
+    : `${dryRun ? 'would take' : 'took'} ${humanBytes(added - removed)} more than the ${humanBytes(before)} before`
 }
 
 /** Why nothing may go although much was forgotten. */

@@ -7,6 +7,7 @@ import { humanBytes, humanCount, plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { safeText } from '../output/safe-text.ts'
 import { renderTable } from '../output/table.ts'
+import { freedInWords } from './prune.ts'
 
 const right = (title: string) => ({ title, align: 'right' }) as const
 
@@ -86,7 +87,7 @@ export function renderPurge({ snapshots, chunks, proof, prune }: PurgeReport): s
           `${plural(proof.unknownPacks, 'pack')} that unfinished backups left were not looked into: \`snap prune --stray-age 0\` removes them`,
         ]
       : []),
-    `freed ${humanBytes(Math.max(0, prune.bytes.removed - prune.bytes.added))} of ${humanBytes(prune.bytes.before)}`,
+    freedInWords(prune.bytes, false),
   ]
   return lines.map((line) => `${line}\n`).join('')
 }

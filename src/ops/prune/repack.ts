@@ -3,19 +3,26 @@
  * that damage is never carried on under a new name; a pack with damage in what is needed is left as it is.
  */
 import type { Zstd } from '../../codec/zstd.ts'
-import { type ChunkHasher, createChunkHasher } from '../../crypto/blake3.ts'
+import { type ChunkHasher, createChunkHasher, hash } from '../../crypto/blake3.ts'
 import { SnapError } from '../../model/errors.ts'
 import { CHUNK_ID_BYTES, type PackId } from '../../model/ids.ts'
-import { SEGMENT_BYTES_MAX } from '../../model/limits.ts'
+import { SEGMENT_BASES_MAX, SEGMENT_BYTES_MAX } from '../../model/limits.ts'
 import type { PackTable, SegmentRow } from '../../model/pack-table.ts'
 import { packKey } from '../../object/object-keys.ts'
 import { openPackSegment } from '../../pack/pack-reader.ts'
 import { packBufferBytes } from '../../pack/pack-writer.ts'
-import { decodeSegment, readSegmentHeader, type SegmentHeader } from '../../pack/segment.ts'
+import {
+  decodeSegment,
+  encodeSegment,
+  readSegmentHeader,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+} from '../../pack/segment.ts'
 import type { PackStore } from '../../repository/pack-store.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { COMPRESSION_LEVELS } from '../../workers/make-pipeline.ts'
 import { type CheckedPack, PackFiller } from '../../workers/pack-filler.ts'
+import { firstMismatch } from '../../workers/recheck-pack.ts'
 import { isDamage } from '../verify/report.ts'
 import type { ChunkBits } from './live-chunks.ts'
 import type { PackUse } from './plan.ts'
@@ -123,9 +130,12 @@ class Repacker {
       const isWanted = (index: number): boolean =>
         wanted === segment.chunkLengths.length || bits?.has(from + index) === true
       this.#check(row.id, number, segment, plain, isWanted)
-      const isWhole = wanted === segment.chunkLengths.length && !this.#parts.isInFull(row.no, number)
+      const isInFull = this.#parts.isInFull(row.no, number)
+      const isWhole = wanted === segment.chunkLengths.length && !isInFull
       if (isWhole && this.#isWorthCopying(segment)) {
         this.#filler.addSegment(encoded, segment)
+      } else if (segment.depth > 0 && !isInFull) {
+        await this.#addDelta(row.no, number, partOf(segment, plain, isWanted))
       } else {
         this.#addChunks(segment, plain, readSegmentHeader(encoded), isWanted)
       }
@@ -139,7 +149,7 @@ class Repacker {
     return await Promise.all(this.#stores)
   }
 
-  /** Small segments are compressed anew, together. Delta segments stay: written out in full they would be larger. */
+  /** Small segments are compressed anew, together. Delta segments stay: in full they take many times as much. */
   #isWorthCopying({ plain, depth }: SegmentRow): boolean {
     return depth > 0 || plain > this.#segmentBytes / 2
   }
@@ -187,8 +197,35 @@ class Repacker {
     }
   }
 
+  /**
+   * What is needed of a delta segment, as a difference to the same bases. It is decoded with bases that are read once more, each
+   * held against its id: a bit that memory has lost of the first ones is not stored.
+   */
+  async #addDelta(pack: number, number: number, { row, plain }: SegmentPart): Promise<void> {
+    const { chunks } = this.#parts.repository
+    const { depth, bases: ids } = row
+    const dictionary = await chunks.dictionaryOf(pack, number)
+    const into = new Uint8Array(SEGMENT_HEADER_BYTES + SEGMENT_BASES_MAX * CHUNK_ID_BYTES + plain.length)
+    const bytes = encodeSegment(this.#zstd, plain, COMPRESSION_LEVELS.auto, into, { depth, ids, dictionary })
+    const encoded = into.subarray(0, bytes)
+    const header = readSegmentHeader(encoded)
+    if (header.depth === 0) return this.#addChunks(row, plain, header, () => true)
+    const digest = hash(encoded)
+    const decoded = decodeSegment(
+      this.#zstd,
+      encoded,
+      header,
+      this.#plain,
+      await chunks.dictionaryOf(pack, number),
+    )
+    if (firstMismatch(decoded, { ...row, sealed: 0 }, this.#hasher) !== -1) {
+      throw new SnapError('OBJECT_DAMAGED', `segment ${number} did not survive being compressed`)
+    }
+    this.#filler.addSegment(encoded, row, digest)
+  }
+
   #addChunks(
-    { chunkLengths, chunkIds }: SegmentRow,
+    { chunkLengths, chunkIds }: Pick<SegmentRow, 'chunkLengths' | 'chunkIds'>,
     plain: Uint8Array,
     { codec }: SegmentHeader,
     isWanted: (index: number) => boolean,
@@ -221,4 +258,35 @@ class Repacker {
     const oldest = this.#stores[this.#stores.length - 1 - most]
     if (oldest !== undefined) await oldest
   }
+}
+
+/** Some chunks of a segment, and their bytes, which are its own. */
+type SegmentPart = { readonly row: Omit<SegmentRow, 'sealed'>; readonly plain: Uint8Array }
+
+function partOf(
+  { depth, bases, chunkLengths, chunkIds }: SegmentRow,
+  plain: Uint8Array,
+  isWanted: (index: number) => boolean,
+): SegmentPart {
+  const lengths: number[] = []
+  const ids: Uint8Array[] = []
+  const parts: Uint8Array[] = []
+  let at = 0
+  for (const [index, length] of chunkLengths.entries()) {
+    if (isWanted(index)) {
+      lengths.push(length)
+      ids.push(chunkIds.subarray(index * CHUNK_ID_BYTES, (index + 1) * CHUNK_ID_BYTES))
+      parts.push(plain.subarray(at, at + length))
+    }
+    at += length
+  }
+  const joined = Buffer.concat(parts)
+  const row = {
+    plain: joined.length,
+    depth,
+    bases,
+    chunkLengths: Uint32Array.from(lengths),
+    chunkIds: Buffer.concat(ids),
+  }
+  return { row, plain: joined }
 }
