@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createZstd, type Zstd } from '../../../../src/codec/zstd.ts'
 import { SnapError } from '../../../../src/model/errors.ts'
 import type { SnapshotId } from '../../../../src/model/ids.ts'
 import { packKey } from '../../../../src/object/object-keys.ts'
@@ -351,6 +352,31 @@ describe('prune, of delta segments', () => {
     mkdirSync(target, { recursive: true })
     expect((await repo.restore(snapshot, target)).failures).toEqual([])
     expect(readFileSync(join(target, 'deeper'))).toEqual(Buffer.from(files.deeper))
+  })
+})
+
+describe('prune, of delta segments, on a machine that loses a bit while it compresses', () => {
+  it('stores none of it, and leaves the pack as it is', async () => {
+    const { packs } = await addDeltaSnapshot(repo.repository, { names: ['deeper'], companion: true })
+    const zstd = createZstd()
+    const flawed: Zstd = {
+      ...zstd,
+      compressWithDictionary: (source, dictionary, into, at, level) => {
+        const wrong = dictionary.map((byte) => byte ^ 1)
+        return zstd.compressWithDictionary(
+          source.map((byte) => byte ^ 1),
+          wrong,
+          into,
+          at,
+          level,
+        )
+      },
+    }
+    repo.repository.zstd = () => flawed
+    const report = await pruneNow()
+    expect(report.damaged.map(({ pack }) => pack)).toEqual([packs.deeper.id])
+    expect(repo.keys('packs/')).toContain(packKey(packs.deeper.id))
+    await expectWhole()
   })
 })
 
