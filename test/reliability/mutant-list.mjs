@@ -779,6 +779,13 @@ const CHECKS = [
     [unit('ops/prune/wrong-chunks')],
   ],
   [
+    'src/ops/prune/repack.ts',
+    'if (firstMismatch(decoded, { ...row, sealed: 0 }, this.#hasher) !== -1) {',
+    'if (false) {',
+    'decoding again what is kept of a delta segment',
+    [PRUNE],
+  ],
+  [
     'src/ops/keys.ts',
     'await openSlot(await storage.read(slotKey(slot.id)), repositoryId, slot.id, secret)',
     '',

@@ -47,17 +47,38 @@ export class PreviousSnapshot {
       if (content === undefined) return undefined
       return { content, tree: await this.#repository.trees.encoded(content) }
     } catch (error) {
-      if (hasCode(error, 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'LIMIT_EXCEEDED')) return undefined
+      if (isLoss(error)) return undefined
       throw error
     }
   }
 
-  /** Whether all that a file's encoded entry needs is in packs that may be relied upon. */
-  isFileStored(encoded: Uint8Array): boolean {
-    return !this.#careful || this.isStored(decodeEntry(encoded).content)
+  /** Whether all that a file's encoded entry needs is in packs that may be relied upon; a promise where a list is to be read. */
+  isFileStored(encoded: Uint8Array): boolean | Promise<boolean> {
+    if (!this.#careful) return true
+    const { content } = decodeEntry(encoded)
+    return content === undefined || content.levels === 0
+      ? this.isStored(content)
+      : this.#isListStored(content)
   }
 
-  /** The same of a directory's content. A list of lists is not looked into: it counts as not stored. */
+  async #isListStored(content: Content): Promise<boolean> {
+    let isWhole = true
+    const look = (chunk: Uint8Array): void => {
+      isWhole &&= this.#knows(chunk)
+    }
+    try {
+      for await (const item of this.#repository.chunks.items(content, look)) {
+        if ('chunk' in item) look(item.chunk)
+        if (!isWhole) return false
+      }
+    } catch (error) {
+      if (isLoss(error)) return false
+      throw error
+    }
+    return isWhole
+  }
+
+  /** The same of a directory's content. A list is not looked into: it counts as not stored. */
   isStored(content: Content | undefined): boolean {
     if (!this.#careful || content === undefined) return true
     if (content.levels > 0) return false
@@ -65,3 +86,6 @@ export class PreviousSnapshot {
     return true
   }
 }
+
+const isLoss = (error: unknown): boolean =>
+  hasCode(error, 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'LIMIT_EXCEEDED')

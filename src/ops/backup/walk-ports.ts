@@ -21,7 +21,7 @@ export type WalkPorts = {
   /** A directory of the parent snapshot, from its encoded entry. */
   readonly previousOf: (entry: Uint8Array) => Promise<PreviousDirectory | undefined>
   /** Whether the chunks of a file's entry in the parent snapshot are stored still. */
-  readonly isStored: (entry: Uint8Array) => boolean
+  readonly isStored: (entry: Uint8Array) => boolean | Promise<boolean>
   /** Verdicts of the threads on directories; `undefined` where the walk is to look at everything itself. */
   readonly scan: WalkScan | undefined
   /** Encodes and stores a complete directory; the same content where nothing changed. */

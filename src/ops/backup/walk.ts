@@ -20,7 +20,7 @@ import type { QueuedFile } from './file-queue.ts'
 import { PreviousNames } from './previous-names.ts'
 import { GONE, ReplacedEntries, type ReplacedEntry } from './replaced-entries.ts'
 import { joinPath, type RootNode } from './roots.ts'
-import type { WalkPorts } from './walk-ports.ts'
+import type { WalkPorts, WhyQueued } from './walk-ports.ts'
 
 /** A smaller file is not worth looking for what it may be the next version of. Bytes. */
 const PREDECESSOR_BYTES_MIN = 65_536
@@ -221,7 +221,8 @@ export class Walk {
       if (stat.type === 'file') {
         const isLarge = stat.size >= PREDECESSOR_BYTES_MIN
         const former = previous ?? (isLarge ? before.predecessor(name, stat.size) : undefined)
-        this.#file(node, name, path, stat, previous, former)
+        const looking = this.#file(node, name, path, stat, previous, former)
+        if (looking !== undefined) await looking
       } else {
         const below = stat.type === 'dir' ? inner.descend(name) : inner
         later.push(...(await this.#entry(node, name, path, stat, previous, below, device, depth)))
@@ -253,7 +254,7 @@ export class Walk {
     depth: number,
   ): Promise<(() => Promise<void>)[]> {
     if (stat.type === 'file') {
-      this.#file(node, name, path, stat, previous)
+      await this.#file(node, name, path, stat, previous)
       return []
     }
     if (stat.type === 'dir') {
@@ -342,7 +343,10 @@ export class Walk {
     return new DirectoryNode({ name, path, stat, previous: before, parent })
   }
 
-  /** `former`: what the file is the next version of, its own entry or a like one. */
+  /**
+   * `former`: what the file is the next version of, its own entry or a like one. A promise where it takes reading to tell whether the
+   * repository has all of it; the next name waits for that, since slots are in order.
+   */
   #file(
     node: DirectoryNode,
     name: string,
@@ -350,17 +354,26 @@ export class Walk {
     stat: FileStat,
     previous: Uint8Array | undefined,
     former: Uint8Array | undefined = previous,
-  ): void {
+  ): Promise<void> | undefined {
     const { events, queue, isStored } = this.#ports
     events.found(path, stat)
-    const isUnmodified = !this.#options.full && previous !== undefined && isSameFile(previous, stat)
-    if (isUnmodified && isStored(previous)) {
-      node.push(previous)
-      events.unmodified(path, stat.size)
-      return
+    const enqueue = (why: WhyQueued): void => {
+      events.queued(path, why)
+      queue.add({ node, slot: node.reserve(), path, name, stat, former })
     }
-    events.queued(path, previous === undefined ? 'new' : isUnmodified ? 'lost' : 'changed')
-    queue.add({ node, slot: node.reserve(), path, name, stat, former })
+    if (previous === undefined) enqueue('new')
+    else if (this.#options.full || !isSameFile(previous, stat)) enqueue('changed')
+    else {
+      const settle = (stored: boolean): void => {
+        if (!stored) return enqueue('lost')
+        node.push(previous)
+        events.unmodified(path, stat.size)
+      }
+      const stored = isStored(previous)
+      if (typeof stored !== 'boolean') return stored.then(settle)
+      settle(stored)
+    }
+    return undefined
   }
 
   /** `undefined`: gone by now, or reported as unreadable, which `node` then records: nothing else says that the name was there. */

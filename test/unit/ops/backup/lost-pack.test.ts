@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { packKey } from '../../../../src/object/object-keys.ts'
 import { verify } from '../../../../src/ops/verify/verify.ts'
 import { createRepository } from '../../../../src/repository/open-repository.ts'
 import { SECRET, TestRepository } from '../../../support/repository.ts'
@@ -40,6 +42,19 @@ describe('a repository that has lost packs', () => {
     const { summary } = await repo.backup()
     expect(summary).toMatchObject({ filesUnmodified: 2, filesAgain: 0 })
     expect(summary.bytesStored).toBe(0)
+  })
+
+  it('reads a large file of which nothing is lost no more than a small one', async () => {
+    const large = repo.source('directory', 'large')
+    writeFileSync(large, randomBytes(3_000_000).toString('hex'))
+    await repo.backup()
+    for (const key of repo.keys('packs/')) repo.storage.objects.delete(key)
+    expect((await repo.backup()).summary).toMatchObject({ filesAgain: 3 })
+    expect((await repo.backup()).summary).toMatchObject({ filesUnmodified: 3, filesAgain: 0, bytesRead: 0 })
+    const lists = repo.repository.manifest.packs.list('live').filter(({ kind }) => kind === 'tree')
+    for (const { id } of lists) repo.storage.objects.delete(packKey(id))
+    expect((await repo.backup()).summary.filesAgain).toBe(1)
+    expect((await report()).affected).toEqual([])
   })
 
   it('takes a pack that was cut short for lost', async () => {
