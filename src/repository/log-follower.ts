@@ -212,6 +212,8 @@ export class LogFollower {
         if (entry.number > known) this.#recorder.record(entry, opened, this.#state)
       }
       if (entries.some(({ applied }) => applied?.payload.kind === 'quarantine')) setUndecodableAside(manifest)
+      // Collectors keep the bases of what entries name, and know nothing of the rest.
+      else if (entries.some(takesAway)) setUndecodableAside(manifest, manifest.packs.pending())
       manifest.meta.setLogState(encodeState(this.#state))
       manifest.meta.setHead(this.#state.next - 1, this.#state.lastHash)
     })

@@ -30,8 +30,12 @@ export function setAside({ packs }: Manifest, { no, state }: PackRow): void {
   else packs.setState(no, 'quarantined')
 }
 
-function isDecodable({ packs, chunks }: Manifest, { no }: PackRow): boolean {
-  const isUsable = (pack: number): boolean => packs.byNo(pack)?.state !== 'quarantined'
+/** What another run has stored and no entry names yet may never be named: only what the same run stored counts. */
+function isDecodable({ packs, chunks }: Manifest, { no, state, run }: PackRow): boolean {
+  const isUsable = (pack: number): boolean => {
+    const base = packs.byNo(pack)
+    return base?.state === 'live' || (base?.state === 'pending' && state === 'pending' && base.run === run)
+  }
   return packs.deltasOf(no).every((number) => {
     const { bases, depth } = packs.segmentOf(no, number) ?? { bases: new Uint8Array(0), depth: 0 }
     for (let at = 0; at < bases.length; at += CHUNK_ID_BYTES) {

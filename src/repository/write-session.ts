@@ -284,6 +284,11 @@ export class WriteSession implements AsyncDisposable {
     const { chunks, packs } = this.#repository.manifest
     // Of packs that entries name, collectors keep the bases.
     setUndecodableAside(this.#repository.manifest, packs.pending())
+    const { condemnedPacks } = this.#repository.log.state
+    for (const id of named) {
+      // The snapshot may not need it, but whoever reads the index object relies on what it names.
+      if (packs.byId(id) === undefined && !condemnedPacks.has(id)) throw new PrunedMeanwhile()
+    }
     const reliable = new Set(packs.list('live').map(({ no }) => no))
     for (const { no, id } of packs.pending()) if (named.has(id)) reliable.add(no)
     const reachable = new Reachable({
@@ -336,7 +341,7 @@ export class WriteSession implements AsyncDisposable {
 }
 
 /**
- * Sets packs aside that are not there whole: those of an interrupted run are forgotten, others are taken for damaged here,
+ * Sets packs aside that are not there whole, or cannot be decoded: those of an interrupted run are forgotten, others are taken for damaged here,
  * so that this run stores again what only they held. Returns how many of the others there were.
  */
 async function setLostAside(repository: Repository): Promise<number> {
@@ -344,7 +349,8 @@ async function setLostAside(repository: Repository): Promise<number> {
   const lost = await repository.lostPacks()
   manifest.transaction(() => {
     for (const row of lost) setAside(manifest, row)
-    if (lost.length > 0) setUndecodableAside(manifest)
+    // What a killed run stored may lie over bases that a collection has taken since.
+    setUndecodableAside(manifest, lost.length > 0 ? undefined : manifest.packs.pending())
   })
   return lost.filter(({ state }) => state === 'live').length
 }

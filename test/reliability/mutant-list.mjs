@@ -33,6 +33,7 @@ const LIMITS = unit(
 )
 const LOG = unit('log/log', 'log/entry', 'log/fold', 'log/checkpoint')
 const PRUNE = unit('ops/prune/prune')
+const LOST_BASES = unit('ops/backup/lost-bases')
 const RACES = unit('ops/prune/races')
 const BACKUP = unit('ops/backup/lost-pack', 'ops/backup/lost-index')
 const PACKS = unit('pack/pack', 'workers/pack-filler', 'workers/restore-task')
@@ -2041,6 +2042,48 @@ const DELTAS_AND_SCAN = [
     "return stat.type !== 'dir'",
     'comparing links and devices in a scan',
     [unit('ops/backup/scan')],
+  ],
+  [
+    'src/repository/write-session.ts',
+    'setUndecodableAside(manifest, lost.length > 0 ? undefined : manifest.packs.pending())',
+    'if (lost.length > 0) setUndecodableAside(manifest)',
+    'looking for the bases of what a killed backup has stored',
+    [LOST_BASES],
+  ],
+  [
+    'src/repository/write-session.ts',
+    'if (packs.byId(id) === undefined && !condemnedPacks.has(id)) throw new PrunedMeanwhile()',
+    '',
+    'naming no pack whose bases were pruned meanwhile',
+    [LOST_BASES],
+  ],
+  [
+    'src/repository/log-follower.ts',
+    'else if (entries.some(takesAway)) setUndecodableAside(manifest, manifest.packs.pending())',
+    '',
+    'forgetting what no entry names when its bases are collected',
+    [LOST_BASES],
+  ],
+  [
+    'src/ops/prune/prune.ts',
+    '    setUndecodableAside(manifest, manifest.packs.pending())\n',
+    '',
+    'a prune relying on nothing over lost bases',
+    [LOST_BASES],
+  ],
+  [
+    'src/ops/verify/verify.ts',
+    '  await checkBases(packs, repository, places, damages, signal)\n',
+    '',
+    'looking for every base by the structure',
+    [LOST_BASES],
+  ],
+  [
+    'src/repository/undecodable.ts',
+    ' && base.run === run)',
+    ')',
+    'not relying on a base that another run has stored and no entry names',
+    [unit('repository/undecodable')],
   ],
   [
     'src/workers/tree-scanner.ts',

@@ -86,18 +86,25 @@ async function verifyAction(context: CommandContext, options: Options): Promise<
   }
   const { globals, stdout } = context
   if (globals.json) stdout.write(renderVerifyReportJson(rendered))
-  else if (!globals.quiet || report.damages.length > 0) stdout.write(renderVerifyReport(rendered))
-  if (report.damages.length > 0) {
-    throw new SnapError('OBJECT_DAMAGED', `${plural(report.damages.length, 'object')} damaged`, {
+  else if (!globals.quiet || isDamaged(report)) stdout.write(renderVerifyReport(rendered))
+  if (isDamaged(report)) {
+    const what =
+      report.damages.length > 0
+        ? `${plural(report.damages.length, 'object')} damaged`
+        : `${plural(report.affectedTotal, 'file')} affected`
+    throw new SnapError('OBJECT_DAMAGED', what, {
       hint: 'What is not listed as affected can be restored. `snap repair` mends what can be mended; remove nothing.',
     })
   }
 }
 
+/** What cannot be read counts, whether or not it is known what is at fault. */
+const isDamaged = ({ damages, affectedTotal }: Report): boolean => damages.length + affectedTotal > 0
+
 /** What a note says of a verification. */
 export function verifyOutcome(report: Report, data: boolean): Outcome {
   return {
-    result: report.damages.length > 0 ? 'damaged' : 'ok',
+    result: isDamaged(report) ? 'damaged' : 'ok',
     counts: {
       snapshots: report.snapshots,
       packs: report.packsChecked,

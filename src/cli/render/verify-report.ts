@@ -53,7 +53,7 @@ export function renderVerifyReport(report: VerifyReport, timeZone?: string): str
     ...affectedLines(report),
     ...healed.map((snapshot) => renderHealed(snapshot, timeZone)),
     `${plural(report.snapshots, 'snapshot')}, ${plural(report.packs, 'pack')}, ${humanBytes(report.bytes)} in ${humanDuration(report.durationMs)} (${depth})`,
-    damaged.length === 0
+    damaged.length + report.affectedTotal === 0
       ? 'no damage found'
       : `${plural(damaged.length, 'object')} damaged, ${affectedInWords(report)}`,
   ]

@@ -365,9 +365,10 @@ export class Walk {
     else if (this.#options.full || !isSameFile(previous, stat)) enqueue('changed')
     else {
       const settle = (stored: boolean): void => {
-        if (!stored) return enqueue('lost')
-        node.push(previous)
-        events.unmodified(path, stat.size)
+        if (stored) {
+          node.push(previous)
+          events.unmodified(path, stat.size)
+        } else enqueue('lost')
       }
       const stored = isStored(previous)
       if (typeof stored !== 'boolean') return stored.then(settle)

@@ -15,6 +15,7 @@ import { forgetTrees } from '../../repository/forget-trees.ts'
 import { PackStore } from '../../repository/pack-store.ts'
 import { BACKUP_RUN } from '../../repository/reliance.ts'
 import type { Repository } from '../../repository/repository.ts'
+import { setUndecodableAside } from '../../repository/undecodable.ts'
 import { TREE_PACK_BYTES_TARGET } from '../../repository/write-session.ts'
 import { isDamage } from '../verify/report.ts'
 import { type Collected, collect } from './collect.ts'
@@ -121,6 +122,7 @@ class Prune {
     await log.follow()
     this.#collections = log.collections
     refuseUnsure(this.#repository, this.#request.acceptDamagedLog === true)
+    setUndecodableAside(manifest, manifest.packs.pending())
     // Before the listing: a pack that is stored while that goes on is none that the storage has lost.
     const rows = manifest.packs.list()
     const holdings = await during('list the storage', () => listHoldings(storage, log.state.next))

@@ -2,6 +2,8 @@
  * Checks packs: each against the listing, and, where the data is to be checked, every byte of it, on the threads of a
  * pool. What cannot be read any more is taken out of the places.
  */
+import { createBreath } from '../../base/breath.ts'
+import { toHex } from '../../base/bytes.ts'
 import { addInFlight, during } from '../../base/trace.ts'
 import type { PackRow } from '../../manifest/packs-table.ts'
 import { SnapError } from '../../model/errors.ts'
@@ -31,6 +33,33 @@ export function checkPackList(
     const reason = stored === undefined ? 'does not exist' : `has ${stored} bytes, not ${bytes}`
     damages.add(packKey(id), `pack ${id} ${reason}`)
     places.losesPack(no)
+  }
+}
+
+/** Every base of every delta segment lies in some pack, whether snapshots need it or not: backups rely on all that is named. */
+export async function checkBases(
+  packs: readonly PackRow[],
+  { manifest }: Pick<Repository, 'manifest'>,
+  places: Places,
+  damages: DamageList,
+  signal: AbortSignal,
+): Promise<void> {
+  const breathe = createBreath()
+  const withDeltas = new Set(manifest.packs.withDeltas())
+  for (const { no, id } of packs) {
+    if (!withDeltas.has(no) || places.isLostPack(no)) continue
+    for (const segment of manifest.packs.deltasOf(no)) {
+      const base = places.missingBase(no, segment)
+      if (base === undefined) continue
+      damages.add(
+        packKey(id),
+        `its base, chunk ${toHex(base)}, is in no pack that the repository has`,
+        segment,
+      )
+      places.losesSegment(no, segment)
+    }
+    await breathe()
+    signal.throwIfAborted()
   }
 }
 

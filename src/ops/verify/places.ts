@@ -8,6 +8,8 @@ import type { Manifest } from '../../manifest/manifest.ts'
 import { CHUNK_ID_BYTES } from '../../model/ids.ts'
 import { PACK_SEGMENTS_MAX } from '../../model/limits.ts'
 
+const NO_BASES = new Uint8Array(0)
+
 export class Places {
   readonly #manifest: Manifest
   /** Numbers of the packs that the log names. */
@@ -59,6 +61,19 @@ export class Places {
     return this.#manifest.chunks.locations(id).filter(({ pack }) => this.#live.has(pack))
   }
 
+  /** A base of a delta segment that lies nowhere, or nowhere with less depth: the segment cannot be decoded, whatever is mended. */
+  missingBase(pack: number, segment: number): Uint8Array | undefined {
+    const { bases, depth } = this.#manifest.packs.segmentOf(pack, segment) ?? { bases: NO_BASES, depth: 0 }
+    for (let at = 0; at < bases.length; at += CHUNK_ID_BYTES) {
+      const base = bases.subarray(at, at + CHUNK_ID_BYTES)
+      const place = this.#finder.find(base)
+      const isPlaced =
+        place !== undefined && this.#live.has(place.pack) && this.#depthOf(place.pack, place.segment) < depth
+      if (!isPlaced && !this.known(base).some((other) => other.depth < depth)) return base
+    }
+    return undefined
+  }
+
   /** A place from which the chunk can be read; `undefined` where there is none (any more). */
   readable(id: Uint8Array, depthBelow: number = Number.POSITIVE_INFINITY): ChunkLocation | undefined {
     return this.known(id).find(
@@ -97,7 +112,7 @@ export class Places {
     if (depth === 0) return true
     const decided = this.#decodable.get(name)
     if (decided !== undefined) return decided
-    const bases = this.#manifest.packs.segmentOf(pack, segment)?.bases ?? new Uint8Array(0)
+    const bases = this.#manifest.packs.segmentOf(pack, segment)?.bases ?? NO_BASES
     const decodable = this.#haveBases(bases, depth)
     this.#decodable.set(name, decodable)
     return decodable

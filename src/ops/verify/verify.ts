@@ -17,7 +17,7 @@ import type { TaskPool } from '../../workers/task-pool.ts'
 import { checkIndexes } from './check-indexes.ts'
 import { checkKeys } from './check-keys.ts'
 import { type CheckedLog, checkLog } from './check-log.ts'
-import { checkPackData, checkPackList, type PackCounts } from './check-packs.ts'
+import { checkBases, checkPackData, checkPackList, type PackCounts } from './check-packs.ts'
 import { checkQuarantined, type QuarantinedPack } from './check-quarantined.ts'
 import { TreeCheck, type TreeCheckParts } from './check-trees.ts'
 import { findHealed } from './healed.ts'
@@ -98,6 +98,7 @@ async function verifyOnce(
     setAside.map(({ no }) => no),
   )
   checkPackList(packs, inventory, places, damages)
+  await checkBases(packs, repository, places, damages, signal)
   const quarantined = await checkQuarantined(setAside, repository, inventory, places, signal)
   const walk = () =>
     during('walk trees', () => walkTrees({ repository, places, data, signal }, log, progress))

@@ -38,3 +38,20 @@ it('looks at some alone, and forgets those that no entry names', async () => {
   expect(manifest.packs.byId(packs.deeper.id)).toBeUndefined()
   expect(await storage.stat(packKey(packs.deeper.id))).toBeDefined()
 })
+
+it('relies on no base that another run has stored and no entry names', async () => {
+  const { packs } = await addDeltaSnapshot(repo.repository)
+  const { manifest } = repo.repository
+  const [killed, running] = [manifest.runs.begin('backup', 0), manifest.runs.begin('backup', 0)]
+  const pendingOf = (name: keyof typeof packs, run: number): void => {
+    const row = manifest.packs.byId(packs[name].id)
+    const segments = manifest.packs.tableOf(row?.no ?? 0)
+    manifest.packs.remove(row?.no ?? 0)
+    manifest.packs.add({ ...packs[name], segments, state: 'pending', trusted: true, run })
+  }
+  for (const name of ['base', 'delta', 'deeper'] as const) pendingOf(name, killed)
+  expect(setUndecodableAside(manifest, manifest.packs.pending())).toBe(0)
+  pendingOf('base', running)
+  expect(setUndecodableAside(manifest, manifest.packs.pending())).toBe(2)
+  expect(manifest.packs.pending().map(({ id }) => id)).toEqual([packs.base.id])
+})

@@ -1,0 +1,157 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { SnapshotId } from '../../../../src/model/ids.ts'
+import { type PruneRequest, prune } from '../../../../src/ops/prune/prune.ts'
+import { verify } from '../../../../src/ops/verify/verify.ts'
+import { setUndecodableAside } from '../../../../src/repository/undecodable.ts'
+import { addDeltaSnapshot } from '../../../support/delta-repository.ts'
+import { TestRepository } from '../../../support/repository.ts'
+import { seededBytes } from '../../../support/tree.ts'
+
+const QUIET = { progress: () => undefined, signal: new AbortController().signal }
+const ALL_AT_ONCE: PruneRequest = {
+  unusedShareMax: 0.05,
+  repackBytesMax: Number.POSITIVE_INFINITY,
+  undoMs: 0,
+  strayMs: 86_400_000,
+  dryRun: false,
+}
+
+let repo: TestRepository
+const first = seededBytes(400_000, 1)
+const edited = first.map((byte, at) => (at % 40_000 < 4 ? byte ^ 1 : byte))
+
+beforeEach(async () => {
+  repo = await TestRepository.create()
+  for (const name of ['directory', 'other']) mkdirSync(repo.source(name), { recursive: true })
+  writeFileSync(repo.source('other', 'x'), 'x')
+})
+afterEach(() => repo[Symbol.asyncDispose]())
+
+const write = (bytes: Uint8Array): void => writeFileSync(repo.source('directory', 'image'), bytes)
+
+async function forgetAndPrune(client: TestRepository, snapshot: SnapshotId): Promise<void> {
+  await client.repository.log.append(() => ({ kind: 'forget', snapshots: [snapshot] }))
+  await prune(client.repository, ALL_AT_ONCE, QUIET)
+}
+
+/** The edit of the image is in packs that no entry names, as differences to what only `snapshot` needs. */
+async function killedOverBases(): Promise<SnapshotId> {
+  write(first)
+  const { snapshot } = await repo.backup(repo.source('directory'))
+  write(edited)
+  const { create } = repo.storage
+  repo.storage.create = () => Promise.reject(new Error('killed'))
+  await expect(repo.backup(repo.source('directory'))).rejects.toThrow('killed')
+  repo.storage.create = create
+  expect(pendingDeltas()).toBeGreaterThan(0)
+  return snapshot
+}
+
+const pendingDeltas = (): number => {
+  const { packs } = repo.repository.manifest
+  return packs.pending().reduce((sum, { no }) => sum + packs.deltasOf(no).length, 0)
+}
+
+/** For a client that has never seen the repository: nothing is damaged, needed by a snapshot or not, and the image is `edited`. */
+async function expectWhole(snapshot: SnapshotId): Promise<void> {
+  await using fresh = await repo.another()
+  expect(setUndecodableAside(fresh.repository.manifest)).toBe(0)
+  const { damages, affectedTotal } = await verify(
+    fresh.repository,
+    { data: true },
+    { ...QUIET, pool: fresh.pool() },
+  )
+  expect({ damages, affectedTotal }).toEqual({ damages: [], affectedTotal: 0 })
+  const target = join(repo.directory, 'back')
+  rmSync(target, { recursive: true, force: true })
+  mkdirSync(target)
+  expect((await fresh.restore(snapshot, target, repo.source('directory'))).failures).toEqual([])
+  expect(Buffer.compare(readFileSync(join(target, 'image')), edited)).toBe(0)
+}
+
+describe('differences that a killed backup has stored, whose bases another client has pruned', () => {
+  it('are stored again by the next backup', async () => {
+    const snapshot = await killedOverBases()
+    await using other = await repo.another()
+    await other.backup(repo.source('other'))
+    await forgetAndPrune(other, snapshot)
+    const after = await repo.backup(repo.source('directory'))
+    expect(after.summary.bytesStored).toBeGreaterThan(edited.length)
+    await expectWhole(after.snapshot)
+  })
+
+  it('are not named by a backup of something else, so that nobody relies on them', async () => {
+    const snapshot = await killedOverBases()
+    await using other = await repo.another()
+    await other.backup(repo.source('other'))
+    await forgetAndPrune(other, snapshot)
+    await repo.backup(repo.source('other'))
+    await using third = await repo.another()
+    await expectWhole((await third.backup(repo.source('directory'))).snapshot)
+  })
+
+  it('are forgotten as soon as the log says so', async () => {
+    const snapshot = await killedOverBases()
+    await using other = await repo.another()
+    await forgetAndPrune(other, snapshot)
+    await repo.repository.log.follow()
+    expect(pendingDeltas()).toBe(0)
+  })
+
+  it('are looked for by a backup and by a prune also where the manifest took the log in before', async () => {
+    for (const act of [
+      () => repo.backup(repo.source('other')),
+      () => prune(repo.repository, ALL_AT_ONCE, QUIET),
+    ]) {
+      const { packs } = await addDeltaSnapshot(repo.repository)
+      const { manifest } = repo.repository
+      for (const name of ['delta', 'deeper'] as const)
+        manifest.packs.setState(manifest.packs.byId(packs[name].id)?.no ?? 0, 'pending')
+      manifest.packs.remove(manifest.packs.byId(packs.base.id)?.no ?? 0)
+      await act().catch(() => undefined)
+      expect(pendingDeltas()).toBe(0)
+    }
+  })
+})
+
+describe('a difference of which another client prunes the bases while it is stored', () => {
+  it('is not named, though the snapshot finds its chunks elsewhere', async () => {
+    write(first)
+    const { snapshot } = await repo.backup(repo.source('directory'))
+    write(edited)
+    const { create } = repo.storage
+    let overtaken = false
+    repo.storage.create = async (key, bytes) => {
+      if (!overtaken && key.startsWith('log/')) {
+        overtaken = true
+        await using other = await repo.another()
+        // In full, since it has no former version of it.
+        mkdirSync(repo.source('copy'))
+        writeFileSync(repo.source('copy', 'image'), edited)
+        await other.backup(repo.source('copy'))
+        await forgetAndPrune(other, snapshot)
+      }
+      return create.call(repo.storage, key, bytes)
+    }
+    const { snapshot: after } = await repo.backup(repo.source('directory'))
+    expect(overtaken).toBe(true)
+    await expectWhole(after)
+  })
+})
+
+describe('a pack that the log names and that lies over bases in no pack', () => {
+  it('is damaged, by its structure alone', async () => {
+    const { packs } = await addDeltaSnapshot(repo.repository)
+    const { manifest } = repo.repository
+    manifest.packs.remove(manifest.packs.byId(packs.base.id)?.no ?? 0)
+    const { damages, affectedTotal } = await verify(repo.repository, { data: false }, QUIET)
+    expect(damages).toContainEqual({
+      object: `packs/${packs.delta.id.slice(0, 2)}/${packs.delta.id}`,
+      segment: 0,
+      reason: expect.stringMatching(/^its base, chunk [0-9a-f]{64}, is in no pack/),
+    })
+    expect(affectedTotal).toBe(3)
+  })
+})
