@@ -1,5 +1,4 @@
 /** `snap restore`: brings a snapshot, or part of it, back. */
-import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { umask } from 'node:process'
 import { AssertionError } from '../../base/assert.ts'
@@ -9,6 +8,7 @@ import type { OverwritePolicy } from '../../ops/restore/decide.ts'
 import type { RestoreReport } from '../../ops/restore/report.ts'
 import type { RestoreSetup } from '../../workers/restore-main.ts'
 import type { RestoreTask, RestoreTaskResult } from '../../workers/restore-task.ts'
+import { absolutePath, realPath } from '../absolute-path.ts'
 import { chooseSnapshot, type SnapshotOptions, splitSnapshot } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
 import { noting } from '../noting.ts'
@@ -110,11 +110,11 @@ async function restoreAction(
           root: choice.row.root,
           select: paths,
           strip: subdirectory,
-          target: await realpath(target).catch(() => target),
+          target: realPath(target),
           overwrite,
           deleteExtra: options.delete,
           sources: choice.row.paths,
-          keep: await ownPaths(context),
+          keep: ownPaths(context),
           dryRun: options.dryRun,
           keepOwner: options.owner,
         },
@@ -198,5 +198,5 @@ function targetOf(options: Options, id: string, subdirectory: string | undefined
     throw new SnapError('USAGE', '--target and --in-place were both given', { hint: 'Give one of them.' })
   }
   if (options.inPlace) return subdirectory === undefined ? '/' : resolve('/', subdirectory)
-  return resolve(options.target ?? `restored-${id.slice(0, 8)}`)
+  return absolutePath(options.target ?? `restored-${id.slice(0, 8)}`)
 }
