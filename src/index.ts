@@ -28,6 +28,8 @@ export {
   type RestoreRequest,
   restore,
 } from './ops/restore/restore.ts'
+export { selectPaths } from './ops/restore/select-paths.ts'
+export type { SelectedPath } from './ops/restore/selection.ts'
 export type { VerifyReport } from './ops/verify/report.ts'
 export { type VerifyPorts, type VerifyRequest, verify } from './ops/verify/verify.ts'
 export {

@@ -2,13 +2,14 @@
 import { readFileSync } from 'node:fs'
 /** The composition root: puts the process around the command line, and is alone in ending it. */
 import { homedir, userInfo } from 'node:os'
-import { argv, env, exit, platform, stderr, stdin, stdout } from 'node:process'
+import { argv, exit, platform, stderr, stdin, stdout } from 'node:process'
 import { during } from './base/trace.ts'
 import { COMMANDS } from './cli/commands/index.ts'
 import type { Surroundings } from './cli/context.ts'
-import { defaultLocations } from './cli/locations.ts'
+import { defaultLocations, type Environment, variable } from './cli/locations.ts'
 import { EXIT_CLOSED_PIPE, EXIT_OK, exitStatus, isClosedPipe, renderError } from './cli/output/errors.ts'
 import { safeText } from './cli/output/safe-text.ts'
+import { givenArguments, givenEnvironment } from './cli/process-texts.ts'
 import { buildProgram, runProgram, wantsJson } from './cli/program.ts'
 import { recordTrace } from './cli/trace-file.ts'
 import { SnapError } from './model/errors.ts'
@@ -17,18 +18,9 @@ import { SnapError } from './model/errors.ts'
 const EXIT_NOW = 130
 
 async function main(): Promise<number> {
-  const args = argv.slice(2)
-  const surroundings: Surroundings = {
-    env,
-    stdout,
-    stderr,
-    stdin,
-    clock: { now: () => Date.now() },
-    version: version(),
-    locations: defaultLocations({ platform, home: home(), env }),
-    signal: interruption(),
-  }
-  const output = { json: wantsJson(args), verbosity: verbosity(args) }
+  const shown = argv.slice(2)
+  const output = { json: wantsJson(shown), verbosity: verbosity(shown) }
+  const signal = interruption()
   stdout.on('error', (cause) => {
     if (isClosedPipe(cause)) exit(EXIT_CLOSED_PIPE)
     const error = new SnapError('TARGET_UNWRITABLE', `standard output cannot be written: ${cause.message}`, {
@@ -41,6 +33,18 @@ async function main(): Promise<number> {
   // Nobody reads the warnings: the status still says how it went.
   stderr.on('error', () => undefined)
   try {
+    const args = givenArguments()
+    const env = givenEnvironment()
+    const surroundings: Surroundings = {
+      env,
+      stdout,
+      stderr,
+      stdin,
+      clock: { now: () => Date.now() },
+      version: version(),
+      locations: defaultLocations({ platform, home: home(env), env }),
+      signal,
+    }
     const writeTrace = recordTrace(env)
     process.once('exit', () => {
       const failure = writeTrace?.()
@@ -81,9 +85,9 @@ function endNow(): void {
 }
 
 /** The user's, also where HOME is empty or the user has no name; else nothing is found by default, and it is `/`. */
-function home(): string {
+function home(env: Environment): string {
   try {
-    return homedir() || userInfo().homedir
+    return (platform === 'linux' ? variable(env, 'HOME') : undefined) || homedir() || userInfo().homedir
   } catch {
     return '/'
   }

@@ -53,6 +53,16 @@ export function compileGlob(pattern: string, ignoreCase = false): Glob {
   }
 }
 
+/** Stands for this name alone. */
+export function literalGlob(name: string): Glob {
+  return { matches: (candidate) => candidate === name, literal: name }
+}
+
+/** Whether `text` may mean something else as a pattern than as it is written. */
+export function hasWildcards(text: string): boolean {
+  return /[*?[\\]/.test(text)
+}
+
 /** Names with `/` between them; one at the beginning or end changes nothing. */
 export function compilePathGlob(pattern: string, ignoreCase = false): PathGlob {
   const sequence = pattern

@@ -1,4 +1,5 @@
 /** Which snapshots a command is about: from its arguments, with a note on what was chosen. */
+import { isAbsolute } from 'node:path'
 import type { SnapshotRow } from '../manifest/snapshots-table.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
 import { parseMoment } from '../ops/parse-moment.ts'
@@ -11,6 +12,7 @@ import {
   selectSnapshot,
 } from '../ops/select-moment.ts'
 import type { Repository } from '../repository/repository.ts'
+import { sourcePath } from './absolute-path.ts'
 import type { CommandContext } from './context.ts'
 import { stderrNote } from './output/notes.ts'
 
@@ -41,10 +43,13 @@ export function summaries(repository: Repository, forgotten: 'no' | 'only' | 'bo
   }))
 }
 
+/** A source path that is not absolute is about this machine, and becomes what a backup here calls it. */
 export function filterOf(options: FilterOptions): SnapshotFilter {
   return {
     host: options.host,
-    ...(options.path === undefined ? {} : { paths: [options.path] }),
+    ...(options.path === undefined
+      ? {}
+      : { paths: [isAbsolute(options.path) ? options.path : sourcePath(options.path)] }),
     ...(options.tag === undefined ? {} : { tags: [options.tag] }),
   }
 }

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { open, stat } from 'node:fs/promises'
+import { systemPath } from '../base/names.ts'
 import { SnapError } from '../model/errors.ts'
 import { type Environment, variable } from './locations.ts'
 import { promptSecret, type Terminal } from './prompt.ts'
@@ -78,7 +79,7 @@ async function givenSecret({ keyFile, env, warn }: SecretSources): Promise<Secre
 
 async function defaultSecret({ defaultKeyFile, warn }: SecretSources): Promise<Secret | undefined> {
   if (defaultKeyFile === undefined) return undefined
-  const exists = await stat(defaultKeyFile).then(
+  const exists = await stat(systemPath(defaultKeyFile)).then(
     () => true,
     () => false,
   )
@@ -114,7 +115,7 @@ async function readSecretFile(
   warn: (text: string) => void,
 ): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    const { mode } = await stat(path)
+    const { mode } = await stat(systemPath(path))
     if (process.platform !== 'win32' && (mode & OPEN_TO_OTHERS) !== 0) {
       warn(`the ${what} ${path} can be read by others; run chmod 600 on it`)
     }
@@ -131,7 +132,7 @@ async function readSecretFile(
 async function readAtMost(path: string, bytesMax: number): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(bytesMax)
   let length = 0
-  await using file = await open(path)
+  await using file = await open(systemPath(path))
   while (length < bytesMax) {
     const { bytesRead } = await file.read(bytes, length, bytesMax - length)
     if (bytesRead === 0) break

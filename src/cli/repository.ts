@@ -1,14 +1,15 @@
 /** From what the user said to an open repository: its place, its secret, and the default one on first use. */
 import { existsSync } from 'node:fs'
-import { open as openFile, realpath, rename } from 'node:fs/promises'
+import { open as openFile, rename } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { dirname, resolve } from 'node:path'
+import { dirname } from 'node:path'
 import type { SlotSecret } from '../keys/slot.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
 import type { RepositoryId } from '../model/ids.ts'
 import type { Storage } from '../model/storage.ts'
 import type { RepositoryPorts } from '../repository/open-repository.ts'
 import type { Repository } from '../repository/repository.ts'
+import { realPath, unicodePath } from './absolute-path.ts'
 import type { CommandContext } from './context.ts'
 import { stderrNote, stderrWarning } from './output/notes.ts'
 import { findSecret, type Secret, type SecretSources } from './password.ts'
@@ -20,19 +21,23 @@ export type Place = {
   readonly isDefault: boolean
 }
 
+const REPOSITORY = 'the repository'
+const KEY_FILE = 'the key file'
+
 export function placeOf({ globals, locations }: CommandContext): Place {
   const { repository } = globals
-  if (repository === undefined) return { path: locations.repository, isDefault: true }
+  if (repository === undefined)
+    return { path: unicodePath(locations.repository, REPOSITORY), isDefault: true }
   if (/^(s3|sftp|rest|https?):/.test(repository)) {
     throw new SnapError('USAGE', `repositories at ${repository.split(':')[0]}: addresses are not supported`, {
       hint: 'Name a directory; a mounted network file system will do.',
     })
   }
-  return { path: resolve(repository), isDefault: false }
+  return { path: unicodePath(repository, REPOSITORY), isDefault: false }
 }
 
 export function cacheOf({ globals, locations }: CommandContext): string {
-  return globals.cacheDirectory === undefined ? locations.cache : resolve(globals.cacheDirectory)
+  return unicodePath(globals.cacheDirectory ?? locations.cache, 'the local database')
 }
 
 export function secretSources(context: CommandContext): SecretSources {
@@ -165,6 +170,8 @@ export async function createWithKeyFile(
   keyFile: string,
   chunkBytes?: number,
 ): Promise<Repository> {
+  // Before anything is made.
+  unicodePath(keyFile, KEY_FILE)
   const repository = await create(context, path, (id) => writeKeyFile(keyFile, id), 'key file', chunkBytes)
   stderrNote(context, `made a repository at ${path}`)
   stderrNote(context, `its key is the file ${keyFile}`)
@@ -206,7 +213,8 @@ async function create(
 }
 
 /** 0600, durable, and never over a file that is there: it may be the only key of another repository. */
-export async function writeKeyFile(path: string, id: RepositoryId): Promise<SlotSecret> {
+export async function writeKeyFile(file: string, id: RepositoryId): Promise<SlotSecret> {
+  const path = unicodePath(file, KEY_FILE)
   const { encodeKeyFile } = await import('../keys/key-file.ts')
   const { systemRandom } = await import('../crypto/random.ts')
   const secret = systemRandom.bytes(32)
@@ -235,8 +243,7 @@ export async function writeKeyFile(path: string, id: RepositoryId): Promise<Slot
 }
 
 /** Absolute paths of the repository and its caches: a backup never takes itself in. */
-export async function ownPaths(context: CommandContext): Promise<Set<string>> {
+export function ownPaths(context: CommandContext): Set<string> {
   const paths = [placeOf(context).path, cacheOf(context)]
-  const real = await Promise.all(paths.map((path) => realpath(path).catch(() => path)))
-  return new Set([...paths, ...real])
+  return new Set([...paths, ...paths.map(realPath)])
 }

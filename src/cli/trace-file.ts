@@ -1,5 +1,6 @@
 /** SNAP_TRACE: the file into which a run writes where its time went. Whoever ends the process says when. */
 import { closeSync, openSync, writeFileSync } from 'node:fs'
+import { systemPath } from '../base/names.ts'
 import { startTrace } from '../base/trace.ts'
 import { chromeTrace } from '../base/trace-events.ts'
 import { messageOf, SnapError } from '../model/errors.ts'
@@ -28,7 +29,7 @@ export function recordTrace(env: Environment): (() => string | undefined) | unde
 /** It says what runs when, and is nobody else's business. */
 function createFile(path: string): number {
   try {
-    return openSync(path, 'w', 0o600)
+    return openSync(systemPath(path), 'w', 0o600)
   } catch (cause) {
     throw new SnapError('USAGE', `cannot write the trace file ${path}: ${messageOf(cause)}`, {
       hint: 'Check SNAP_TRACE: it names a file to be made.',

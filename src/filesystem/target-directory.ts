@@ -261,6 +261,6 @@ export class OpenDirectory implements TargetDirectory {
   }
 
   #pathOf(name: string): string {
-    return `${this.#path}/${name}`
+    return this.#path === '/' ? `/${name}` : `${this.#path}/${name}`
   }
 }

@@ -36,9 +36,10 @@ describe('purge', () => {
       ({ message_type }) => message_type !== 'status',
     )
     expect(lines).toMatchObject([
+      { message_type: 'path', path: secret, type: 'file' },
       { message_type: 'snapshot', files: 1, directories: 0, total_size: 300_000, held: false },
       { message_type: 'snapshot', files: 1, total_size: 200_000, held: true },
-      { message_type: 'summary', dry_run: true, snapshots: 2, chunks_shared: 0 },
+      { message_type: 'summary', dry_run: true, snapshots: 2, paths: 1, chunks_shared: 0 },
     ])
     expect(lines.at(-1).chunks_unique).toBeGreaterThan(20)
     const { stdout } = await box.ok(['purge', secret, '-n'])
@@ -91,10 +92,41 @@ describe('purge', () => {
     expect(again.stderr).toContain('no snapshot has anything at')
   })
 
+  it('takes what a path names as it is written, and never what that would match, also when run again', async () => {
+    const own = box.path('odd')
+    writeTree(own, { 'key [1].txt': 'meant', 'key 1.txt': 'wanted', 'a?b': 'meant', a1b: 'wanted' })
+    await box.ok(['backup', own])
+    const meant = [join(own, 'key [1].txt'), join(own, 'a?b')]
+    const plan = await box.ok(['purge', ...meant, '--dry-run'])
+    expect(plan.stdout).toContain(`2 paths to go, with all below:\n  ${join(own, 'a?b')}\n  ${meant[0]}\n`)
+    await box.ok(['purge', ...meant, '--yes'])
+    const again = await box.expect(1, ['purge', ...meant, '--yes'])
+    expect(again.stderr).toContain(
+      'hint: Nothing was changed. Paths are taken as they are written; with --glob',
+    )
+    const { stdout } = await box.ok(['ls', 'latest', own])
+    expect(stdout).toBe(`${join(own, 'a1b')}\n${join(own, 'key 1.txt')}\n`)
+    await box.ok(['forget', 'latest', '--even-last'])
+  })
+
+  it('names the directories and files that go: some, and with -v all', async () => {
+    const many = box.path('many')
+    writeTree(many, Object.fromEntries(Array.from({ length: 30 }, (_, at) => [`${100 + at}/file`, 'x'])))
+    await box.ok(['backup', many])
+    const args = ['purge', '--glob', join(many, '1*'), '--dry-run']
+    const some = (await box.ok(args)).stdout
+    expect(some).toContain(`30 paths to go, with all below:\n  ${many}/100/\n`)
+    expect(some).toContain(`  ${many}/119/\n  and 10 more, which -v names\n`)
+    expect((await box.ok([...args, '-v'])).stdout).toContain(`  ${many}/129/\nsnapshot `)
+    await box.ok(['forget', 'latest', '--even-last'])
+  })
+
   it('does it by globs and filters, for programs', async () => {
     rmSync(secret)
     await box.ok(['backup', docs, '--host', 'other'])
-    const lines = jsonLines(await box.ok(['purge', '**/other.txt', '--host', 'other', '--yes', '--json']))
+    const lines = jsonLines(
+      await box.ok(['purge', '--glob', '**/other.txt', '--host', 'other', '--yes', '--json']),
+    )
     const { original, id } = lines.find(({ message_type }: Json) => message_type === 'purged')
     expect(original).not.toBe(id)
     const summary = lines.at(-1)

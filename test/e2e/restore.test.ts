@@ -2,6 +2,7 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -96,6 +97,56 @@ describe('where a restore puts things', () => {
       'pictures/x1.png',
       'pictures/x2.png',
     ])
+  })
+
+  it('takes a path that is there as it is written, and only others as globs', async () => {
+    const odd = own.path('odd')
+    const meant = ['x [2024]/f', 'a[bc]d', 'w\\z', 'q?']
+    writeTree(
+      odd,
+      Object.fromEntries([...meant, 'x 2/f', 'abd', 'wz', 'qq', 'v1'].map((name) => [name, name])),
+    )
+    await own.init()
+    await own.ok(['backup', odd])
+    for (const [at, name] of meant.entries()) {
+      await own.ok(['restore', 'latest', `${odd}/${name}`, '--target', `${target} ${at}`])
+      expect(below(`${target} ${at}${odd}`)).toEqual([name])
+    }
+    await own.ok(['restore', 'latest', `${odd}/v[0-9]`, `${odd}/w\\\\?`, `${odd}/q*`, '--target', target])
+    expect(below(target + odd).sort()).toEqual(['q?', 'qq', 'v1', 'w\\z'])
+  })
+
+  it('makes nothing where something that was named is not there', async () => {
+    mkdirSync(target)
+    for (const args of [
+      ['latest', '/no/such'],
+      ['latest', `${docs}/a.txt`, `${docs}/*.nothing`],
+      ['latest:/no/such'],
+      ['latest', `${docs}/nothing`, '--target', `${target}/new`],
+    ])
+      await box.expect(1, ['restore', ...args], { cwd: target })
+    expect(readdirSync(target)).toEqual([])
+  })
+
+  it('says alone that a link is in the way, where that is all there is', async () => {
+    mkdirSync(`${target}${docs}`, { recursive: true })
+    symlinkSync(box.path(), `${target}${docs}/deep`)
+    const run = await box.expect(1, ['restore', 'latest', `${docs}/deep/e.txt`, '--target', target])
+    expect(run.stderr).toContain(
+      `snap: ${target}${docs}/deep is a symbolic link where the snapshot has none\n`,
+    )
+    expect(run.stderr).not.toContain('the snapshot has nothing at')
+    const both = [`${docs}/deep/e.txt`, `${docs}/a.txt`]
+    const incomplete = await box.expect(3, ['restore', 'latest', ...both, '--target', target])
+    expect(incomplete.stderr).toContain(`failed: ${docs}/deep: `)
+    const linked = box.path('linked')
+    writeTree(linked, { 'd/b': 'b', 'e/c': 'c' })
+    const { snapshot_id } = await own.summary(['backup', linked])
+    rmSync(`${linked}/d`, { recursive: true })
+    symlinkSync('e', `${linked}/d`)
+    const inPlace = await own.expect(1, ['restore', snapshot_id, `${linked}/d/b`, '--in-place'])
+    expect(inPlace.stderr).toContain(`\nsnap: ${linked}/d is a symbolic link`)
+    expect(below(linked)).toEqual(['e/c'])
   })
 
   it('says which path the snapshot does not have', async () => {

@@ -84,7 +84,7 @@ test.each([
       sandbox.clear()
       const plan = failing(repo, at, times, fault)
       const outcome = await measured(() =>
-        restoreInto(repo, sandbox.target, root, { select: [repo.source()] }),
+        restoreInto(repo, sandbox.target, root, { select: [{ text: repo.source(), isGlob: false }] }),
       )
       plan.mend()
       return { ...outcome, calls: plan.calls }

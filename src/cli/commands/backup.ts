@@ -1,12 +1,13 @@
 /** `snap backup`: saves a snapshot of paths. */
-import { readFile, realpath } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { availableParallelism, hostname, userInfo } from 'node:os'
-import { basename, dirname, join, resolve } from 'node:path'
+import { systemPath } from '../../base/names.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { BackupRequest } from '../../ops/backup/backup.ts'
 import type { BackupSummary } from '../../ops/backup/summary.ts'
 import type { ExecutorFactory } from '../../workers/executor.ts'
 import type { CompressionMode } from '../../workers/tasks.ts'
+import { sourcePath } from '../absolute-path.ts'
 import type { CommandContext } from '../context.ts'
 import { stderrWarning } from '../output/notes.ts'
 import { progressOf } from '../output/progress-of.ts'
@@ -158,8 +159,8 @@ async function requestOf(
   const { createSourceFiles } = await import('../../filesystem/source-files.ts')
   const excludes = [...options.exclude, ...(await patternsOf(options.excludeFile))]
   const source = createSourceFiles()
-  const absolute = await Promise.all(paths.map(absolutePath))
-  const own = await ownPaths(context)
+  const absolute = paths.map(sourcePath)
+  const own = ownPaths(context)
   refuseOwn(absolute, own, placeOf(context).path)
   warnOfAbsolute(context, excludes, absolute)
   return {
@@ -188,13 +189,6 @@ async function requestOf(
     },
     program: { name: 'snap', version: context.version },
   }
-}
-
-/** Without links on the way to it: the snapshot holds real directories. What the path itself names may be a link. */
-async function absolutePath(path: string): Promise<string> {
-  const absolute = resolve(path)
-  const parent = await realpath(dirname(absolute)).catch(() => dirname(absolute))
-  return join(parent, basename(absolute))
 }
 
 /** What is inside a source is left out of it by itself; a source that is inside the repository is a mistake. */
@@ -229,7 +223,7 @@ function warnOfAbsolute(
 async function patternsOf(files: readonly string[]): Promise<string[]> {
   const texts = await Promise.all(
     files.map((file) =>
-      readFile(file, 'utf8').catch((cause: unknown) => {
+      readFile(systemPath(file), 'utf8').catch((cause: unknown) => {
         throw new SnapError('USAGE', `cannot read the exclude file ${file}`, {
           hint: 'Check the path.',
           cause,

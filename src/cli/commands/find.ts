@@ -4,7 +4,7 @@ import type { EntryType } from '../../model/files.ts'
 import { parseMoment } from '../../ops/parse-moment.ts'
 import { filterSnapshots, latestPerSeries, parseSelector, selectSnapshot } from '../../ops/select-moment.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { type Choice, type SnapshotOptions, summaries } from '../choose-snapshot.ts'
+import { type Choice, filterOf, type SnapshotOptions, summaries } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
 import { stderrNote } from '../output/notes.ts'
 import { progressOf } from '../output/progress-of.ts'
@@ -121,11 +121,7 @@ function typeOf(letter: string | undefined): EntryType | undefined {
 
 function chooseSnapshots(repository: Repository, options: Options, now: number): Choice[] {
   const all = summaries(repository)
-  const filter = {
-    host: options.host,
-    ...(options.path === undefined ? {} : { paths: [options.path] }),
-    ...(options.tag === undefined ? {} : { tags: [options.tag] }),
-  }
+  const filter = filterOf(options)
   if (options.snapshot.length > 0) {
     if (options.at !== undefined) {
       throw new SnapError('USAGE', '--snapshot and --at were both given', { hint: 'Give one of them.' })

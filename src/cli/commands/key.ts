@@ -1,7 +1,6 @@
 /** `snap key`: the passwords and key files that open a repository. */
 
 import { hostname } from 'node:os'
-import { resolve } from 'node:path'
 import type { SlotSecret } from '../../keys/slot.ts'
 import { hasCode, SnapError } from '../../model/errors.ts'
 import type { Repository } from '../../repository/repository.ts'
@@ -94,7 +93,7 @@ async function newKey(context: CommandContext, repository: Repository, options: 
   const secret =
     newKeyFile === undefined
       ? await newPassword(context, newPasswordFile)
-      : await writeKeyFile(resolve(newKeyFile), repository.id)
+      : await writeKeyFile(newKeyFile, repository.id)
   return { secret, name: options.name ?? `${secret.kind}${GIVEN_NAME}${hostname()}` }
 }
 

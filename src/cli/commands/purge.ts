@@ -15,6 +15,7 @@ import { renderPurge, renderPurgeJson, renderPurgePlan, renderPurgePlanJson } fr
 import { openChosen, secretSources } from '../repository.ts'
 
 type Options = FilterOptions & {
+  readonly glob: boolean
   readonly undeleteWindow: string
   readonly strayAge: string
   readonly acceptDamagedLog: boolean
@@ -22,12 +23,20 @@ type Options = FilterOptions & {
   readonly yes: boolean
 }
 
+/** Paths that are named without `-v`. */
+const PATHS_SHOWN = 20
+
 export const purgeCommand: CommandModule = {
   register(program, run) {
     program
       .command('purge')
       .description('take paths out of all snapshots for good')
-      .argument('<paths...>', 'paths in snapshots, from the root (globs allowed)')
+      .argument('<paths...>', 'paths in snapshots, from the root')
+      .option(
+        '-g, --glob',
+        'the paths are patterns: *, ? and [...] within a name, ** any number of names',
+        false,
+      )
       .option('--host <name>', 'only from snapshots of this host')
       .option('--path <path>', 'only from snapshots of this source path')
       .option('--tag <tag>', 'only from snapshots with this tag')
@@ -48,13 +57,13 @@ export const purgeCommand: CommandModule = {
         'after',
         `
 Every snapshot that has one of the paths, forgotten and held ones too, is replaced by one without it, and pruned at
-once: this cannot be undone. The next backup takes the files in again where they are still there: exclude them first.
+once: this cannot be undone. Paths are taken as they are written, whatever characters they hold. The next backup takes the files in again where they are still there: exclude them first.
 Ended at any moment, it is run again. Exit status 4: something is left, in packs that are damaged.
 
 Examples:
   $ snap purge /home/me/secret.txt --dry-run
   $ snap purge /home/me/secret.txt
-  $ snap purge '**/*.key' --host web1 --yes`,
+  $ snap purge --glob '**/*.key' --host web1 --dry-run`,
       )
       .action(run<[string[], Options]>(purgeAction))
   },
@@ -63,7 +72,7 @@ Examples:
 async function purgeAction(context: CommandContext, paths: string[], options: Options): Promise<void> {
   const nowMs = context.clock.now()
   const request: PurgeOptions = {
-    paths,
+    paths: paths.map((text) => ({ text, isGlob: options.glob })),
     concerns: concernsOf(options),
     undoMs: parseAge(options.undeleteWindow, nowMs),
     strayMs: parseAge(options.strayAge, nowMs),
@@ -77,11 +86,12 @@ async function purgeAction(context: CommandContext, paths: string[], options: Op
     const ports = { progress: progress.on.bind(progress), signal }
     const plan = await preparePurge(repository, request, ports, options.dryRun)
     progress.close()
+    const shown = globals.verbosity > 0 ? plan.paths.length : PATHS_SHOWN
     if (options.dryRun) {
-      stdout.write(globals.json ? renderPurgePlanJson(plan) : renderPurgePlan(plan))
+      stdout.write(globals.json ? renderPurgePlanJson(plan) : renderPurgePlan(plan, shown))
       return
     }
-    await ask(context, renderPurgePlan(plan))
+    await ask(context, renderPurgePlan(plan, shown))
   }
   using working = progressOf(context)
   const report = await purge(repository, request, { progress: working.on.bind(working), signal })

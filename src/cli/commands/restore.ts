@@ -1,5 +1,4 @@
 /** `snap restore`: brings a snapshot, or part of it, back. */
-import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { umask } from 'node:process'
 import { AssertionError } from '../../base/assert.ts'
@@ -9,6 +8,7 @@ import type { OverwritePolicy } from '../../ops/restore/decide.ts'
 import type { RestoreReport } from '../../ops/restore/report.ts'
 import type { RestoreSetup } from '../../workers/restore-main.ts'
 import type { RestoreTask, RestoreTaskResult } from '../../workers/restore-task.ts'
+import { absolutePath, realPath } from '../absolute-path.ts'
 import { chooseSnapshot, type SnapshotOptions, splitSnapshot } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
 import { noting } from '../noting.ts'
@@ -39,7 +39,7 @@ export const restoreCommand: CommandModule = {
       .command('restore')
       .description('bring a snapshot, or part of it, back')
       .argument('[snapshot]', 'latest, an id or its beginning; SNAPSHOT:DIR for what is in DIR', 'latest')
-      .argument('[paths...]', 'only these paths of the snapshot (globs allowed)')
+      .argument('[paths...]', 'only these paths of the snapshot, or globs')
       .option('--at <time>', 'the state at a moment: "2025-11-19T02:00", "yesterday", "2 hours ago"')
       .option('-t, --target <dir>', 'restore below this directory (made where it does not exist)')
       .option('--in-place', 'put everything back where it was', false)
@@ -56,6 +56,8 @@ export const restoreCommand: CommandModule = {
         `
 The source's absolute paths are made again below --target; without it and without --in-place, a new
 directory ./restored-ID is made. Files that have the right content are not written again.
+A path that lies in the snapshot as it is written is meant by itself. Others are globs: *, ? and [...] match within
+a name, ** any number of names, and a backslash takes the next character as it is.
 --delete also removes what was excluded from the backup, since the snapshot does not have it: try --dry-run -v.
 Exit status 3: something could not be restored; what, is listed.
 
@@ -90,31 +92,35 @@ async function restoreAction(
   const target = targetOf(options, choice.id, subdirectory)
   const { restore } = await import('../../ops/restore/restore.ts')
   const { isGone, whileThere } = await import('../../ops/overtaken.ts')
+  const { selectPaths } = await import('../../ops/restore/select-paths.ts')
   const { createTargetFiles } = await import('../../filesystem/target-files.ts')
   const { createInThreadPool, createThreadPool } = await import('../../workers/task-pool.ts')
   const { RESTORE_MODULE } = await import('../../workers/thread-modules.ts')
   const files = createTargetFiles()
-  if (!options.dryRun) files.openRoot(target)[Symbol.dispose]()
-  const setup: RestoreSetup = { idKey: repository.keys.idKey, target }
-  // A dry run starts no thread: each would open the target, and so make it.
-  await using pool = options.dryRun
-    ? createInThreadPool<RestoreTask, RestoreTaskResult>(refuseToWrite)
-    : createThreadPool<RestoreSetup, RestoreTask, RestoreTaskResult>(threads, RESTORE_MODULE, setup)
+  const { root } = choice.row
   using progress = progressOf(context)
   const startedMs = context.clock.now()
   const operate = async (): Promise<RestoreReport> =>
-    whileThere(repository, choice.id, async () =>
-      restore(
+    whileThere(repository, choice.id, async () => {
+      // Before anything is made: what the snapshot does not have leaves no directory behind.
+      const select = await selectPaths(repository, { root, strip: subdirectory, paths }, context.signal)
+      if (!options.dryRun) files.openRoot(target)[Symbol.dispose]()
+      const setup: RestoreSetup = { idKey: repository.keys.idKey, target }
+      // A dry run starts no thread: each would open the target, and so make it.
+      await using pool = options.dryRun
+        ? createInThreadPool<RestoreTask, RestoreTaskResult>(refuseToWrite)
+        : createThreadPool<RestoreSetup, RestoreTask, RestoreTaskResult>(threads, RESTORE_MODULE, setup)
+      return await restore(
         repository,
         {
-          root: choice.row.root,
-          select: paths,
+          root,
+          select,
           strip: subdirectory,
-          target: await realpath(target).catch(() => target),
+          target: realPath(target),
           overwrite,
           deleteExtra: options.delete,
           sources: choice.row.paths,
-          keep: await ownPaths(context),
+          keep: ownPaths(context),
           dryRun: options.dryRun,
           keepOwner: options.owner,
         },
@@ -130,8 +136,8 @@ async function restoreAction(
               }
             : {}),
         },
-      ),
-    )
+      )
+    })
   const intent = { operation: 'restore', snapshots: [choice.id], target }
   const report = options.dryRun
     ? await operate()
@@ -155,12 +161,15 @@ async function restoreAction(
     ),
   }
   const { globals, stdout, stderr } = context
+  const unsafe = onlyUnsafe(report)
+  if (unsafe !== undefined && !globals.json) throw unsafe
   for (const failure of report.failures) {
     if (globals.json) stdout.write(jsonLine({ message_type: 'error', ...failure, ...jsonPath(failure.path) }))
     else stderr.write(`failed: ${safeText(failure.path)}: ${safeText(failure.reason)}\n`)
   }
   if (globals.json) stdout.write(renderRestoreSummaryJson(summary))
   else if (!globals.quiet) stdout.write(renderRestoreSummary(summary))
+  if (unsafe !== undefined) throw unsafe
   if (report.failures.length > 0) {
     const left = `${plural(report.failures.length, 'entry', 'entries')} could not be restored`
     const gone =
@@ -173,6 +182,17 @@ async function restoreAction(
           hint: 'They are listed above; everything else is in place. `snap verify --data` says what is damaged.',
         })
   }
+}
+
+/** The error where one place that is not safe to write to is all that a restore came to: there is nothing else to list. */
+function onlyUnsafe({ failures, ...done }: RestoreReport): SnapError | undefined {
+  const [failure] = failures
+  const isMore =
+    done.filesRestored + done.filesUnchanged + done.filesKept + done.filesDeleted + done.others > 0
+  if (failure?.code !== 'TARGET_UNSAFE' || failures.length > 1 || isMore) return undefined
+  return new SnapError('TARGET_UNSAFE', failure.reason, {
+    hint: 'Nothing was written there. Take away what is in the way, or restore into an empty directory.',
+  })
 }
 
 function outcomeOf(report: RestoreReport): Outcome {
@@ -198,5 +218,5 @@ function targetOf(options: Options, id: string, subdirectory: string | undefined
     throw new SnapError('USAGE', '--target and --in-place were both given', { hint: 'Give one of them.' })
   }
   if (options.inPlace) return subdirectory === undefined ? '/' : resolve('/', subdirectory)
-  return resolve(options.target ?? `restored-${id.slice(0, 8)}`)
+  return absolutePath(options.target ?? `restored-${id.slice(0, 8)}`)
 }

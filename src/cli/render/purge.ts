@@ -5,13 +5,17 @@ import type { Removed } from '../../ops/purge/remaining-trees.ts'
 import { formatLocalTime } from '../../ops/zoned-time.ts'
 import { humanBytes, humanCount, plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
-import { safeText } from '../output/safe-text.ts'
+import { jsonPath, safeText } from '../output/safe-text.ts'
 import { renderTable } from '../output/table.ts'
 import { freedInWords } from './prune.ts'
 
 const right = (title: string) => ({ title, align: 'right' }) as const
 
-export function renderPurgePlan({ targets, superseded, chunks }: PreparedPurge): string {
+/** `shown`: paths that are named at most. */
+export function renderPurgePlan(
+  { targets, superseded, chunks, ...plan }: PreparedPurge,
+  shown: number,
+): string {
   const rows = targets.map(({ snapshot, removed }) => [
     nameOf(snapshot),
     formatLocalTime(snapshot.timeMs),
@@ -29,6 +33,7 @@ export function renderPurgePlan({ targets, superseded, chunks }: PreparedPurge):
     { title: '' },
   ]
   return [
+    renderPaths(plan, shown),
     targets.length === 0 ? '' : renderTable(columns, rows),
     `${plural(targets.length, 'snapshot')} to be replaced\n`,
     superseded.length === 0
@@ -40,11 +45,27 @@ export function renderPurgePlan({ targets, superseded, chunks }: PreparedPurge):
   ].join('')
 }
 
+/** A directory ends with a slash: all in it goes. */
+function renderPaths(
+  { paths, hasMorePaths }: Pick<PreparedPurge, 'paths' | 'hasMorePaths'>,
+  shown: number,
+): string {
+  if (paths.length === 0) return ''
+  const named = paths
+    .slice(0, shown)
+    .map(({ path, type }) => `  ${safeText(path)}${type === 'dir' ? '/' : ''}\n`)
+  const left = paths.length - named.length
+  const count = hasMorePaths ? `more than ${humanCount(paths.length)} paths` : plural(paths.length, 'path')
+  const rest = left > 0 ? `  and ${humanCount(left)} more, which -v names\n` : ''
+  return `${count} to go, with all below:\n${named.join('')}${rest}`
+}
+
 const marks = ({ held, forgotten }: CurrentSnapshot): string =>
   [held ? 'held' : '', forgotten ? 'forgotten' : ''].filter((mark) => mark !== '').join(', ')
 
-export function renderPurgePlanJson({ targets, chunks }: PreparedPurge): string {
+export function renderPurgePlanJson({ targets, chunks, paths, hasMorePaths }: PreparedPurge): string {
   return [
+    ...paths.map(({ path, type }) => ({ message_type: 'path', ...jsonPath(path), type })),
     ...targets.map(({ snapshot, removed }) => ({
       message_type: 'snapshot',
       id: snapshot.id,
@@ -56,6 +77,8 @@ export function renderPurgePlanJson({ targets, chunks }: PreparedPurge): string 
       message_type: 'summary',
       dry_run: true,
       snapshots: targets.length,
+      paths: paths.length,
+      more_paths: hasMorePaths,
       chunks_unique: chunks?.unique ?? null,
       bytes_unique: chunks?.uniqueBytes ?? null,
       chunks_shared: chunks?.shared ?? null,

@@ -12,7 +12,7 @@ import { treeId } from '../../snapshot/tree.ts'
 import type { ExecutorFactory } from '../../workers/executor.ts'
 import { appendAsAdmin } from '../admin-entry.ts'
 import { type CurrentSnapshot, nameOf, snapshotsReader } from '../current-snapshots.ts'
-import { namesOf } from '../restore/selection.ts'
+import { namesOf, type SelectedPath } from '../restore/selection.ts'
 import { areSameTags } from '../tag.ts'
 import { type PurgePorts, type PurgeTarget, selectionOf } from './plan.ts'
 import { RemainingTrees, type Removed } from './remaining-trees.ts'
@@ -28,7 +28,7 @@ export type Copies = ReadonlyMap<SnapshotId, SnapshotId>
  */
 export async function makeCopies(
   repository: Repository,
-  paths: readonly string[],
+  paths: readonly SelectedPath[],
   targets: readonly PurgeTarget[],
   { progress, signal }: PurgePorts,
 ): Promise<Copies> {
@@ -99,7 +99,11 @@ async function detailsReader(repository: Repository): Promise<(target: PurgeTarg
 }
 
 /** What details say of paths that go, and the sizes. */
-function without(details: SnapshotDetails, paths: readonly string[], removed: Removed): SnapshotDetails {
+function without(
+  details: SnapshotDetails,
+  paths: readonly SelectedPath[],
+  removed: Removed,
+): SnapshotDetails {
   const selection = selectionOf(paths)
   const { summary, unreadable } = details
   const less = (name: string, by: number): Record<string, number> =>

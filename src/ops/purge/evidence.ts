@@ -14,6 +14,7 @@ import { ChunkOwners } from '../du/chunk-owners.ts'
 import { NeedWalk } from '../du/need-walk.ts'
 import { EVERYBODY, Owners } from '../du/owners.ts'
 import type { Erasure } from '../prune/prune.ts'
+import type { SelectedPath } from '../restore/selection.ts'
 import { IdSpool } from './id-spool.ts'
 import { type PurgePlan, selectionOf } from './plan.ts'
 import { RemainingTrees } from './remaining-trees.ts'
@@ -42,7 +43,7 @@ export type Marks = { readonly chunks: ChunkOwners; readonly counts: PurgedChunk
 /** What would go if nothing of `plan` were done yet. */
 export async function estimate(
   repository: Repository,
-  paths: readonly string[],
+  paths: readonly SelectedPath[],
   plan: PurgePlan,
   signal: AbortSignal,
 ): Promise<PurgedChunks> {
@@ -76,7 +77,7 @@ export async function estimate(
  */
 export async function mark(
   repository: Repository,
-  paths: readonly string[],
+  paths: readonly SelectedPath[],
   superseded: readonly LoggedSnapshot[],
   mine: ReadonlySet<SnapshotId>,
   signal: AbortSignal,

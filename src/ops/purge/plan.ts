@@ -2,21 +2,27 @@
  * Which snapshots hold one of the paths, and which an earlier purge, that did not get to its end, has left behind. It
  * changes nothing.
  */
+import { hasWildcards } from '../../base/glob.ts'
+import { compareNames } from '../../base/names.ts'
 import type { LoggedSnapshot } from '../../log/log-state.ts'
 import { SnapError } from '../../model/errors.ts'
+import type { EntryType } from '../../model/files.ts'
 import type { SnapshotId } from '../../model/ids.ts'
 import type { ProgressListener } from '../../model/progress.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { decodeContent } from '../../snapshot/content.ts'
 import { type CurrentSnapshot, nameOf, snapshotsReader } from '../current-snapshots.ts'
 import { lookAgain } from '../overtaken.ts'
-import { Selection } from '../restore/selection.ts'
+import { type SelectedPath, Selection } from '../restore/selection.ts'
 import { isDamage } from '../verify/report.ts'
 import { RemainingTrees, type Removed } from './remaining-trees.ts'
 
 export type PurgeRequest = {
-  /** Paths and globs in snapshots. */
-  readonly paths: readonly string[]
+  /**
+   * In snapshots. What is a glob is for the caller to say, not for what lies there: when a purge is run again, the path that
+   * it was about is gone, and must not mean others by then.
+   */
+  readonly paths: readonly SelectedPath[]
   /** Snapshots that pass; the others may go on holding the paths. */
   readonly concerns: (snapshot: CurrentSnapshot) => boolean
 }
@@ -30,9 +36,17 @@ export type PurgeTarget = {
   readonly copy: CurrentSnapshot | undefined
 }
 
+/** Paths that are kept of a plan; there may be a million. */
+export const PATHS_NAMED_MAX = 10_000
+
+export type PurgedPath = { readonly path: string; readonly type: EntryType }
+
 export type PurgePlan = {
   /** In the order of the log. */
   readonly targets: readonly PurgeTarget[]
+  /** What goes of any snapshot, each path once, without what lies below: at most `PATHS_NAMED_MAX`, in their order. */
+  readonly paths: readonly PurgedPath[]
+  readonly hasMorePaths: boolean
   /** Forgotten originals of copies, which go at once whatever they hold. */
   readonly superseded: readonly LoggedSnapshot[]
   /** Copies of what had been forgotten before, which are to be forgotten too. */
@@ -59,10 +73,19 @@ export async function planPurge(
   }
   if (plan.superseded.length === 0 && plan.unmatched.length > 0) {
     throw new SnapError('PATH_UNKNOWN', `no snapshot has anything at ${plan.unmatched.join(', ')}`, {
-      hint: 'Nothing was changed. Paths in snapshots are whole, from the root: /home/me/file, or **/file. `snap find NAME` finds them.',
+      hint: `Nothing was changed. ${hintFor(plan.unmatched, request.paths)}`,
     })
   }
   return plan
+}
+
+function hintFor(unmatched: readonly string[], paths: readonly SelectedPath[]): string {
+  const isMeantAsGlob = paths.some(
+    ({ text, isGlob }) => !isGlob && hasWildcards(text) && unmatched.includes(text),
+  )
+  return isMeantAsGlob
+    ? 'Paths are taken as they are written; with --glob, *, ?, [...] and ** are patterns.'
+    : 'Paths in snapshots are whole, from the root: /home/me/file. `snap find NAME` finds them.'
 }
 
 /** As `planPurge`, also where nothing matches. */
@@ -81,7 +104,16 @@ async function lookAtOnce(
   const { state } = repository.log
   const snapshots = (await snapshotsReader(repository))(state)
   const copies = copiesOf(snapshots)
-  const trees = new RemainingTrees(repository, selection, { signal })
+  const named = new Map<string, EntryType>()
+  let hasMorePaths = false
+  const trees = new RemainingTrees(repository, selection, {
+    signal,
+    removed: async ({ type }, names) => {
+      const path = `/${names.join('/')}`
+      if (named.size < PATHS_NAMED_MAX) named.set(path, type)
+      else hasMorePaths ||= !named.has(path)
+    },
+  })
   const targets: PurgeTarget[] = []
   const superseded: LoggedSnapshot[] = []
   const lateCopies: SnapshotId[] = []
@@ -101,13 +133,22 @@ async function lookAtOnce(
     }
     progress({ kind: 'done', files: 1, bytes: 0 })
   }
-  return { targets, superseded, lateCopies, unmatched: selection.unmatched, concerned }
+  const byName = [...named].map(([path, type]) => ({ path, type }))
+  return {
+    targets,
+    paths: byName.sort((left, right) => compareNames(left.path, right.path)),
+    hasMorePaths,
+    superseded,
+    lateCopies,
+    unmatched: selection.unmatched,
+    concerned,
+  }
 }
 
 const SOME_NAME = ' a name that no pattern names '
 
 /** `USAGE` where nothing would be left of any snapshot. */
-export function selectionOf(paths: readonly string[]): Selection {
+export function selectionOf(paths: readonly SelectedPath[]): Selection {
   const trial = new Selection(paths)
   const isEverything = trial.wants([]) === 'all' || trial.wants([SOME_NAME]) === 'all'
   if (paths.length > 0 && !isEverything) return new Selection(paths)

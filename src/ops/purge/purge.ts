@@ -12,6 +12,7 @@ import type { CurrentSnapshot } from '../current-snapshots.ts'
 import { lookAgain } from '../overtaken.ts'
 import { prune, refuseUnsure } from '../prune/prune.ts'
 import type { PruneReport } from '../prune/report.ts'
+import type { SelectedPath } from '../restore/selection.ts'
 import { isDamage } from '../verify/report.ts'
 import { type Copies, makeCopies, replaceOriginals, WHAT } from './copies.ts'
 import { Evidence, estimate, mark, type Proof, type PurgedChunks } from './evidence.ts'
@@ -172,7 +173,7 @@ function isLive({ log }: Repository, id: SnapshotId): boolean {
 /** `undefined` where others pruned meanwhile, perhaps what was to be copied. */
 async function copiesOrNothing(
   repository: Repository,
-  paths: readonly string[],
+  paths: readonly SelectedPath[],
   targets: readonly PurgeTarget[],
   ports: PurgePorts,
 ): Promise<Copies | undefined> {

@@ -32,7 +32,7 @@ export type RemainingTreesPorts = {
   /** Stores a directory and returns its content; absent where nothing is to be written. */
   readonly store?: (bytes: Uint8Array) => Content
   /** This entry goes, with all below it. */
-  readonly removed?: (entry: Entry) => Promise<void>
+  readonly removed?: (entry: Entry, path: readonly string[]) => Promise<void>
   /** Another directory takes the place of this one. */
   readonly replaced?: (content: Content) => Promise<void>
   /** Stays as it is: a directory in which nothing goes, or an entry in one that changes. */
@@ -86,7 +86,7 @@ export class RemainingTrees {
       if (wanted === 'all') {
         isChanged = true
         removed = sum(removed, await this.#sumOf(entry, path.length))
-        await this.#ports.removed?.(entry)
+        await this.#ports.removed?.(entry, path)
         continue
       }
       if (wanted === 'some' && entry.type === 'dir' && entry.content !== undefined) {

@@ -23,13 +23,14 @@ import { metaOf } from './meta.ts'
 import { Protection } from './protection.ts'
 import { type RestoreAction, RestoreCounter, type RestoreReport } from './report.ts'
 import type { ContentParts } from './same-content.ts'
-import { namesOf, Selection } from './selection.ts'
+import { type Start, startOf } from './select-paths.ts'
+import { namesOf, type SelectedPath, Selection } from './selection.ts'
 
 export type RestoreRequest = {
   /** Encoded content of the snapshot's root tree. */
   readonly root: Uint8Array
-  /** Paths or globs within the snapshot; empty for everything. */
-  readonly select: readonly string[]
+  /** As `selectPaths` has them; empty for everything. */
+  readonly select: readonly SelectedPath[]
   /** A directory of the snapshot whose contents go directly below the target. */
   readonly strip: string | undefined
   /** Absolute, without links. */
@@ -66,14 +67,8 @@ export async function restore(
   return run.run()
 }
 
-/** A directory of the snapshot; `entry` is its own, which the root has not. */
-type Start = {
-  readonly content: Content
-  readonly names: readonly string[]
-  readonly entry: Entry | undefined
-  /** In the target, another file system is mounted here. */
-  readonly isMount?: boolean
-}
+/** `isMount`: in the target, another file system is mounted here. */
+type Place = Start & { readonly isMount?: boolean }
 
 class RestoreRun {
   readonly #repository: Repository
@@ -116,7 +111,8 @@ class RestoreRun {
 
   async run(): Promise<RestoreReport> {
     const { target, progress, pool, signal } = this.#ports
-    const start = await this.#start()
+    const { root: content, strip } = this.#request
+    const start = await startOf(this.#repository, decodeContent(content), strip)
     if (this.#request.dryRun) return this.#dry(start)
     using root = target.openRoot(this.#request.target)
     const fresh = root.list().length === 0
@@ -133,34 +129,10 @@ class RestoreRun {
       signal,
     })
     await during('walk', () => this.#directory(start, [], root, files, fresh))
-    this.#checkMatched()
     await during('flush', () => files.flush())
     directories.clear()
     inStage('links and directories', () => this.#later.finish(directories))
     return this.#counter.report()
-  }
-
-  /** What a directory that could not be read holds is not known: it is named among the failures, and the rest goes on. */
-  #checkMatched(): void {
-    if (this.#counter.failures.every(({ side }) => side !== 'repository')) this.#selection.checkMatched()
-  }
-
-  /** The tree to begin with and its path in the snapshot. */
-  async #start(): Promise<Start> {
-    let content = decodeContent(this.#request.root)
-    let entry: Entry | undefined
-    const names = namesOf(this.#request.strip ?? '/')
-    for (const name of names) {
-      const { entries } = await this.#repository.trees.tree(content)
-      entry = entries.find((candidate) => candidate.name === name)
-      if (entry?.type !== 'dir' || entry.content === undefined) {
-        throw new SnapError('PATH_UNKNOWN', `the snapshot has no directory ${this.#request.strip ?? '/'}`, {
-          hint: 'Look around with `snap ls SNAPSHOT`.',
-        })
-      }
-      content = entry.content
-    }
-    return { content, names, entry }
   }
 
   /** A target that was empty, or is the very directory, becomes what the snapshot has it as; another keeps its own metadata. */
@@ -171,7 +143,7 @@ class RestoreRun {
   }
 
   async #directory(
-    { content, names, entry: own, isMount = false }: Start,
+    { content, names, entry: own, isMount = false }: Place,
     below: readonly string[],
     directory: TargetDirectory | undefined,
     files: FileRestorer | undefined,
@@ -389,7 +361,6 @@ class RestoreRun {
   async #dry(start: Start): Promise<RestoreReport> {
     using root = this.#ports.target.openExisting(this.#request.target)
     await this.#directory(start, [], root, undefined, false)
-    this.#checkMatched()
     return this.#counter.report()
   }
 }

@@ -1,22 +1,27 @@
 /** Which part of a snapshot is wanted: paths and globs against the paths in the tree. */
-import { compileGlob, type Glob } from '../../base/glob.ts'
-import { SnapError } from '../../model/errors.ts'
+import { compileGlob, type Glob, literalGlob } from '../../base/glob.ts'
 
 /** What a directory's entry is to a selection. */
 export type Wanted = 'all' | 'some' | 'none'
 
+/** A path from the root of snapshots, and whether it is taken as it is written. */
+export type SelectedPath = { readonly text: string; readonly isGlob: boolean }
+
 type Pattern = readonly Glob[]
 
 /**
- * Paths are matched name by name from the root; `*`, `?` and `[...]` match within a name, `**` any number of names. An
- * empty list wants everything.
+ * Paths are matched name by name from the root; in globs, `*`, `?` and `[...]` match within a name, a backslash takes the next
+ * character as it is, and `**` is any number of names. An empty list wants everything.
  */
 export class Selection {
   readonly #patterns: readonly { readonly text: string; readonly names: Pattern }[]
   readonly #matched = new Set<string>()
 
-  constructor(paths: readonly string[]) {
-    this.#patterns = paths.map((text) => ({ text, names: namesOf(text).map(nameGlob) }))
+  constructor(paths: readonly SelectedPath[]) {
+    this.#patterns = paths.map(({ text, isGlob }) => ({
+      text,
+      names: namesOf(text).map(isGlob ? nameGlob : literalGlob),
+    }))
   }
 
   /** `names`: the entry's path from the root. */
@@ -37,18 +42,6 @@ export class Selection {
   /** Paths and globs that matched nothing so far. */
   get unmatched(): string[] {
     return this.#patterns.filter(({ text }) => !this.#matched.has(text)).map(({ text }) => text)
-  }
-
-  /** Throws `PATH_UNKNOWN` where a path or glob matched nothing. Call after the walk. */
-  checkMatched(): void {
-    const missing = this.unmatched
-    const [first] = missing
-    if (first === undefined) return
-    throw new SnapError('PATH_UNKNOWN', `the snapshot has nothing at ${missing.join(', ')}`, {
-      hint: first.startsWith('/')
-        ? `Look around with \`snap ls SNAPSHOT ${first.slice(0, first.lastIndexOf('/')) || '/'}\`.`
-        : 'Paths in a snapshot are whole, from the root: /home/me/file, or **/file. Look around with `snap ls SNAPSHOT`.',
-    })
   }
 }
 

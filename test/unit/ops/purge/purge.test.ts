@@ -31,7 +31,7 @@ beforeEach(async () => {
 afterEach(() => repo[Symbol.asyncDispose]())
 
 const options = (...paths: string[]) => ({
-  paths,
+  paths: paths.map((text) => ({ text, isGlob: text.includes('*') })),
   concerns: () => true,
   undoMs: 14 * DAY_MS,
   strayMs: 7 * DAY_MS,
@@ -190,7 +190,7 @@ describe('purge', () => {
     write(1, 100_000, 'other', 'twin')
     await repo.backup()
     const plan = await planPurge(repo.repository, options(repo.source('other')), quiet)
-    const guess = await estimate(repo.repository, [repo.source('other')], plan, signal)
+    const guess = await estimate(repo.repository, options(repo.source('other')).paths, plan, signal)
     const report = await purgeNow(repo.source('other'))
     expect(report.chunks.shared).toBeGreaterThan(0)
     expect(report.chunks.unique).toBeLessThan(8)
