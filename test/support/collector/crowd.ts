@@ -3,7 +3,7 @@
  * stopped at random. It keeps what every backup that said "saved" must restore to; judging is for others.
  */
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Chance } from '../builders.ts'
@@ -32,6 +32,9 @@ const LIFE_MS_MAX = 1_500
 const CACHES = ['shared', 'shared', 'shared', 'own 1', 'own 2', 'own 1']
 const FILES = 8
 const POOL = Array.from({ length: 12 }, (_, index) => new Chance(500 + index).bytes(20_000 + index * 9_000))
+/** Images are edited in place, so that they are stored as differences, over what a prune may be about to take. */
+const IMAGES = Array.from({ length: 2 }, (_, index) => new Chance(600 + index).bytes(900_000))
+const EDITS_MAX = 6
 
 type Kind = 'backup' | 'prune' | 'forget' | 'verify'
 
@@ -106,6 +109,17 @@ export class Crowd {
       if (this.#chance.int(5) === 0) rmSync(path, { force: true })
       else writeFileSync(path, POOL[this.#chance.int(POOL.length)] ?? '')
     }
+    this.#edit(join(source, 'image'))
+  }
+
+  /** At places that others edit in the same way, so that they have the same differences. */
+  #edit(path: string): void {
+    const isNew = !existsSync(path) || this.#chance.int(8) === 0
+    const image = isNew ? IMAGES[this.#chance.int(IMAGES.length)]?.slice() : readFileSync(path)
+    if (image === undefined) return
+    for (let edit = this.#chance.int(EDITS_MAX); edit > 0; edit--)
+      image[Math.floor((image.length * this.#chance.int(20)) / 20)] = this.#chance.int(3)
+    writeFileSync(path, image)
   }
 
   async #prune(index: number): Promise<void> {
