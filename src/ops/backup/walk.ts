@@ -80,13 +80,13 @@ export class Walk {
    * looked at again before `run` returns.
    */
   isReplaced(file: QueuedFile, reason: string): boolean {
-    const { node, slot, path, name, replaced = 0 } = file
-    return this.#replaced.keeps({ node, slot, path, name, type: 'file', replaced }, reason)
+    const { node, slot, path, name, why, replaced = 0 } = file
+    return this.#replaced.keeps({ node, slot, path, name, type: 'file', why, replaced }, reason)
   }
 
   /** Puts what lies there now into the slot. */
   async #lookAgain(entry: ReplacedEntry): Promise<void> {
-    const { node, slot, path, name, replaced } = entry
+    const { node, slot, path, name, why = 'new', replaced } = entry
     const { events, queue } = this.#ports
     const { scope } = node
     assert(scope !== undefined, 'an entry is found when its directory is walked')
@@ -101,9 +101,9 @@ export class Walk {
     if (stat.type === 'file') {
       if (entry.type !== 'file') {
         events.found(path, stat)
-        events.queued(path, 'new')
+        events.queued(path, why)
       }
-      queue.add({ node, slot, path, name, stat, replaced })
+      queue.add({ node, slot, path, name, stat, why, replaced })
       if (queue.isCrowded) await queue.room()
       return
     }
@@ -353,14 +353,17 @@ export class Walk {
   ): void {
     const { events, queue, isStored } = this.#ports
     events.found(path, stat)
-    const isUnmodified = !this.#options.full && previous !== undefined && isSameFile(previous, stat)
-    if (isUnmodified && isStored(previous)) {
-      node.push(previous)
+    const same = previous !== undefined && isSameFile(previous, stat) ? previous : undefined
+    const isWhole = same !== undefined && isStored(same)
+    if (isWhole && !this.#options.full) {
+      node.push(same)
       events.unmodified(path, stat.size)
       return
     }
-    events.queued(path, previous === undefined ? 'new' : isUnmodified ? 'lost' : 'changed')
-    queue.add({ node, slot: node.reserve(), path, name, stat, former })
+    const differing = previous === undefined ? 'new' : 'changed'
+    const why = same === undefined ? differing : isWhole ? 'reread' : 'lost'
+    events.queued(path, why)
+    queue.add({ node, slot: node.reserve(), path, name, stat, why, former })
   }
 
   /** `undefined`: gone by now, or reported as unreadable, which `node` then records: nothing else says that the name was there. */
