@@ -113,6 +113,13 @@ export function chooseFiltered(repository: Repository, options: FilterOptions): 
   return filterSnapshots(summaries(repository), filterOf(options))
 }
 
+/** Why no snapshot was chosen, where none was. */
+export function whyNone(repository: Repository): string {
+  return summaries(repository).length === 0
+    ? 'the repository has no snapshots'
+    : 'no snapshot passes the filters'
+}
+
 /** `SNAPSHOT[:SUBDIR]` */
 export function splitSnapshot(text: string | undefined): {
   snapshot: string | undefined

@@ -5,7 +5,8 @@
 import { spawn } from 'node:child_process'
 import { open, stat } from 'node:fs/promises'
 import { systemPath } from '../base/names.ts'
-import { SnapError } from '../model/errors.ts'
+import { codeInWords, systemCode } from '../filesystem/system-error.ts'
+import { messageOf, SnapError } from '../model/errors.ts'
 import { type Environment, variable } from './locations.ts'
 import { promptSecret, type Terminal } from './prompt.ts'
 
@@ -122,7 +123,7 @@ async function readSecretFile(
     const bytes = await readAtMost(path, SECRET_FILE_BYTES_MAX + 1)
     if (bytes.length <= SECRET_FILE_BYTES_MAX) return bytes
   } catch (cause) {
-    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
+    const why = codeInWords(systemCode(cause)) || messageOf(cause)
     throw new SnapError('KEY_MISSING', `the ${what} ${path} cannot be read: ${why}`, { hint: HINT, cause })
   }
   throw new SnapError('KEY_MISSING', `the ${what} ${path} is too large to be one`, { hint: HINT })

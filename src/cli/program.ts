@@ -88,9 +88,12 @@ export function wantsJson(args: readonly string[]): boolean {
   return (end < 0 ? args : args.slice(0, end)).includes('--json')
 }
 
+/** Options to which nothing is an answer: no tags, no grouping. */
+const EMPTY_ANSWERS: ReadonlySet<string | undefined> = new Set(['--set', '--keep-tag', '--group-by'])
+
 /**
- * `USAGE` for an empty argument, place, name or path: a script's variable that is not set would otherwise mean the
- * working directory, everything, or a host without a name.
+ * `USAGE` for an empty argument or value: a script's variable that is not set would otherwise mean the working directory,
+ * everything, or a host, a label or a tag without a name.
  */
 function refuseEmpty(command: Command): void {
   const hint = 'Is a variable not set?'
@@ -99,13 +102,13 @@ function refuseEmpty(command: Command): void {
   for (let at: Command | null = command; at !== null; at = at.parent) {
     const empty = at.options.find(
       (option) =>
-        /<(?:dir|file|place|name|path)>/.test(option.flags) && isEmptyPlace(values[option.attributeName()]),
+        option.required && !EMPTY_ANSWERS.has(option.long) && isEmptyValue(values[option.attributeName()]),
     )
     if (empty !== undefined) throw new SnapError('USAGE', `${empty.long ?? empty.flags} is empty`, { hint })
   }
 }
 
-function isEmptyPlace(value: unknown): boolean {
+function isEmptyValue(value: unknown): boolean {
   return value === '' || (Array.isArray(value) && value.includes(''))
 }
 

@@ -137,13 +137,20 @@ async function warnOfProblems(context: CommandContext, repository: Repository): 
   }
 }
 
-/** As `openChosen`; the default repository is made, with a key file, where there is none yet. */
-export async function openOrCreateDefault(context: CommandContext): Promise<Repository> {
+/** As `openChosen`; `undefined` where the default repository was not made yet. */
+export async function openIfMade(context: CommandContext): Promise<Repository | undefined> {
   try {
     return await openChosen(context)
   } catch (error) {
     if (!placeOf(context).isDefault || !hasCode(error, 'REPOSITORY_MISSING')) throw error
+    return undefined
   }
+}
+
+/** As `openChosen`; the default repository is made, with a key file, where there is none yet. */
+export async function openOrCreateDefault(context: CommandContext): Promise<Repository> {
+  const made = await openIfMade(context)
+  if (made !== undefined) return made
   await setAside(context, context.locations.keyFile)
   return createWithKeyFile(context, placeOf(context).path, context.locations.keyFile)
 }
@@ -232,7 +239,7 @@ export async function writeKeyFile(file: string, id: RepositoryId): Promise<Slot
     await nodeStorageFs.fsyncDirectory(dirname(path))
   } catch (cause) {
     const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST'
-    throw new SnapError('KEY_MISSING', `cannot write the key file ${path}${exists ? ': it exists' : ''}`, {
+    throw new SnapError('KEY_UNWRITABLE', `cannot write the key file ${path}${exists ? ': it exists' : ''}`, {
       hint: exists
         ? 'It may be the key of another repository: keep it, and name another file.'
         : 'Check the directory and its permissions.',

@@ -26,6 +26,13 @@ export function systemError(errno: number, syscall: string, path: string): Syste
   return error
 }
 
+/** What `code` (as `EACCES`) says: `permission denied`; the code itself where the system has no words for it. */
+export function codeInWords(code: string): string {
+  known ??= getSystemErrorMap()
+  for (const [name, words] of known.values()) if (name === code) return words
+  return code
+}
+
 /** The system's code of `error`, or '' where it is something else. */
 export function systemCode(error: unknown): string {
   if (!(error instanceof Error) || !('syscall' in error)) return ''

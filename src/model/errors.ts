@@ -18,13 +18,15 @@ export const ERROR_CODES = [
   'LIMIT_EXCEEDED', // a stored value lies outside the format's limits
   'KEY_WRONG', // no slot opens with the given password or key file
   'KEY_MISSING', // no password or key file was given
+  'KEY_UNKNOWN', // no key, or more than one, has an id that begins so
+  'KEY_UNWRITABLE', // the file for a new key is there already, or cannot be written
   'KEY_IN_USE', // the last slot, or the one in use, cannot be removed
   'SNAPSHOT_UNKNOWN', // no snapshot matches
   'SNAPSHOT_AMBIGUOUS', // several match
   'SNAPSHOT_KEPT', // held, or the last complete one of its series: it is not forgotten
   'PATH_UNKNOWN', // the snapshot has no such path
   'SOURCE_UNREADABLE', // a source path is missing or cannot be read
-  'SOURCE_CONTAINS_REPOSITORY', // the repository lies inside what is to be backed up and is not excluded
+  'SOURCE_CONTAINS_REPOSITORY', // a source is the repository or its cache, or lies inside one
   'TARGET_UNWRITABLE', // the restore target cannot be written
   'TARGET_UNSAFE', // writing there would leave the target (a planted link)
   'TARGET_FULL', // the target's disk is full

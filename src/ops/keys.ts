@@ -85,7 +85,7 @@ export async function addKey(repository: Repository, { secret, name, cost }: New
 }
 
 /**
- * `KEY_IN_USE` for the last slot that is whole, and for the one that opened the repository unless `evenInUse`. `USAGE`
+ * `KEY_IN_USE` for the last slot that is whole, and for the one that opened the repository unless `evenInUse`. `KEY_UNKNOWN`
  * where no slot, or more than one, begins with `id`. Whoever knows the keys already knows them still.
  */
 export async function removeKey(
@@ -142,7 +142,7 @@ function matchingSlot(slots: readonly KeySlot[], prefix: string): KeySlot {
   const [first] = matching
   if (first !== undefined && matching.length === 1) return first
   const how = first === undefined ? 'no key begins' : `${matching.length} keys begin`
-  throw new SnapError('USAGE', `${how} with ${JSON.stringify(prefix.slice(0, 64))}`, {
+  throw new SnapError('KEY_UNKNOWN', `${how} with ${JSON.stringify(prefix.slice(0, 64))}`, {
     hint: '`snap key list` lists them.',
   })
 }

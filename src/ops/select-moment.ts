@@ -37,6 +37,7 @@ export type SnapshotSelector =
   | { readonly kind: 'at'; readonly time: number }
 
 const CANDIDATES_SHOWN = 5
+const VALUES_SHOWN = 10
 const SHORT_ID_DIGITS = 8
 
 /** `latest`, or else the beginning of an id. */
@@ -72,7 +73,7 @@ export function latestPerSeries<S extends SnapshotSummary>(snapshots: readonly S
 }
 
 /**
- * The one snapshot that `selector` and `filter` choose. `SNAPSHOT_UNKNOWN` with the nearest candidates where there
+ * The one snapshot that `selector` and `filter` choose. `SNAPSHOT_UNKNOWN` with what there is instead where there
  * is none; `SNAPSHOT_AMBIGUOUS` with the candidates where an id's beginning fits several, or several series have a
  * state at the moment. Of equal times the later log entry wins. `timeZone` is for messages (local if absent).
  */
@@ -88,9 +89,8 @@ export function selectSnapshot<S extends SnapshotSummary>(
   const matching = filterSnapshots(snapshots, filter).sort(newestFirst)
   const [newest] = matching
   if (newest === undefined) {
-    const known = describe([...snapshots].sort(newestFirst), timeZone)
     throw unknown(
-      `no snapshot matches ${describeFilter(filter)}; there are ${known}`,
+      `no snapshot matches ${describeFilter(filter)}; ${describeKnown([...snapshots].sort(newestFirst), filter)}`,
       'Change --host, --path, --tag or the path.',
     )
   }
@@ -178,6 +178,46 @@ function describeFilter(filter: SnapshotFilter): string {
     filter.covering === undefined ? '' : `a source above ${filter.covering}`,
   ]
   return parts.filter(Boolean).join(', ')
+}
+
+/** What the snapshots, newest first, have in the place of each thing that none of them has. */
+function describeKnown(snapshots: readonly SnapshotSummary[], filter: SnapshotFilter): string {
+  const { host, paths = [], tags = [], covering } = filter
+  const fits = (one: SnapshotFilter): boolean => filterSnapshots(snapshots, one).length > 0
+  const sources = (): string =>
+    listed(
+      'sources',
+      snapshots.flatMap((one) => one.paths),
+    )
+  const parts = [
+    ...(fits({ host })
+      ? []
+      : [
+          listed(
+            'hosts',
+            snapshots.map(({ hostname }) => hostname),
+          ),
+        ]),
+    ...(fits({ covering }) && paths.every((path) => fits({ paths: [path] })) ? [] : [sources()]),
+    ...(tags.every((tag) => fits({ tags: [tag] }))
+      ? []
+      : [
+          listed(
+            'tags',
+            snapshots.flatMap((one) => one.tags),
+          ),
+        ]),
+  ]
+  return parts.length === 0 ? 'none has all of that' : parts.join('; ')
+}
+
+/** `tags are nightly, weekly and 3 more` */
+function listed(what: string, values: readonly string[]): string {
+  const distinct = [...new Set(values)]
+  if (distinct.length === 0) return `there are no ${what}`
+  const shown = distinct.slice(0, VALUES_SHOWN).join(', ')
+  const more = distinct.length - VALUES_SHOWN
+  return `${what} are ${shown}${more > 0 ? ` and ${more} more` : ''}`
 }
 
 function unknown(message: string, hint: string): SnapError {

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
@@ -89,7 +90,7 @@ describe('the second backup', () => {
   it('rereads everything with --full, and stores nothing of it again', async () => {
     const summary = await box.summary(['backup', docs, '--full'])
     expect(summary.bytes_read).toBe(summary.total_bytes_processed)
-    expect(summary.data_blobs).toBe(0)
+    expect(summary).toMatchObject({ data_blobs: 0, files_changed: 0, files_unmodified: 5 })
   })
 
   it('knows everything again when the manifest has gone', async () => {
@@ -275,6 +276,65 @@ describe('what a backup leaves out', () => {
       await box.ok(['restore', `latest:${mounted}`, '--target', target])
       expect(filesBelow(target)).toEqual([`${target}/elsewhere`])
     })
+  })
+})
+
+describe('a source', () => {
+  const box = new Sandbox()
+  const docs = box.path('docs')
+
+  beforeAll(async () => {
+    writeTree(docs, { a: 'first', 'deep/b': 'second' })
+    symlinkSync('docs', box.path('link'))
+    symlinkSync('docs/a', box.path('file link'))
+    symlinkSync('nowhere', box.path('broken'))
+    execFileSync('mkfifo', [box.path('pipe')])
+    await box.init()
+  })
+
+  it('that is a link saves the link, and says so and what to write instead', async () => {
+    const run = await box.ok(['backup', 'link'])
+    expect(run.stderr).toContain(`${box.path('link')} is a link to docs: the link alone is saved`)
+    expect(run.stderr).toContain('for the directory that it leads to, write link/')
+    expect(run.stdout).toMatch(/^others: +1 \(/m)
+    expect((await box.ok(['backup', 'file link', '-q'])).stderr).toContain(`write ${docs}/a`)
+    expect((await box.ok(['backup', 'broken', '-q'])).stderr).toContain('a link to nowhere')
+    expect((await box.ok(['backup', '/dev/stdin', '-q'])).stderr).toContain('/dev/stdin is a')
+    expect((await box.ok(['backup', 'pipe', '-q'])).stderr).toContain('is a FIFO')
+  })
+
+  it('that is a link followed by a slash is what the link leads to', async () => {
+    for (const path of ['link/', 'link/.', 'link//']) {
+      const run = await box.ok(['backup', path])
+      expect(run.stderr).toContain(`what it leads to is saved, ${docs}`)
+      expect(run.stdout).toMatch(/^2 files/m)
+    }
+    expect((await box.snapshots(['--path', docs])).length).toBe(3)
+    expect((await box.ok(['backup', 'docs/'])).stderr).toBe('')
+  })
+
+  it('that does not exist keeps a series from being founded, and no known one from being continued', async () => {
+    const other = box.path('other')
+    const before = await box.snapshots()
+    const run = await box.expect(1, ['backup', docs, other])
+    expect(run.stderr).toMatch(/cannot read .*other: no such file or directory\nhint: Nothing was saved/)
+    await box.expect(1, ['backup', docs, other, '--dry-run'])
+    expect(await box.snapshots()).toEqual(before)
+    writeTree(other, { c: 'third' })
+    await box.ok(['backup', docs, other])
+    execFileSync('rm', ['-r', other])
+    const missing = await box.expect(3, ['backup', docs, other])
+    expect(missing.stderr).toContain(`warning: ${other}: no such file or directory`)
+    expect(missing.stdout).toMatch(/^2 files/m)
+  })
+
+  it('is compared with nothing by a dry run where there is no repository, and none is made', async () => {
+    const env = { SNAP_REPOSITORY: undefined, SNAP_KEY_FILE: undefined }
+    const before = filesBelow(box.path('home'))
+    const run = await box.ok(['backup', docs, '-n'], { env })
+    expect(run.stderr).toMatch(/there is no repository at .* yet/)
+    expect(run.stdout).toMatch(/^files: +2 new, 0 changed, 0 unmodified$/m)
+    expect(filesBelow(box.path('home'))).toEqual(before)
   })
 })
 

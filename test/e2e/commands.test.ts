@@ -50,6 +50,19 @@ describe('dump', () => {
   })
 })
 
+describe('an archive', () => {
+  it('that lacks something ends with 3', async () => {
+    const own = new Sandbox()
+    execFileSync('mkdir', [own.path('source')])
+    execFileSync('mkfifo', [own.path('source', 'pipe')])
+    await own.init()
+    await own.ok(['backup', 'source'])
+    const run = await own.expect(3, ['dump', 'latest', own.path('source'), '--archive', 'zip'])
+    expect(run.stderr).toMatch(/pipe: a fifo has no place in a ZIP archive\nsnap: the archive lacks 1 entry/)
+    await own.ok(['dump', 'latest', own.path('source')])
+  })
+})
+
 describe('what a repository can tell of itself', () => {
   it('counts with stats', async () => {
     expect((await box.ok(['stats'])).stdout).toMatch(/1 snapshot|snapshots +1/)

@@ -116,6 +116,10 @@ describe('find', () => {
     expect((await box.ok(['find', 'nothing*', '--json'])).stdout).toBe('[]\n')
     const none = await box.ok(['find', '*', '--host', 'unknown'])
     expect([none.stdout, none.stderr]).toEqual(['no match\n', 'no snapshot passes the filters\n'])
+    const empty = new Sandbox()
+    await empty.init()
+    expect((await empty.ok(['find', 'nothing*'])).stderr).toBe('the repository has no snapshots\n')
+    expect((await box.ok(['find', '--json', 'notes.txt'])).stdout).toMatch(/^\[.*\]\n$/)
   })
 
   it('refuses what it cannot understand', async () => {

@@ -1,7 +1,7 @@
 /** What a command says when nobody can hear it, and how it ends when it hangs. */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { isRoot, type Run, Sandbox } from '../support/snap.ts'
@@ -34,8 +34,11 @@ describe('a backup', () => {
   })
 
   it('is saved where nobody reads its warnings', async () => {
+    writeTree(box.path('other'), { c: 'c' })
+    await box.ok(['backup', docs, box.path('other')])
     const before = (await box.snapshots()).length
-    const run = await unheard('stderr', ['backup', docs, '/does/not/exist'])
+    rmSync(box.path('other'), { recursive: true })
+    const run = await unheard('stderr', ['backup', docs, box.path('other')])
     expect(run.status).toBe(3)
     expect(await box.snapshots()).toHaveLength(before + 1)
   })

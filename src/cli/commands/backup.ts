@@ -7,15 +7,16 @@ import type { BackupRequest } from '../../ops/backup/backup.ts'
 import type { BackupSummary } from '../../ops/backup/summary.ts'
 import type { ExecutorFactory } from '../../workers/executor.ts'
 import type { CompressionMode } from '../../workers/tasks.ts'
-import { sourcePath } from '../absolute-path.ts'
 import type { CommandContext } from '../context.ts'
-import { stderrWarning } from '../output/notes.ts'
+import { stderrNote, stderrWarning } from '../output/notes.ts'
 import { progressOf } from '../output/progress-of.ts'
 import { safeText } from '../output/safe-text.ts'
 import type { CommandModule } from '../program.ts'
 import { renderBackupSummary, renderBackupSummaryJson } from '../render/backup-summary.ts'
-import { openOrCreateDefault, ownPaths, placeOf } from '../repository.ts'
+import { openIfMade, openOrCreateDefault, ownPaths, placeOf } from '../repository.ts'
+import { parseTags } from '../retention-options.ts'
 import { parseSize } from '../sizes.ts'
+import { sourcePaths } from '../sources.ts'
 
 type Options = {
   readonly full: boolean
@@ -40,13 +41,6 @@ const THREADS_MAX = 64
 const COMPRESSIONS: readonly CompressionMode[] = ['off', 'fast', 'auto', 'max']
 
 const collect = (value: string, before: readonly string[]): string[] => [...before, value]
-const collectCommas = (value: string, before: readonly string[]): string[] => [
-  ...before,
-  ...value
-    .split(',')
-    .map((tag) => tag.trim())
-    .filter((tag) => tag !== ''),
-]
 
 export const backupCommand: CommandModule = {
   register(program, run) {
@@ -63,7 +57,7 @@ export const backupCommand: CommandModule = {
       .option('--exclude-larger-than <size>', 'leave out files above a size, as 500M')
       .option('-x, --one-file-system', 'do not enter other file systems', false)
       .option('--label <label>', 'a label for the snapshot, as incremental, full or monthly')
-      .option('--tag <tags>', 'tags for the snapshot (comma-separated, repeatable)', collectCommas, [])
+      .option('--tag <tags>', 'tags for the snapshot (comma-separated, repeatable)', collect, [])
       .option('--host <name>', 'the host that the snapshot is filed under (this machine)')
       .option('--time <time>', "the snapshot's time, for imports (now)")
       .option('--compression <mode>', `${COMPRESSIONS.join(', ')}`, 'auto')
@@ -94,7 +88,9 @@ async function backupAction(context: CommandContext, paths: string[], options: O
   const request = await requestOf(context, paths, options, executor)
   const { backup } = await import('../../ops/backup/backup.ts')
   const { createSourceFiles } = await import('../../filesystem/source-files.ts')
-  await using repository = await openOrCreateDefault(context)
+  await using repository = options.dryRun ? await openIfMade(context) : await openOrCreateDefault(context)
+  if (repository === undefined)
+    stderrNote(context, `there is no repository at ${placeOf(context).path} yet: all is new to it`)
   const { globals, stdout, clock, signal } = context
   let incomplete = 0
   {
@@ -115,7 +111,7 @@ async function backupAction(context: CommandContext, paths: string[], options: O
           }
         : {}),
     }
-    if (options.dryRun) {
+    if (options.dryRun || repository === undefined) {
       const { planBackup } = await import('../../ops/backup/plan.ts')
       const plan = await planBackup(repository, request, ports)
       progress.close()
@@ -133,7 +129,9 @@ async function backupAction(context: CommandContext, paths: string[], options: O
       'INCOMPLETE',
       `${incomplete} ${incomplete === 1 ? 'path' : 'paths'} could not be read`,
       {
-        hint: options.dryRun ? 'Check the permissions.' : 'The snapshot was saved without them.',
+        hint: options.dryRun
+          ? 'A backup would save what else there is.'
+          : 'The snapshot was saved without them: the warnings above name each.',
       },
     )
   }
@@ -159,7 +157,7 @@ async function requestOf(
   const { createSourceFiles } = await import('../../filesystem/source-files.ts')
   const excludes = [...options.exclude, ...(await patternsOf(options.excludeFile))]
   const source = createSourceFiles()
-  const absolute = paths.map(sourcePath)
+  const absolute = await sourcePaths(context, paths)
   const own = ownPaths(context)
   refuseOwn(absolute, own, placeOf(context).path)
   warnOfAbsolute(context, excludes, absolute)
@@ -167,7 +165,7 @@ async function requestOf(
     paths: absolute,
     hostname: options.host ?? hostname(),
     username: userInfo().username,
-    tags: [...new Set(options.tag)],
+    tags: [...new Set(options.tag.flatMap(parseTags))],
     label: options.label,
     time: options.time === undefined ? undefined : await momentOf(context, options.time),
     excludes,

@@ -4,6 +4,7 @@ import { stdout as processStdout } from 'node:process'
 import { SnapError } from '../../model/errors.ts'
 import { chooseSnapshot, type SnapshotOptions } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
+import { plural } from '../output/human.ts'
 import { progressOf } from '../output/progress-of.ts'
 import type { CommandModule } from '../program.ts'
 import { openChosen } from '../repository.ts'
@@ -25,6 +26,8 @@ export const dumpCommand: CommandModule = {
       .addHelpText(
         'after',
         `
+Exit status 3: the archive lacks something, which a warning names.
+
 Examples:
   $ snap dump latest /etc/fstab
   $ snap dump latest /home/me --archive zip > me.zip
@@ -52,10 +55,19 @@ async function dumpAction(
   // Standard output is the file: nothing else may go there.
   using progress = progressOf({ ...context, globals: { ...globals, json: false } })
   const ports = { progress: progress.on.bind(progress), signal }
-  await whileThere(repository, choice.id, async () => {
-    const { bytes } = await dump(repository, { root: choice.row.root, path, archive }, ports)
+  const lacking = await whileThere(repository, choice.id, async () => {
+    const { bytes, lacking } = await dump(repository, { root: choice.row.root, path, archive }, ports)
     for await (const block of bytes) {
       if (!processStdout.write(block)) await once(processStdout, 'drain')
     }
+    return lacking()
   })
+  if (lacking === 0) return
+  throw new SnapError(
+    'INCOMPLETE',
+    `the archive lacks ${plural(lacking, 'entry', 'entries')}, or parts of them`,
+    {
+      hint: 'The warnings above name each. Everything else is in the archive.',
+    },
+  )
 }

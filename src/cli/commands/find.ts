@@ -4,7 +4,7 @@ import type { EntryType } from '../../model/files.ts'
 import { parseMoment } from '../../ops/parse-moment.ts'
 import { filterSnapshots, latestPerSeries, parseSelector, selectSnapshot } from '../../ops/select-moment.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { type Choice, filterOf, type SnapshotOptions, summaries } from '../choose-snapshot.ts'
+import { type Choice, filterOf, type SnapshotOptions, summaries, whyNone } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
 import { stderrNote } from '../output/notes.ts'
 import { progressOf } from '../output/progress-of.ts'
@@ -93,7 +93,7 @@ async function findAction(context: CommandContext, patterns: string[], options: 
     return result
   })
   progress.close()
-  if (found.snapshots.length === 0) stderrNote(context, 'no snapshot passes the filters')
+  if (found.snapshots.length === 0) stderrNote(context, whyNone(repository))
   const render = globals.json ? renderFoundJson : renderFound
   for (const text of render(found.files, found.snapshots)) stdout.write(text)
   if (found.leftOut > 0) {

@@ -5,7 +5,7 @@ import type { Freed } from '../../ops/du/freed.ts'
 import type { ForgetPlan, ForgetRequest } from '../../ops/forget/plan-forget.ts'
 import { filterSnapshots } from '../../ops/select-moment.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { chooseNamed, type FilterOptions, filterOf, summaries } from '../choose-snapshot.ts'
+import { chooseNamed, type FilterOptions, filterOf, summaries, whyNone } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
 import { listedSnapshot } from '../listed-snapshot.ts'
 import { plural } from '../output/human.ts'
@@ -156,8 +156,7 @@ async function policyAction(
   const groups = listedGroups(repository, plan)
   const isTold = globals.json || (!globals.quiet && (dryRun || !isFreedAtOnce({ undeleteWindow, prune })))
   const freed = isTold ? await freedBy(context, repository, plan) : undefined
-  if (groups.length === 0 && plan.leftAlone.length === 0)
-    stderrNote(context, 'no snapshot passes the filters')
+  if (groups.length === 0 && plan.leftAlone.length === 0) stderrNote(context, whyNone(repository))
   if (globals.json) stdout.write(renderForgetJson(groups, freed))
   else if (!globals.quiet)
     stdout.write(

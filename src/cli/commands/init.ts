@@ -1,6 +1,8 @@
 /** `snap init`: makes a repository. */
+import { assert } from '../../base/assert.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { CommandContext } from '../context.ts'
+import { variable } from '../locations.ts'
 import { chooseSecret } from '../password.ts'
 import type { CommandModule } from '../program.ts'
 import { createWithKeyFile, createWithPassword, placeOf, secretSources } from '../repository.ts'
@@ -41,14 +43,23 @@ Examples:
             report(context, { repository: place.path, id: repository.id, key_file: keyFile })
             return
           }
+          refuseOldKeyFile(context)
           const secret = await chooseSecret(secretSources(context))
-          if (secret.kind !== 'password')
-            throw new SnapError('USAGE', 'a new repository takes a new key file: name it with --key-file')
+          assert(secret.kind === 'password', 'no key file was named')
           await using repository = await createWithPassword(context, place.path, secret.bytes, chunkBytes)
           report(context, { repository: place.path, id: repository.id })
         }),
       )
   },
+}
+
+/** One that is exported is the key of another repository. */
+function refuseOldKeyFile({ env }: CommandContext): void {
+  const file = variable(env, 'SNAP_KEY_FILE')
+  if (file === undefined) return
+  throw new SnapError('USAGE', `a new repository takes a new key, and SNAP_KEY_FILE names ${file}`, {
+    hint: 'Name a new file with --key-file FILE, or unset SNAP_KEY_FILE to open it by a password.',
+  })
 }
 
 function chunkBytesOf(text: string | undefined): number | undefined {

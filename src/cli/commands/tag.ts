@@ -17,7 +17,7 @@ type Options = FilterOptions & {
   readonly set?: readonly string[]
 }
 
-const collect = (value: string, before: readonly string[] = []): string[] => [...before, ...parseTags(value)]
+const collect = (value: string, before: readonly string[] = []): string[] => [...before, value]
 
 export const tagCommand: CommandModule = {
   register(program, run) {
@@ -61,10 +61,10 @@ async function tagAction(context: CommandContext, texts: string[], options: Opti
   }
 }
 
-function changeOf({ add = [], remove = [], set, host, path, tag }: Options): TagChange {
-  if ([host, path, tag].includes('')) {
-    throw new SnapError('USAGE', '--host, --path or --tag is empty', { hint: 'Is a variable not set?' })
-  }
+function changeOf(options: Options): TagChange {
+  const add = (options.add ?? []).flatMap(parseTags)
+  const remove = (options.remove ?? []).flatMap(parseTags)
+  const set = options.set?.flatMap(parseTags)
   if (set !== undefined) {
     if (add.length + remove.length === 0) return { set }
     throw new SnapError('USAGE', '--set takes neither --add nor --remove', { hint: 'Give one or the other.' })

@@ -9,10 +9,9 @@ export function jsonLine(value: object): string {
   return `${escapedJson(JSON.stringify(value, wellFormed))}\n`
 }
 
-/** An array with one element a line, so that it is both one document and easy to read. */
+/** An array on one line. */
 export function jsonArray(values: readonly object[]): string {
-  const lines = values.map((value) => escapedJson(JSON.stringify(value, wellFormed)))
-  return lines.length === 0 ? '[]\n' : `[${lines.join(',\n')}]\n`
+  return `${escapedJson(JSON.stringify(values, wellFormed))}\n`
 }
 
 function wellFormed(_: string, value: unknown): unknown {

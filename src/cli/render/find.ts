@@ -96,13 +96,13 @@ export function* renderFoundJson(
     for (const { path, versions } of files) {
       for (const version of versions) {
         if (!version.snapshots.has(place)) continue
-        yield `${hits === 0 ? `${separator}{"matches":[\n` : ','}${matchJson(path, version)}`
+        yield `${hits === 0 ? `${separator}{"matches":[` : ','}${matchJson(path, version)}`
         hits += 1
       }
     }
     if (hits === 0) continue
     yield `],"hits":${hits},"snapshot":${JSON.stringify(snapshots[place]?.id)}}`
-    separator = ',\n'
+    separator = ','
   }
   yield separator === '[' ? '[]\n' : ']\n'
 }
@@ -113,7 +113,7 @@ function byTime(a: FoundSnapshot | undefined, b: FoundSnapshot | undefined): num
 
 function matchJson(path: string, version: FoundVersion): string {
   const { type, mode, size, mtimeSec, mtimeNsec, uid, gid } = version
-  return jsonLine({
+  const match = jsonLine({
     ...jsonPath(path),
     permissions: permissions(type, mode),
     type: RESTIC_TYPES[type],
@@ -123,4 +123,5 @@ function matchJson(path: string, version: FoundVersion): string {
     gid,
     ...(type === 'file' ? { size } : {}),
   })
+  return match.trimEnd()
 }

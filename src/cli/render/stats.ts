@@ -34,7 +34,7 @@ export function renderStats(stats: RepositoryStats): string {
       ['packs', humanCount(stats.packs), ''],
       ['chunks', humanCount(stats.chunks), ''],
       ['all snapshots as copies', humanBytes(bytesRestorable), ''],
-      ['without duplicates', humanBytes(bytesUnique), humanPercent(bytesUnique, bytesRestorable)],
+      ['without duplicates', humanBytes(bytesUnique), ofCopies(bytesUnique, bytesRestorable)],
       ['stored', humanBytes(bytesStored), `${humanPercent(bytesStored, bytesUnique)} of that`],
       [
         'of it as differences',
@@ -47,6 +47,13 @@ export function renderStats(stats: RepositoryStats): string {
     ],
   ).replace(/^\n/, '')
   return series.length === 0 ? whole : `${whole}\n${renderSeries(series)}`
+}
+
+/** Packs hold more than the snapshots' files: where that outweighs what the files share, a share of them would say nothing. */
+function ofCopies(unique: number, restorable: number): string {
+  return unique > restorable
+    ? 'with directories, what is forgotten or unused, and what differences build on'
+    : humanPercent(unique, restorable)
 }
 
 const SERIES_COLUMNS = [

@@ -13,8 +13,10 @@ import { PrunedMeanwhile } from '../../repository/pruned-meanwhile.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { type SnapshotDraft, type WriteOptions, WriteSession } from '../../repository/write-session.ts'
 import type { Content } from '../../snapshot/content.ts'
+import { fileBytesOf } from '../../snapshot/same-entry.ts'
 import { seriesOf } from '../../snapshot/series.ts'
 import { encodeTree, type Owner, ownerNumbers, treeId } from '../../snapshot/tree.ts'
+import { reasonInWords } from '../../snapshot/unreadable.ts'
 import { TreeScanner } from '../../workers/tree-scanner.ts'
 import type { DirectoryNode, PreviousDirectory } from './directory-node.ts'
 import { FileQueue } from './file-queue.ts'
@@ -63,12 +65,14 @@ export type BackupResult = {
   readonly unreadable: readonly UnreadablePath[]
 }
 
+/** What the system says where nothing is. */
+const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
 /** Prunes that may take away what a backup relies on before it gives up. */
 const TRIES_MAX = 5
 
 /**
  * Saves a snapshot; it is durable when this returns. Where another client pruned meanwhile what it relied on, it goes over the
- * sources again. Throws `SOURCE_UNREADABLE` where none of the paths can be read;
+ * sources again. Throws `SOURCE_UNREADABLE` where none of the paths can be read, or one does not exist and the series would begin with it;
  * paths below that cannot be read are in `unreadable`, and the snapshot records them.
  */
 export async function backup(
@@ -106,7 +110,7 @@ async function backupOnce(
   ports: BackupPorts,
   startedMs: number,
 ): Promise<BackupResult> {
-  const paths = readablePaths(request.paths, ports)
+  const paths = readablePaths(request.paths, ports, parentOf(repository, request) !== undefined)
   const counter = new BackupCounter()
   for (const { path, reason } of paths.missing) counter.addUnreadable(path, reason)
   const { idKey } = repository.keys
@@ -142,7 +146,10 @@ async function backupOnce(
     former: { chunks: repository.chunks, isStored: before.isWhole },
   }
   const queue = new FileQueue(parts, {
-    stored: (file, bytes) => {
+    stored: (file, encoded) => {
+      const { why, former } = file
+      const bytes = fileBytesOf(encoded) ?? 0
+      counter.stored(why, bytes, why === 'reread' && former !== undefined && isEqual(former, encoded))
       ports.progress({ kind: 'file', path: file.path })
       ports.progress({ kind: 'done', files: 1, bytes })
     },
@@ -217,6 +224,8 @@ function mayScan(
   return scan && decided === undefined && decidesAlike && previous !== undefined && before.isWhole
 }
 
+const isEqual = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0
+
 function onAbort(signal: AbortSignal, act: () => void): Disposable {
   signal.addEventListener('abort', act, { once: true })
   return { [Symbol.dispose]: () => signal.removeEventListener('abort', act) }
@@ -231,9 +240,15 @@ export function parentOf(repository: Repository, request: BackupRequest): Snapsh
   return repository.manifest.snapshots.latestOf(seriesOfRequest(repository, request))
 }
 
+/**
+ * `isKnown`: the series has a snapshot already. Then one of its sources may be away for once, and the others are saved; where it would begin
+ * with a source that does not exist, the path is mistyped most likely, and nobody would miss what it should have named.
+ * `SOURCE_UNREADABLE` then, and where none can be read.
+ */
 export function readablePaths(
   paths: readonly string[],
   ports: BackupPorts,
+  isKnown: boolean,
 ): { readable: string[]; missing: UnreadablePath[] } {
   const readable: string[] = []
   const missing: UnreadablePath[] = []
@@ -246,18 +261,19 @@ export function readablePaths(
       missing.push({ path, reason })
     }
   }
-  if (readable.length === 0) {
-    const [first] = missing
-    throw new SnapError(
-      'SOURCE_UNREADABLE',
-      `cannot read ${first?.path ?? 'anything'}: ${first?.reason ?? 'no path'}`,
-      {
-        hint: 'Nothing was saved. Check the path and its permissions.',
-      },
-    )
-  }
-  for (const { path, reason } of missing) ports.progress({ kind: 'warning', path, reason })
+  const absent = missing.find(({ reason }) => ABSENT.has(reason))
+  const refused = readable.length === 0 ? (absent ?? missing[0]) : isKnown ? undefined : absent
+  if (refused !== undefined) throw sourceUnreadable(refused)
+  for (const { path, reason } of missing)
+    ports.progress({ kind: 'warning', path, reason: reasonInWords(reason) })
   return { readable, missing }
+}
+
+function sourceUnreadable({ path, reason }: UnreadablePath): SnapError {
+  const check = ABSENT.has(reason) ? 'Check the path.' : 'Check its permissions.'
+  return new SnapError('SOURCE_UNREADABLE', `cannot read ${path}: ${reasonInWords(reason)}`, {
+    hint: `Nothing was saved. ${check}`,
+  })
 }
 
 export function walkEvents(
@@ -269,35 +285,33 @@ export function walkEvents(
       counter.found(stat)
       // Not for every file: the total is for the eye.
       if (stat.type === 'dir') {
-        ports.progress({ kind: 'total', files: counter.filesTotal, bytes: counter.bytesTotal, final: false })
+        ports.progress({ kind: 'total', files: counter.filesFound, bytes: counter.bytesFound, final: false })
       }
     },
     unmodified: (path, bytes) => {
       counter.filesUnmodified += 1
+      counter.bytesTotal += bytes
       ports.progress({ kind: 'done', files: 1, bytes })
       ports.decided?.(path, 'unmodified')
     },
     takenOver: ({ directories, files, bytes, others }) => {
+      counter.filesFound += files
+      counter.bytesFound += bytes
       counter.filesUnmodified += files
       counter.dirsUnmodified += directories
       counter.bytesTotal += bytes
       counter.others += others
-      ports.progress({ kind: 'total', files: counter.filesTotal, bytes: counter.bytesTotal, final: false })
+      ports.progress({ kind: 'total', files: counter.filesFound, bytes: counter.bytesFound, final: false })
       ports.progress({ kind: 'done', files, bytes })
     },
     queued: (path, why) => {
-      if (why === 'new') counter.filesNew += 1
-      else if (why === 'changed') counter.filesChanged += 1
-      else {
-        counter.filesUnmodified += 1
-        counter.filesAgain += 1
-      }
       if (why === 'lost') ports.decided?.(path, 'again', 'the repository has not all of it any more')
+      else if (why === 'reread') ports.decided?.(path, 'again', 'everything is read again')
       else ports.decided?.(path, why)
     },
     unreadable: (path, reason) => {
       counter.addUnreadable(path, reason)
-      ports.progress({ kind: 'warning', path, reason })
+      ports.progress({ kind: 'warning', path, reason: reasonInWords(reason) })
     },
     excluded: (path, why) => ports.decided?.(path, 'excluded', why),
   }

@@ -4,7 +4,7 @@
  */
 import type { FileStat, SourceFiles } from '../../model/files.ts'
 import type { ContentStore } from '../../repository/content-store.ts'
-import { type Entry, encodeEntry } from '../../snapshot/entry.ts'
+import { encodeEntry } from '../../snapshot/entry.ts'
 import type { Executor } from '../../workers/executor.ts'
 import { entryOf } from '../../workers/file-pipeline.ts'
 import { type FilesResult, GREW, PIECE_BYTES, TASK_BYTES_MAX, type TaskCounts } from '../../workers/tasks.ts'
@@ -20,12 +20,19 @@ const FILES_AHEAD_MAX = 32_768
 const LARGE_AT_ONCE_MAX = 2
 const LARGE_WAITING_MAX = 64
 
+/**
+ * Beside the parent snapshot. `lost`: as there, but the repository has not all of it any more; `reread`: as there by its stat, and
+ * read because everything is.
+ */
+export type WhyQueued = 'new' | 'changed' | 'lost' | 'reread'
+
 export type QueuedFile = {
   readonly node: DirectoryNode
   readonly slot: number
   readonly path: string
   readonly name: string
   readonly stat: FileStat
+  readonly why: WhyQueued
   /** Its entry, or that of what it was made from most likely, in the parent snapshot: encoded. */
   readonly former?: Uint8Array | undefined
   /** How often something else was found in its place. */
@@ -33,8 +40,8 @@ export type QueuedFile = {
 }
 
 export type FileQueueEvents = {
-  /** The entry is in its slot. `bytes`: the file's size. */
-  readonly stored: (file: QueuedFile, bytes: number) => void
+  /** The entry, `encoded`, is in its slot. */
+  readonly stored: (file: QueuedFile, encoded: Uint8Array) => void
   readonly unreadable: (file: QueuedFile, reason: string) => void
   /** Asked when reading failed: whether something else is there by now. If true, the slot is the listener's to fill or drop. */
   readonly isReplaced: (file: QueuedFile, reason: string) => boolean
@@ -176,14 +183,11 @@ export class FileQueue {
       if (reason === GREW) this.#addLarge(file)
       else if (reason !== undefined) this.#failed(file, reason)
       else if (list !== undefined)
-        this.#stored(file, {
-          ...list.entry,
-          content: this.#contents.list(list.items, listOf(file.former)),
-        })
-      else {
-        file.node.fill(file.slot, result.encoded.subarray(start, end))
-        this.#done(file, file.stat.size)
-      }
+        this.#stored(
+          file,
+          encodeEntry({ ...list.entry, content: this.#contents.list(list.items, listOf(file.former)) }),
+        )
+      else this.#stored(file, result.encoded.subarray(start, end))
       start = end
     })
     for (const index of result.changed) {
@@ -192,14 +196,10 @@ export class FileQueue {
     }
   }
 
-  #stored(file: QueuedFile, entry: Entry): void {
-    file.node.fill(file.slot, encodeEntry(entry))
-    this.#done(file, entry.size)
-  }
-
-  #done(file: QueuedFile, bytes: number): void {
+  #stored(file: QueuedFile, encoded: Uint8Array): void {
+    file.node.fill(file.slot, encoded)
     this.#ahead -= 1
-    this.#events.stored(file, bytes)
+    this.#events.stored(file, encoded)
     this.#events.settled(file.node)
   }
 
@@ -247,7 +247,7 @@ export class FileQueue {
     )
     if ('reason' in outcome) return this.#failed(file, outcome.reason)
     if (outcome.changed === true) this.#events.changed(file)
-    this.#stored(file, outcome)
+    this.#stored(file, encodeEntry(outcome))
   }
 
   #count(counts: TaskCounts): void {

@@ -16,29 +16,28 @@ export type BackupPlan = {
   readonly unreadable: readonly UnreadablePath[]
 }
 
+/** Without a `repository` everything is new. */
 export async function planBackup(
-  repository: Repository,
+  repository: Repository | undefined,
   request: BackupRequest,
   ports: BackupPorts,
 ): Promise<BackupPlan> {
   const startedMs = ports.clock.now()
   const counter = new BackupCounter()
-  const paths = readablePaths(request.paths, ports)
+  const parent = repository === undefined ? undefined : parentOf(repository, request)
+  const paths = readablePaths(request.paths, ports, parent !== undefined)
   for (const { path, reason } of paths.missing) counter.addUnreadable(path, reason)
-  const parent = parentOf(repository, request)
-  const before = new PreviousSnapshot(
-    repository,
-    (chunk) => repository.manifest.chunks.locate(chunk) !== undefined,
-  )
-  const previous = parent === undefined ? undefined : await before.root(parent.root)
+  const before = repository === undefined ? undefined : previousOf(repository)
+  const previous = parent === undefined ? undefined : await before?.root(parent.root)
   let bytesToRead = 0
   const walk: Walk = new Walk(
     {
       source: ports.source,
       queue: {
         isCrowded: false,
-        add: ({ node, slot, name, stat }: QueuedFile) => {
+        add: ({ node, slot, name, stat, why }: QueuedFile) => {
           bytesToRead += stat.size
+          counter.stored(why, stat.size, why === 'reread')
           node.fill(slot, encodeEntry(entryOf(name, stat, undefined)))
           ports.progress({ kind: 'done', files: 1, bytes: stat.size })
           walk.settled(node)
@@ -46,8 +45,8 @@ export async function planBackup(
         room: async () => undefined,
         drain: async () => undefined,
       },
-      previousOf: (entry) => before.directory(entry),
-      isStored: (entry) => before.isFileStored(entry),
+      previousOf: async (entry) => before?.directory(entry),
+      isStored: (entry) => before?.isFileStored(entry) ?? false,
       scan: undefined,
       complete: () => EMPTY_CONTENT,
       events: walkEvents(counter, ports),
@@ -80,4 +79,8 @@ export async function planBackup(
     endedMs: ports.clock.now(),
   }
   return { summary, unreadable }
+}
+
+function previousOf(repository: Repository): PreviousSnapshot {
+  return new PreviousSnapshot(repository, (chunk) => repository.manifest.chunks.locate(chunk) !== undefined)
 }

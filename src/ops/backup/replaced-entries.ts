@@ -1,7 +1,7 @@
 /** Names under which something else lies than a moment before: the walk looks at them again. */
 import type { FileStat, SourceFiles } from '../../model/files.ts'
 import { sourceReason } from '../../workers/file-pipeline.ts'
-import type { QueuedFile } from './file-queue.ts'
+import type { QueuedFile, WhyQueued } from './file-queue.ts'
 
 /**
  * What `lstat` says of an entry that is gone, perhaps with a directory above it: the walk came down through directories, so that
@@ -26,6 +26,8 @@ export type ReplacedEntry = Pick<QueuedFile, 'node' | 'slot' | 'path' | 'name'> 
   /** What it was. */
   readonly type: FileStat['type']
   readonly replaced: number
+  /** Of a file that was queued. */
+  readonly why?: WhyQueued | undefined
 }
 
 export class ReplacedEntries {

@@ -1,5 +1,6 @@
 /** What a backup did, in numbers; and how it counts them while the walk goes on. */
 import type { FileStat } from '../../model/files.ts'
+import type { WhyQueued } from './file-queue.ts'
 
 export type BackupSummary = {
   readonly filesNew: number
@@ -12,7 +13,7 @@ export type BackupSummary = {
   readonly dirsUnmodified: number
   /** Symlinks, FIFOs, devices, sockets. */
   readonly others: number
-  /** Files that the snapshot holds, and their sizes added up. */
+  /** Files that the snapshot holds with their content, and the sizes that they are stored with added up. */
   readonly filesTotal: number
   readonly bytesTotal: number
   /** Bytes of sources that were read. */
@@ -22,6 +23,7 @@ export type BackupSummary = {
   readonly treeChunks: number
   readonly bytesAdded: number
   readonly bytesStored: number
+  /** Entries of any type: no file among them is in the counts above. */
   readonly unreadable: number
   readonly changedWhileRead: number
   readonly startedMs: number
@@ -57,6 +59,9 @@ export function summaryNumbers(summary: BackupSummary): Record<string, number> {
 export type UnreadablePath = { readonly path: string; readonly reason: string }
 
 export class BackupCounter {
+  /** Files that the walk came by and their sizes then: for the eye, while their content is on its way. */
+  filesFound = 0
+  bytesFound = 0
   filesNew = 0
   filesChanged = 0
   filesUnmodified = 0
@@ -71,8 +76,19 @@ export class BackupCounter {
   unreadableCount = 0
 
   found(stat: FileStat): void {
-    if (stat.type === 'file') this.bytesTotal += stat.size
-    else if (stat.type !== 'dir') this.others += 1
+    if (stat.type === 'file') {
+      this.filesFound += 1
+      this.bytesFound += stat.size
+    } else if (stat.type !== 'dir') this.others += 1
+  }
+
+  /** A file that the snapshot holds, with so many bytes; `isSame`: its entry is the one of the parent snapshot. */
+  stored(why: WhyQueued, bytes: number, isSame: boolean): void {
+    this.bytesTotal += bytes
+    if (why === 'new') this.filesNew += 1
+    else if (why === 'lost' || isSame) this.filesUnmodified += 1
+    else this.filesChanged += 1
+    if (why === 'lost') this.filesAgain += 1
   }
 
   addUnreadable(path: string, reason: string): void {

@@ -4,7 +4,7 @@ import type { Content } from '../../snapshot/content.ts'
 import type { ScanUnit, TreeSums } from '../../workers/tasks.ts'
 import type { DirectoryNode, PreviousDirectory } from './directory-node.ts'
 import type { ExclusionEvents } from './exclusions.ts'
-import type { QueuedFile } from './file-queue.ts'
+import type { QueuedFile, WhyQueued } from './file-queue.ts'
 
 /** Where the walk puts files whose content is to be read. */
 export type WalkQueue = {
@@ -44,6 +44,3 @@ export type WalkEvents = ExclusionEvents & {
   readonly takenOver: (sums: TreeSums) => void
   readonly queued: (path: string, why: WhyQueued) => void
 }
-
-/** `lost`: as in the parent snapshot, but the repository has not all of it any more. */
-export type WhyQueued = 'new' | 'changed' | 'lost'

@@ -16,11 +16,11 @@ import { entryOf, sourceReason } from '../../workers/file-pipeline.ts'
 import { specialEntry } from '../../workers/special-entry.ts'
 import { DirectoryNode, type DirectoryPlace, type PreviousDirectory } from './directory-node.ts'
 import { type ExclusionOptions, Exclusions } from './exclusions.ts'
-import type { QueuedFile } from './file-queue.ts'
+import type { QueuedFile, WhyQueued } from './file-queue.ts'
 import { PreviousNames } from './previous-names.ts'
 import { GONE, ReplacedEntries, type ReplacedEntry } from './replaced-entries.ts'
 import { joinPath, type RootNode } from './roots.ts'
-import type { WalkPorts, WhyQueued } from './walk-ports.ts'
+import type { WalkPorts } from './walk-ports.ts'
 
 /** A smaller file is not worth looking for what it may be the next version of. Bytes. */
 const PREDECESSOR_BYTES_MIN = 65_536
@@ -80,13 +80,13 @@ export class Walk {
    * looked at again before `run` returns.
    */
   isReplaced(file: QueuedFile, reason: string): boolean {
-    const { node, slot, path, name, replaced = 0 } = file
-    return this.#replaced.keeps({ node, slot, path, name, type: 'file', replaced }, reason)
+    const { node, slot, path, name, why, replaced = 0 } = file
+    return this.#replaced.keeps({ node, slot, path, name, type: 'file', why, replaced }, reason)
   }
 
   /** Puts what lies there now into the slot. */
   async #lookAgain(entry: ReplacedEntry): Promise<void> {
-    const { node, slot, path, name, replaced } = entry
+    const { node, slot, path, name, why = 'new', replaced } = entry
     const { events, queue } = this.#ports
     const { scope } = node
     assert(scope !== undefined, 'an entry is found when its directory is walked')
@@ -101,9 +101,9 @@ export class Walk {
     if (stat.type === 'file') {
       if (entry.type !== 'file') {
         events.found(path, stat)
-        events.queued(path, 'new')
+        events.queued(path, why)
       }
-      queue.add({ node, slot, path, name, stat, replaced })
+      queue.add({ node, slot, path, name, stat, why, replaced })
       if (queue.isCrowded) await queue.room()
       return
     }
@@ -359,21 +359,23 @@ export class Walk {
     events.found(path, stat)
     const enqueue = (why: WhyQueued): void => {
       events.queued(path, why)
-      queue.add({ node, slot: node.reserve(), path, name, stat, former })
+      queue.add({ node, slot: node.reserve(), path, name, stat, why, former })
     }
-    if (previous === undefined) enqueue('new')
-    else if (this.#options.full || !isSameFile(previous, stat)) enqueue('changed')
-    else {
-      const settle = (stored: boolean): void => {
-        if (stored) {
-          node.push(previous)
-          events.unmodified(path, stat.size)
-        } else enqueue('lost')
+    if (previous === undefined || !isSameFile(previous, stat)) {
+      enqueue(previous === undefined ? 'new' : 'changed')
+      return undefined
+    }
+    const settle = (stored: boolean): void => {
+      if (!stored) enqueue('lost')
+      else if (this.#options.full) enqueue('reread')
+      else {
+        node.push(previous)
+        events.unmodified(path, stat.size)
       }
-      const stored = isStored(previous)
-      if (typeof stored !== 'boolean') return stored.then(settle)
-      settle(stored)
     }
+    const stored = isStored(previous)
+    if (typeof stored !== 'boolean') return stored.then(settle)
+    settle(stored)
     return undefined
   }
 

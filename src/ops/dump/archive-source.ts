@@ -2,6 +2,7 @@
 import type { ProgressListener } from '../../model/progress.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { Content } from '../../snapshot/content.ts'
+import { reasonInWords } from '../../snapshot/unreadable.ts'
 import { type ListedEntry, walkTree } from '../list.ts'
 
 export type ArchiveSource = {
@@ -11,6 +12,8 @@ export type ArchiveSource = {
   readonly content: Content
   readonly names: readonly string[]
   readonly progress: ProgressListener
+  /** Counts what the archive lacks. */
+  readonly lacking: () => void
   readonly signal: AbortSignal
 }
 
@@ -34,7 +37,21 @@ export async function* membersOf(source: ArchiveSource): AsyncGenerator<ArchiveM
   }
 }
 
-/** Says that a member is left out, and why. */
-export function leaveOut({ path }: ListedEntry, reason: string, { progress }: ArchiveSource): void {
+/** Whether the snapshot has the member's content. Says so where it has not, or not all of a directory, which is in the archive then. */
+export function isPresent(member: ListedEntry, source: ArchiveSource): boolean {
+  const { type, unreadable } = member.entry
+  if (unreadable === undefined) return true
+  const why = `could not be read when the snapshot was made (${reasonInWords(unreadable)})`
+  leaveOut(member, type === 'dir' ? `something in it ${why}` : why, source)
+  return type === 'dir'
+}
+
+/** Says that a member, or something of it, is left out, and why. A socket is nothing that anybody would miss. */
+export function leaveOut(
+  { path, entry }: ListedEntry,
+  reason: string,
+  { progress, lacking }: ArchiveSource,
+): void {
   progress({ kind: 'warning', path, reason })
+  if (entry.type !== 'socket') lacking()
 }

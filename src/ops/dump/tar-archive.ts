@@ -1,7 +1,7 @@
 /** A directory of a snapshot as a tar archive: which member each entry becomes. Only sockets have none. */
 import type { Entry } from '../../snapshot/entry.ts'
 import { HardLinks } from '../../snapshot/hard-links.ts'
-import { type ArchiveMember, type ArchiveSource, leaveOut, membersOf } from './archive-source.ts'
+import { type ArchiveMember, type ArchiveSource, isPresent, leaveOut, membersOf } from './archive-source.ts'
 import { fileBytes } from './file-bytes.ts'
 import { type TarType, tarEnd, tarHeader, tarPadding } from './tar.ts'
 
@@ -11,10 +11,7 @@ export async function* tarArchive(source: ArchiveSource): AsyncGenerator<Uint8Ar
   for await (const member of membersOf(source)) {
     const { entry, path } = member
     source.progress({ kind: 'file', path })
-    if (entry.unreadable !== undefined && entry.type !== 'dir') {
-      leaveOut(member, `was unreadable when the snapshot was made (${entry.unreadable})`, source)
-      continue
-    }
+    if (!isPresent(member, source)) continue
     if (entry.type === 'socket') {
       leaveOut(member, 'a socket has no place in an archive', source)
       continue

@@ -6,6 +6,7 @@ import { assert } from '../../base/assert.ts'
 import { encodeText } from '../../base/bytes.ts'
 import { isWellFormed, nameBytes } from '../../base/names.ts'
 import type { Xattr } from '../../model/files.ts'
+import { aclText } from './acl-text.ts'
 
 export const TAR_BLOCK_BYTES = 512
 
@@ -109,9 +110,22 @@ function paxRecords(member: TarMember, path: Uint8Array, link: Uint8Array): Uint
       paxRecord('SCHILY.devminor', String(device.minor)),
     )
   }
-  for (const { name, value } of xattrs ?? [])
-    records.push(paxRecord(`SCHILY.xattr.${xattrKeyword(name)}`, value))
+  for (const xattr of xattrs ?? []) records.push(xattrRecord(xattr))
   return records
+}
+
+/** GNU tar, star and bsdtar set ACLs from records of their own; bytes that are no ACL go as the attribute that they were. */
+const ACL_KEYWORDS: ReadonlyMap<string, string> = new Map([
+  ['system.posix_acl_access', 'SCHILY.acl.access'],
+  ['system.posix_acl_default', 'SCHILY.acl.default'],
+])
+
+function xattrRecord({ name, value }: Xattr): Uint8Array {
+  const keyword = ACL_KEYWORDS.get(name)
+  const text = keyword === undefined ? undefined : aclText(value)
+  return keyword === undefined || text === undefined
+    ? paxRecord(`SCHILY.xattr.${xattrKeyword(name)}`, value)
+    : paxRecord(keyword, text)
 }
 
 /** The text of an ustar field is ASCII; everything else goes into a record, which is UTF-8 or says that it is not. */

@@ -7,7 +7,7 @@ import { ByteWriter } from '../../base/bytes.ts'
 import { isWellFormed, nameBytes } from '../../base/names.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { Entry } from '../../snapshot/entry.ts'
-import { type ArchiveMember, type ArchiveSource, leaveOut, membersOf } from './archive-source.ts'
+import { type ArchiveMember, type ArchiveSource, isPresent, leaveOut, membersOf } from './archive-source.ts'
 import { fileBytes } from './file-bytes.ts'
 
 const ZIP_BYTES_MAX = 0xffff_fffe
@@ -81,11 +81,8 @@ async function checkFits(source: ArchiveSource): Promise<void> {
 }
 
 function isStorable(member: ArchiveMember, source: ArchiveSource): boolean {
-  const { type, unreadable } = member.entry
-  if (type !== 'dir' && unreadable !== undefined) {
-    leaveOut(member, `was unreadable when the snapshot was made (${unreadable})`, source)
-    return false
-  }
+  const { type } = member.entry
+  if (!isPresent(member, source)) return false
   if (type === 'file' || type === 'dir' || type === 'symlink') return true
   leaveOut(member, `a ${type} has no place in a ZIP archive`, source)
   return false

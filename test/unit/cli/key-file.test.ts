@@ -13,7 +13,7 @@ it('never writes a key file over one that is there', async () => {
   const path = join(scratchDirectory(), 'keys', 'key')
   mkdirSync(dirname(path))
   writeFileSync(path, 'the only key of another repository')
-  await expect(writeKeyFile(path, ID)).rejects.toMatchObject({ code: 'KEY_MISSING' })
+  await expect(writeKeyFile(path, ID)).rejects.toMatchObject({ code: 'KEY_UNWRITABLE' })
   expect(readFileSync(path, 'utf8')).toBe('the only key of another repository')
 })
 

@@ -83,6 +83,9 @@ describe('snapshots', () => {
         '',
       ].join('\n'),
     )
+    expect(renderSnapshotsJson([held, forgotten]).indexOf('\n')).toBe(
+      renderSnapshotsJson([held, forgotten]).length - 1,
+    )
     expect(JSON.parse(renderSnapshotsJson([held, forgotten]))).toMatchObject([
       { held: true },
       { held: false, forgotten: '2025-11-20T01:00:05.120000000Z' },
@@ -222,15 +225,20 @@ describe('backup', () => {
       [
         'files:       1,200 new, 30 changed, 4 unmodified',
         'directories: 1 new, 2 changed, 3 unmodified',
-        'read:        2.0 KiB of 4.0 KiB',
+        'read:        2.0 KiB of 4.0 KiB (1.0 KiB/s)',
         'added:       1.0 KiB, stored as 512 B (50.0%)',
-        'unreadable:  1 entry',
-        '1,234 files, 4.0 KiB in 2.00 s (2.0 KiB/s)',
+        'others:      7 (links, FIFOs, devices, sockets)',
+        'unreadable:  1 entry, not counted among the files',
+        '1,234 files, 4.0 KiB in 2.00 s',
         'snapshot 01234567 saved',
         '',
       ].join('\n'),
     )
     expect(renderBackupSummary(summary, undefined)).toContain('dry run')
+    const idle = renderBackupSummary({ ...summary, bytesRead: 0, others: 0, changedWhileRead: 1 }, ID)
+    expect(idle).toContain('\nread:        0 B of 4.0 KiB\n')
+    expect(idle).toContain('\ntorn:        1 file that changed while being read\n')
+    expect(idle).not.toContain('others')
     const mended = renderBackupSummary({ ...summary, filesAgain: 2 }, ID)
     expect(mended).toContain('\nagain:       2 files, of which the repository had not all any more\n')
   })
@@ -377,6 +385,9 @@ it('shows what a repository holds', () => {
   const text = renderStats(stats)
   expect(text).toMatch(/^snapshots +3\n/)
   expect(text).toMatch(/without duplicates +2\.0 KiB {2}50\.0%\nstored +1\.0 KiB {2}50\.0% of that\n/)
+  expect(renderStats({ ...stats, bytesRestorable: 2047 })).toMatch(
+    /without duplicates +2\.0 KiB {2}with directories, .* differences build on\n/,
+  )
   expect(text).toMatch(/\nof it as differences +64 B {2}for 512 B: saves about 192 B\n/)
   expect(text).toMatch(/\nweb1: \/srv\\x1b +3 +4\.0 KiB +2\.0 KiB +1\.0 KiB +-\n$/)
   expect(lines(renderStatsJson(stats))[0]).toMatchObject({

@@ -284,3 +284,45 @@ async function collect(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
   for await (const part of bytes) parts.push(part)
   return Buffer.concat(parts)
 }
+
+describe('the summary of a backup', () => {
+  beforeEach(() => {
+    writeFileSync(at('f'), 'a file')
+    writeFileSync(at('g'), 'beside it')
+  })
+
+  it('counts what was stored of a file that grows each time it is read, and names it', async () => {
+    let grown = 0
+    repo.meddle = (source: SourceFiles) => ({
+      ...source,
+      read: (...asked) => {
+        const count = source.read(...asked)
+        if (count > 0 && grown++ < 100) appendFileSync(at('f'), 'more')
+        return count
+      },
+    })
+    const result = await repo.backup()
+    expect(result.summary).toMatchObject({ filesNew: 2, changedWhileRead: 1 })
+    repo.meddle = (source) => source
+    await restored(result)
+    const bytes = readFileSync(back('f')).length + readFileSync(back('g')).length
+    expect(result.summary.bytesTotal).toBe(bytes)
+    expect(bytes).toBeGreaterThan('a file'.length + 'beside it'.length)
+  })
+
+  it('counts no file that is gone, another thing by now, or unreadable', async () => {
+    writeFileSync(at('h'), 'unreadable')
+    before('open', at('f'), () => rmSync(at('f')))
+    before('open', at('g'), () => {
+      rmSync(at('g'))
+      symlinkSync('x', at('g'))
+    })
+    before('open', at('h'), () => {
+      throw Object.assign(new Error('EACCES'), { code: 'EACCES', syscall: 'open' })
+    })
+    const { summary } = await repo.backup()
+    expect(summary).toMatchObject({ filesNew: 0, filesTotal: 0, bytesTotal: 0, others: 1, unreadable: 1 })
+    const again = await repo.backup()
+    expect(again.summary).toMatchObject({ filesNew: 0, filesChanged: 1, filesTotal: 1, unreadable: 0 })
+  })
+})

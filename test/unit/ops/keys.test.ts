@@ -111,9 +111,9 @@ test('the key in use stays unless that is meant', async () => {
   await repo.reopen({ secret: OTHER })
 })
 
-test('an id that fits none is a usage error', async () => {
-  await expect(remove('zz')).rejects.toMatchObject({ code: 'USAGE' })
-  await expect(remove('')).rejects.toMatchObject({ code: 'USAGE' })
+test('an id that fits none is unknown', async () => {
+  await expect(remove('zz')).rejects.toMatchObject({ code: 'KEY_UNKNOWN' })
+  await expect(remove('')).rejects.toMatchObject({ code: 'KEY_UNKNOWN' })
 })
 
 test('a changed secret opens, the old one does not', async () => {

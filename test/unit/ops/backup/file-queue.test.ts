@@ -6,6 +6,7 @@ import { DirectoryNode } from '../../../../src/ops/backup/directory-node.ts'
 import { FileQueue } from '../../../../src/ops/backup/file-queue.ts'
 import type { ChunkReader } from '../../../../src/repository/chunk-reader.ts'
 import { decodeEntry } from '../../../../src/snapshot/entry.ts'
+import { fileBytesOf } from '../../../../src/snapshot/same-entry.ts'
 import { PIECE_BYTES } from '../../../../src/workers/tasks.ts'
 import { Chance } from '../../../support/builders.ts'
 import { MemorySource } from '../../../support/memory-source.ts'
@@ -39,7 +40,7 @@ beforeEach(() => {
   queue = new FileQueue(
     { executor, contents: lists.contents, source, former: { chunks, isStored: true } },
     {
-      stored: (file, bytes) => events.push(`stored ${file.path} ${bytes}`),
+      stored: (file, encoded) => events.push(`stored ${file.path} ${fileBytesOf(encoded)}`),
       unreadable: (file, reason) => events.push(`unreadable ${file.path} ${reason}`),
       isReplaced: (file, reason) => reason === 'REPLACED' && events.push(`replaced ${file.path}`) > 0,
       changed: (file) => events.push(`changed ${file.path}`),
@@ -52,7 +53,7 @@ function add(name: string, size = 100, into = node): number {
   const path = `${into.path}/${name}`
   source.file(path, new Uint8Array(0), { stat: { size } })
   const slot = into.reserve()
-  queue.add({ node: into, slot, path, name, stat: source.lstat(path) })
+  queue.add({ node: into, slot, path, name, stat: source.lstat(path), why: 'new' })
   return slot
 }
 
@@ -65,7 +66,7 @@ describe('the queue of files', () => {
     const stat = source.lstat(`${node.path}/first`)
     for (let files = 1; files < 32_768; files++) {
       expect(queue.isCrowded).toBe(false)
-      queue.add({ node, slot: node.reserve(), path: `${node.path}/first`, name: 'first', stat })
+      queue.add({ node, slot: node.reserve(), path: `${node.path}/first`, name: 'first', stat, why: 'new' })
     }
     expect(queue.isCrowded).toBe(true)
   })
@@ -238,7 +239,7 @@ describe('a large file in the queue', () => {
   it('that may not be opened is recorded', async () => {
     source.file('/d/closed', new Uint8Array(0), { stat: { size: SIZE }, fails: { open: 'EACCES' } })
     const slot = node.reserve()
-    queue.add({ node, slot, path: '/d/closed', name: 'closed', stat: source.lstat('/d/closed') })
+    queue.add({ node, slot, path: '/d/closed', name: 'closed', stat: source.lstat('/d/closed'), why: 'new' })
     await drained()
     expect(entryAt(slot)).toMatchObject({ unreadable: 'EACCES', content: undefined })
   })

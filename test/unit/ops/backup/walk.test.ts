@@ -250,7 +250,7 @@ describe('a walk after a snapshot', () => {
   it('reads everything again where that was asked for', async () => {
     const first = await walk(['/s'])
     const second = await walk(['/s'], { full: true }, first.content)
-    expect(only(second.events, 'changed')).toHaveLength(40)
+    expect(only(second.events, 'reread')).toHaveLength(40)
     expect(keyOf(second.content)).toBe(keyOf(first.content))
   })
 

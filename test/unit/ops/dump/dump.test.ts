@@ -16,6 +16,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { ProgressEvent } from '../../../../src/model/progress.ts'
@@ -183,6 +184,57 @@ test('a directory as tar is what GNU tar makes of it: types, modes, links, long 
   expect(lstatSync(out, { bigint: true }).mtimeNs).toBe(lstatSync(repo.source(), { bigint: true }).mtimeNs)
 })
 
+test('GNU tar sets the ACLs that were saved, by number', async () => {
+  mkdirSync(repo.source('dir'))
+  writeFileSync(repo.source('dir', 'file'), 'x')
+  writeFileSync(repo.source('dir', 'plain'), 'x')
+  execFileSync('setfacl', ['-m', 'u:12345:rw,g:54321:r,m::rwx,o::-', repo.source('dir', 'file')])
+  execFileSync('setfacl', ['-m', 'u:12345:rx,d:u:12345:rwx,d:g:54321:-', repo.source('dir')])
+  const out = await unpacked(await backedUp(), 'tar', (file, into) => {
+    execFileSync('tar', ['--acls', '-xpf', file, '-C', into], { stdio: 'pipe' })
+  })
+  const acls = (directory: string): string =>
+    execFileSync('getfacl', ['-R', '-n', '.'], { cwd: directory, encoding: 'utf8' })
+  expect(acls(out)).toBe(acls(repo.source()))
+  expect(acls(out)).toContain('default:user:12345:rwx')
+})
+
+test('tar leaves out what could not be read, counts it, and says what in words; sockets do not count', async () => {
+  for (const name of ['readable', 'secret']) writeFileSync(repo.source(name), name)
+  mkdirSync(repo.source('closed'))
+  repo.meddle = (source) => {
+    const refuse = (path: string, name: string): void => {
+      if (path === repo.source(name))
+        throw Object.assign(new Error(name), { code: 'EACCES', syscall: 'open' })
+    }
+    return {
+      ...source,
+      open: (path) => {
+        refuse(path, 'secret')
+        return source.open(path)
+      },
+      list: (path) => {
+        refuse(path, 'closed')
+        return source.list(path)
+      },
+    }
+  }
+  const server = createServer().listen(repo.source('socket'))
+  const root = await backedUp()
+  server.close()
+  for (const archive of ['tar', 'zip'] as const) {
+    events = []
+    const { bytes, lacking } = await open(root, repo.source(), archive)
+    const whole = await collect(bytes)
+    expect(whole.includes(Buffer.from('source/readable'))).toBe(true)
+    expect(whole.includes(Buffer.from('source/secret'))).toBe(false)
+    const warnings = events.filter((event) => event.kind === 'warning')
+    expect(warnings.filter(({ reason }) => reason.includes('(permission denied)'))).toHaveLength(2)
+    expect(warnings).toHaveLength(3)
+    expect(lacking()).toBe(2)
+  }
+})
+
 test('Python reads the same names and times, and counts the same members', async () => {
   makeTree()
   const root = await backedUp()
@@ -213,8 +265,9 @@ test('a directory as ZIP is what Info-ZIP makes of it', async () => {
 test('ZIP leaves out what it cannot hold, and says so', async () => {
   execFileSync('mkfifo', [repo.source('fifo')])
   writeFileSync(Buffer.concat([Buffer.from(`${repo.source()}/raw-\u{1f600}-`), Buffer.of(0xff)]), 'not UTF-8')
-  const { bytes } = await open(await backedUp(), repo.source(), 'zip')
+  const { bytes, lacking } = await open(await backedUp(), repo.source(), 'zip')
   const archive = await collect(bytes)
+  expect(lacking()).toBe(1)
   expect(archive.includes(Buffer.from('source/raw-\u{1f600}-%FF'))).toBe(true)
   expect(events.filter(({ kind }) => kind === 'warning')).toHaveLength(2)
 })

@@ -1,0 +1,13 @@
+/** Why something could not be read, as entries and logs record it and as people read it. */
+import { codeInWords } from '../filesystem/system-error.ts'
+
+/** Reasons that are ours and no system's. */
+const OURS: ReadonlyMap<string, string> = new Map([
+  ['REPLACED', 'something else was there each time it was looked at'],
+  ['TOO_DEEP', 'it lies below more directories than a snapshot can have'],
+])
+
+/** `reason`: as `EACCES`. */
+export function reasonInWords(reason: string): string {
+  return OURS.get(reason) ?? codeInWords(reason)
+}
