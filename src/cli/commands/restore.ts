@@ -6,7 +6,7 @@ import { AssertionError } from '../../base/assert.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { Outcome } from '../../ops/audit/note.ts'
 import type { OverwritePolicy } from '../../ops/restore/decide.ts'
-import type { RestoreReport } from '../../ops/restore/report.ts'
+import type { RestoreFailure, RestoreReport } from '../../ops/restore/report.ts'
 import type { RestoreSetup } from '../../workers/restore-main.ts'
 import type { RestoreTask, RestoreTaskResult } from '../../workers/restore-task.ts'
 import { chooseSnapshot, type SnapshotOptions, splitSnapshot } from '../choose-snapshot.ts'
@@ -57,6 +57,8 @@ export const restoreCommand: CommandModule = {
 The source's absolute paths are made again below --target; without it and without --in-place, a new
 directory ./restored-ID is made. Files that have the right content are not written again.
 --delete also removes what was excluded from the backup, since the snapshot does not have it: try --dry-run -v.
+What stands in the place of an entry of another kind is replaced with always and if-changed, but for a directory
+that is not empty: only --delete removes what is in it. With if-newer and never it stays, and is named.
 Exit status 3: something could not be restored; what, is listed.
 
 Examples:
@@ -154,10 +156,10 @@ async function restoreAction(
       count === 1 ? `${what} (${example})` : `${what} (${count} times, as for ${example})`,
     ),
   }
-  const { globals, stdout, stderr } = context
-  for (const failure of report.failures) {
-    if (globals.json) stdout.write(jsonLine({ message_type: 'error', ...failure, ...jsonPath(failure.path) }))
-    else stderr.write(`failed: ${safeText(failure.path)}: ${safeText(failure.reason)}\n`)
+  const { globals, stdout } = context
+  // For people they were written as they came.
+  for (const failure of globals.json ? report.failures : []) {
+    stdout.write(jsonLine({ message_type: 'error', ...failure, ...jsonPath(failure.path) }))
   }
   if (globals.json) stdout.write(renderRestoreSummaryJson(summary))
   else if (!globals.quiet) stdout.write(renderRestoreSummary(summary))
@@ -170,9 +172,27 @@ async function restoreAction(
           hint: '`snap snapshots` lists those that there are; restore one of them.',
         })
       : new SnapError('INCOMPLETE', left, {
-          hint: 'They are listed above; everything else is in place. `snap verify --data` says what is damaged.',
+          hint: hintFor(report.failures, !options.dryRun && summary.restored + summary.skipped > 0),
         })
   }
+}
+
+/** `hasOthers`: something was restored. */
+function hintFor(failures: readonly RestoreFailure[], hasOthers: boolean): string {
+  const isOccupied = failures.some(({ code }) => code === 'TARGET_OCCUPIED')
+  const hints = [
+    `They are listed above${hasOthers ? '; everything else is in place' : ''}.`,
+    ...(isOccupied ? ['Move away what stands in the way, or restore to another place with --target.'] : []),
+    ...(failures.some(isDamage) ? ['`snap verify --data` says what is damaged.'] : []),
+  ]
+  return hints.join(' ')
+}
+
+function isDamage({ side, code }: RestoreFailure): boolean {
+  return (
+    side === 'repository' &&
+    (code === 'OBJECT_DAMAGED' || code === 'OBJECT_MISSING' || code === 'LIMIT_EXCEEDED')
+  )
 }
 
 function outcomeOf(report: RestoreReport): Outcome {
