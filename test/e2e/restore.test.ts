@@ -198,8 +198,12 @@ describe('a restore into what is there already', () => {
     const before = listing(target)
     const marks = touched(target)
     const run = await box.ok(['restore', 'latest', '--target', target, '--dry-run', '-v'])
-    expect(run.stdout).toContain(`replace    ${docs}/a.txt\n`)
-    expect(run.stdout).toContain(`unchanged  ${docs}/b.log\n`)
+    expect(run.stdout).toMatch(
+      /^replace {4}\S+\/docs\/a\.txt\ndry run, nothing was written: 1 entry restored, /,
+    )
+    const all = await box.ok(['restore', 'latest', '--target', target, '--dry-run', '-vv'])
+    expect(all.stdout).toContain(`replace    ${docs}/a.txt\n`)
+    expect(all.stdout).toContain(`unchanged  ${docs}/b.log\n`)
     expect(listing(target)).toEqual(before)
     expect(touched(target)).toEqual(marks)
   })
@@ -249,8 +253,9 @@ describe('a restore into what is there already', () => {
     expect(stays.map((line) => line.split(' ')[1])).toEqual(['a.txt', 'link'])
     expect(existsSync(`${target}/link/inside`)).toBe(true)
     const dry = await box.ok([...args, '--delete', '-n', '-v'])
-    expect(dry.stdout).toContain(`delete     ${docs}/a.txt/inside\nreplace    ${docs}/a.txt\n`)
-    expect(dry.stdout).toContain('2 entries restored, 6 entries already there, 2 entries deleted\n')
+    expect(dry.stdout).toBe(
+      `${['a.txt', 'link'].map((name) => `delete     ${docs}/${name}/inside\nreplace    ${docs}/${name}\n`).join('')}dry run, nothing was written: 2 entries restored, 6 entries already there, 2 entries deleted\n`,
+    )
     expect(await box.summary([...args, '--delete'])).toMatchObject({ files_restored: 2, files_deleted: 2 })
     expect(differencesBelow(docs, target)).toEqual([])
   })
@@ -261,6 +266,7 @@ describe('a restore into what is there already', () => {
     const reason = `${docs}/deep: a file stands where the snapshot has a directory: --overwrite never leaves it, and nothing below it is restored\n`
     const dry = await box.expect(3, [...args, '-n', '-v'])
     expect(dry.stderr).toContain(`failed: ${reason}`)
+    expect(dry.stdout).not.toContain('deep')
     const run = await box.expect(3, args)
     expect(run.stderr).toContain(`failed: ${reason}`)
     expect(run.stdout).toContain('5 entries restored, 1 entry failed\n')
@@ -304,4 +310,29 @@ describe('a restore into what is there already', () => {
 it('prints JSON that programs can read', async () => {
   const lines = jsonLines(await box.ok(['restore', 'latest', '--target', target, '--json']))
   expect(lines.at(-1)).toMatchObject({ message_type: 'summary', target, files_failed: 0 })
+})
+
+it('lists what would change in JSON too', async () => {
+  await box.ok(['restore', `latest:${docs}`, '--target', target])
+  writeTree(target, { 'a.txt': 'changed', extra: 'x' })
+  rmSync(`${target}/pictures`, { recursive: true })
+  const args = ['restore', `latest:${docs}`, '--target', target, '--delete', '-n', '--json']
+  const listed = async (verbosity: string): Promise<object[]> =>
+    jsonLines(await box.ok([...args, verbosity])).filter((line) => line.message_type === 'verbose_status')
+  const changes = [
+    { action: 'deleted', item: `${docs}/extra` },
+    { action: 'updated', item: `${docs}/a.txt`, size: 2 },
+    { action: 'restored', item: `${docs}/pictures` },
+    { action: 'restored', item: `${docs}/pictures/x1.png`, size: 50_000 },
+    { action: 'restored', item: `${docs}/pictures/x2.png`, size: 50_000 },
+  ]
+  expect(await listed('-v')).toEqual(changes.map((line) => ({ message_type: 'verbose_status', ...line })))
+  const all = await listed('-vv')
+  expect(all).toHaveLength(changes.length + 5)
+  expect(all).toContainEqual({
+    message_type: 'verbose_status',
+    action: 'unchanged',
+    item: `${docs}/b.log`,
+    size: 2,
+  })
 })

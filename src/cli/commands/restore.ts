@@ -7,6 +7,7 @@ import { SnapError } from '../../model/errors.ts'
 import type { Outcome } from '../../ops/audit/note.ts'
 import type { OverwritePolicy } from '../../ops/restore/decide.ts'
 import type { RestoreFailure, RestoreReport } from '../../ops/restore/report.ts'
+import type { RestorePorts } from '../../ops/restore/restore.ts'
 import type { RestoreSetup } from '../../workers/restore-main.ts'
 import type { RestoreTask, RestoreTaskResult } from '../../workers/restore-task.ts'
 import { chooseSnapshot, type SnapshotOptions, splitSnapshot } from '../choose-snapshot.ts'
@@ -15,8 +16,9 @@ import { noting } from '../noting.ts'
 import { plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { progressOf } from '../output/progress-of.ts'
-import { jsonPath, safeText } from '../output/safe-text.ts'
+import { jsonPath } from '../output/safe-text.ts'
 import type { CommandModule } from '../program.ts'
+import { renderRestoreAction } from '../render/restore-action.ts'
 import { renderRestoreSummary, renderRestoreSummaryJson } from '../render/restore-summary.ts'
 import { openChosen, ownPaths } from '../repository.ts'
 import { threadsOf } from './backup.ts'
@@ -45,7 +47,7 @@ export const restoreCommand: CommandModule = {
       .option('--in-place', 'put everything back where it was', false)
       .option('--overwrite <policy>', `what is there already: ${POLICIES.join(', ')}`, 'always')
       .option('--delete', 'remove what the snapshot does not have from restored directories', false)
-      .option('-n, --dry-run', 'change nothing; with -v, say what would be done', false)
+      .option('-n, --dry-run', 'change nothing; with -v, list what would change', false)
       .option('--no-owner', 'leave files to the user who restores')
       .option('--host <name>', 'only snapshots of this host')
       .option('--path <path>', 'only snapshots of this source path')
@@ -59,6 +61,7 @@ directory ./restored-ID is made. Files that have the right content are not writt
 --delete also removes what was excluded from the backup, since the snapshot does not have it: try --dry-run -v.
 What stands in the place of an entry of another kind is replaced with always and if-changed, but for a directory
 that is not empty: only --delete removes what is in it. With if-newer and never it stays, and is named.
+-v lists what changes, -vv also what stays as it is.
 Exit status 3: something could not be restored; what, is listed.
 
 Examples:
@@ -125,12 +128,7 @@ async function restoreAction(
           pool,
           progress: progress.on.bind(progress),
           signal: context.signal,
-          ...(context.globals.verbosity > 0 && !context.globals.json
-            ? {
-                decided: (path: string, action: string) =>
-                  context.stdout.write(`${action.padEnd(10)} ${safeText(path)}\n`),
-              }
-            : {}),
+          ...listing(context),
         },
       ),
     )
@@ -174,6 +172,18 @@ async function restoreAction(
       : new SnapError('INCOMPLETE', left, {
           hint: hintFor(report.failures, !options.dryRun && summary.restored + summary.skipped > 0),
         })
+  }
+}
+
+/** `-v`: what changes; `-vv`: also what stays. */
+function listing({ globals, stdout }: CommandContext): Pick<RestorePorts, 'decided'> {
+  const { verbosity, json } = globals
+  if (verbosity === 0) return {}
+  return {
+    decided(path, action, bytes) {
+      if (verbosity < 2 && (action === 'unchanged' || action === 'keep')) return
+      stdout.write(renderRestoreAction(path, action, bytes, json))
+    },
   }
 }
 
