@@ -61,6 +61,11 @@ export function removeTree(calls: SystemCalls, parent: DirectoryHandle, name: st
   }
 }
 
+/** Removes a file, or a directory that is empty: never what is in one. Throws system errors. */
+export function removeOne(calls: SystemCalls, parent: DirectoryHandle, name: string): void {
+  if (!unlinkUnlessDirectory(calls, parent, name)) calls.rmdirAt(parent, name)
+}
+
 /** Device that an open directory is on. */
 export function deviceOf(calls: SystemCalls, dir: DirectoryHandle): number {
   using entry = calls.directoryEntry(dir)

@@ -7,7 +7,7 @@ import { assert } from '../base/assert.ts'
 import { SnapError } from '../model/errors.ts'
 import type { EntryType, FileStat, TargetDirectory, TargetMeta, Xattr } from '../model/files.ts'
 import { createFreshModes, type FreshModes } from './fresh-modes.ts'
-import { deviceOf, removeTree } from './remove-tree.ts'
+import { deviceOf, removeOne, removeTree } from './remove-tree.ts'
 import type { DirectoryHandle, SystemCalls } from './system-calls.ts'
 import { systemCode } from './system-error.ts'
 import { checkName, linkInTheWay, targetError } from './target-error.ts'
@@ -140,6 +140,10 @@ export class OpenDirectory implements TargetDirectory {
   rename(from: string, to: string): void {
     checkName(to, this.#path)
     this.#do(from, () => this.#calls.renameAt(this.#dir, from, to))
+  }
+
+  removeOne(name: string): void {
+    this.#do(name, () => removeOne(this.#calls, this.#dir, name))
   }
 
   remove(name: string): void {

@@ -29,6 +29,7 @@ export const ERROR_CODES = [
   'SOURCE_CONTAINS_REPOSITORY', // a source is the repository or its cache, or lies inside one
   'TARGET_UNWRITABLE', // the restore target cannot be written
   'TARGET_UNSAFE', // writing there would leave the target (a planted link)
+  'TARGET_OCCUPIED', // something of another kind stands in the place of an entry, and stays
   'TARGET_FULL', // the target's disk is full
   'MANIFEST_FAILED', // the local database cannot be used
   'SQLITE_UNSAFE', // this SQLite version is known to corrupt

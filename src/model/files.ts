@@ -122,6 +122,8 @@ export interface TargetDirectory extends Disposable {
   makeDevice(name: string, type: 'char' | 'block', mode: number, major: number, minor: number): void
   /** Renames within this directory, replacing what is there (not a non-empty directory). */
   rename(from: string, to: string): void
+  /** Removes a file, or a directory that is empty. */
+  removeOne(name: string): void
   /** Removes a file, or a directory with everything in it, never following a symlink or entering another file system. */
   remove(name: string): void
   readlink(name: string): string

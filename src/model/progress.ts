@@ -11,5 +11,7 @@ export type ProgressEvent =
   | { readonly kind: 'file'; readonly path: string }
   /** Something about `path` that does not stop the operation; `reason` in words. */
   | { readonly kind: 'warning'; readonly path: string; readonly reason: string }
+  /** The same where the operation leaves `path` undone, and so ends incomplete. */
+  | { readonly kind: 'failure'; readonly path: string; readonly reason: string }
 
 export type ProgressListener = (event: ProgressEvent) => void

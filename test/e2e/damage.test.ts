@@ -109,8 +109,10 @@ describe('one flipped byte', () => {
     const paths: string[] = [...new Set<string>(affected.map((line) => line.path))].sort()
     expect(paths.length).toBeGreaterThan(0)
     const run = await box.expect(3, ['restore', 'latest', '--target', target])
-    for (const file of paths) expect(run.stderr).toContain(file)
+    for (const file of paths) expect(run.stderr.split(`failed: ${file}: `)).toHaveLength(2)
+    expect(run.stderr).not.toContain('warning:')
     expect(run.stderr).toMatch(/could not be restored/)
+    expect(run.stderr).toContain('`snap verify --data` says what is damaged.')
     const differences = rsyncDifferences(docs, `${target}${docs}`)
     const files = differences
       .filter((line) => !line.endsWith('/'))

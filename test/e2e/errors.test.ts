@@ -299,7 +299,8 @@ describe.runIf(isRoot)('another user', () => {
     expect(summaryOf(again)).toMatchObject({ files_new: 0, files_changed: 0, files_unmodified: 1 })
     const target = own.path('target')
     const restored = await own.expect(3, ['restore', 'latest', '--target', target], { through: nobody })
-    expect(restored.stderr).toContain(`${source}/secret`)
+    expect(restored.stderr.split(`${source}/secret: was unreadable`)).toHaveLength(2)
+    expect(restored.stderr).not.toContain('snap verify')
     expect(readFileSync(`${target}${source}/open`, 'utf8')).toBe('open')
   })
 
@@ -342,6 +343,16 @@ describe.runIf(isRoot)('another user', () => {
     writeFileSync(`${target}${source}/closed/precious`, 'x')
     await own.expect(3, ['restore', 'latest', '--target', target, '--delete'])
     expect(readFileSync(`${target}${source}/closed/precious`, 'utf8')).toBe('x')
+  })
+
+  it('is told once of a directory that could neither be saved nor made', async () => {
+    const target = own.path('read only')
+    mkdirSync(target, { mode: 0o755 })
+    const where = `latest:${source}`
+    const run = await own.expect(3, ['restore', where, `${source}/closed`, '-t', target], { through: nobody })
+    expect(run.stderr.match(/^failed: /gm)).toHaveLength(1)
+    expect(run.stderr).toContain('snap: 1 entry could not be restored\n')
+    expect(run.stdout).toMatch(/\nno entry of snapshot /)
   })
 
   it('is told where it may not write', async () => {
@@ -404,6 +415,11 @@ describe.runIf(isRoot)('a disk that is full', () => {
     expect(target.stderr).toMatch(/full|space/i)
     expect(target.stderr).toMatch(/^hint: /m)
     expect(target.stderr.match(/no space/g)).toHaveLength(1)
+    const precious = `${disk2}/t${own.path('large')}/a/precious`
+    mkdirSync(precious, { recursive: true })
+    await own.expect(1, ['restore', 'latest', ...args, '--delete'], { env })
+    expect(readdirSync(dirname(dirname(precious)))).toEqual(['a'])
+    expect(existsSync(precious)).toBe(true)
     expect(jsonLines(await own.ok(['verify', '--json'], { env })).at(-1).damaged_objects).toBe(0)
   })
 })

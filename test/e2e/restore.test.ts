@@ -249,8 +249,12 @@ describe('a restore into what is there already', () => {
     const before = listing(target)
     const marks = touched(target)
     const run = await box.ok(['restore', 'latest', '--target', target, '--dry-run', '-v'])
-    expect(run.stdout).toContain(`replace    ${docs}/a.txt\n`)
-    expect(run.stdout).toContain(`unchanged  ${docs}/b.log\n`)
+    expect(run.stdout).toMatch(
+      /^replace {4}\S+\/docs\/a\.txt\ndry run, nothing was written: 1 entry restored, /,
+    )
+    const all = await box.ok(['restore', 'latest', '--target', target, '--dry-run', '-vv'])
+    expect(all.stdout).toContain(`replace    ${docs}/a.txt\n`)
+    expect(all.stdout).toContain(`unchanged  ${docs}/b.log\n`)
     expect(listing(target)).toEqual(before)
     expect(touched(target)).toEqual(marks)
   })
@@ -281,10 +285,63 @@ describe('a restore into what is there already', () => {
     await box.expect(2, ['restore', '--overwrite', 'sometimes', '--target', target])
   })
 
-  it('replaces a file by a directory and a directory by a file', async () => {
+  it('replaces what is of another kind, but a directory with something in it only with --delete', async () => {
     writeTree(target, { deep: 'a file where a directory was', 'a.txt/inside': 'x', 'link/inside': 'x' })
-    await box.ok(['restore', `latest:${docs}`, '--target', target])
+    mkdirSync(`${target}/b.log`)
+    const args = ['restore', `latest:${docs}`, '--target', target]
+    const untouched = listing(target)
+    for (const n of [['-n'], []]) {
+      if (n.length > 0) expect(listing(target)).toEqual(untouched)
+      const run = await box.expect(3, [...args, ...n])
+      expect(run.stderr).toContain(
+        `failed: ${docs}/a.txt: a directory stands where the snapshot has a file: it is not empty, and only --delete removes what is in it\n`,
+      )
+      expect(run.stderr.match(/a\.txt/g)).toHaveLength(1)
+      expect(run.stderr).toContain('snap: 2 entries could not be restored\n')
+      expect(run.stderr).not.toContain('snap verify')
+    }
+    const stays = differencesBelow(docs, target).filter((line) => !line.startsWith('*deleting'))
+    expect(stays.map((line) => line.split(' ')[1])).toEqual(['a.txt', 'link'])
+    expect(existsSync(`${target}/link/inside`)).toBe(true)
+    const dry = await box.ok([...args, '--delete', '-n', '-v'])
+    expect(dry.stdout).toBe(
+      `${['a.txt', 'link'].map((name) => `delete     ${docs}/${name}/inside\nreplace    ${docs}/${name}\n`).join('')}dry run, nothing was written: 2 entries restored, 6 entries already there, 2 entries deleted\n`,
+    )
+    expect(await box.summary([...args, '--delete'])).toMatchObject({ files_restored: 2, files_deleted: 2 })
     expect(differencesBelow(docs, target)).toEqual([])
+  })
+
+  it('names what --overwrite never leaves, and takes nothing away', async () => {
+    writeTree(target, { deep: 'precious' })
+    const args = ['restore', `latest:${docs}`, '--target', target, '--overwrite', 'never']
+    const reason = `${docs}/deep: a file stands where the snapshot has a directory: --overwrite never leaves it, and nothing below it is restored\n`
+    const dry = await box.expect(3, [...args, '-n', '-v'])
+    expect(dry.stderr).toContain(`failed: ${reason}`)
+    expect(dry.stdout).not.toContain('deep')
+    const run = await box.expect(3, args)
+    expect(run.stderr).toContain(`failed: ${reason}`)
+    expect(run.stdout).toContain('5 entries restored, 1 entry failed\n')
+    expect(run.stdout).toMatch(/\nwhat could be restored of snapshot .* is in /)
+    expect(readFileSync(`${target}/deep`, 'utf8')).toBe('precious')
+    rmSync(`${target}/pictures`, { recursive: true })
+    symlinkSync('.', `${target}/pictures`)
+    const links = await box.expect(3, [...args, '--json'])
+    const failures = jsonLines(links).filter((line) => line.message_type === 'error')
+    expect(failures.map(({ path, code }) => `${path} ${code}`)).toEqual([
+      `${docs}/deep TARGET_OCCUPIED`,
+      `${docs}/pictures TARGET_OCCUPIED`,
+    ])
+    const replaced = await box.ok(['restore', `latest:${docs}`, '--target', target, '-n', '-v'])
+    expect(replaced.stdout).toContain(`replace    ${docs}/pictures\ncreate     ${docs}/pictures/x1.png\n`)
+  })
+
+  it('is not said to be in place where nothing is', async () => {
+    writeTree(target, { [docs.slice(1)]: 'a file' })
+    const run = await box.expect(3, ['restore', 'latest', '--target', target, '--overwrite', 'never'])
+    expect(run.stdout).toMatch(
+      /^0 entries restored, 1 entry failed\n[^\n]+\nno entry of snapshot \S+ could be restored\n$/,
+    )
+    expect(run.stderr).toContain('snap: 1 entry could not be restored\n')
   })
 
   it('never deletes the repository, its cache or the way to them', async () => {
@@ -304,4 +361,29 @@ describe('a restore into what is there already', () => {
 it('prints JSON that programs can read', async () => {
   const lines = jsonLines(await box.ok(['restore', 'latest', '--target', target, '--json']))
   expect(lines.at(-1)).toMatchObject({ message_type: 'summary', target, files_failed: 0 })
+})
+
+it('lists what would change in JSON too', async () => {
+  await box.ok(['restore', `latest:${docs}`, '--target', target])
+  writeTree(target, { 'a.txt': 'changed', extra: 'x' })
+  rmSync(`${target}/pictures`, { recursive: true })
+  const args = ['restore', `latest:${docs}`, '--target', target, '--delete', '-n', '--json']
+  const listed = async (verbosity: string): Promise<object[]> =>
+    jsonLines(await box.ok([...args, verbosity])).filter((line) => line.message_type === 'verbose_status')
+  const changes = [
+    { action: 'deleted', item: `${docs}/extra` },
+    { action: 'updated', item: `${docs}/a.txt`, size: 2 },
+    { action: 'restored', item: `${docs}/pictures` },
+    { action: 'restored', item: `${docs}/pictures/x1.png`, size: 50_000 },
+    { action: 'restored', item: `${docs}/pictures/x2.png`, size: 50_000 },
+  ]
+  expect(await listed('-v')).toEqual(changes.map((line) => ({ message_type: 'verbose_status', ...line })))
+  const all = await listed('-vv')
+  expect(all).toHaveLength(changes.length + 5)
+  expect(all).toContainEqual({
+    message_type: 'verbose_status',
+    action: 'unchanged',
+    item: `${docs}/b.log`,
+    size: 2,
+  })
 })

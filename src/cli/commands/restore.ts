@@ -5,7 +5,8 @@ import { AssertionError } from '../../base/assert.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { Outcome } from '../../ops/audit/note.ts'
 import type { OverwritePolicy } from '../../ops/restore/decide.ts'
-import type { RestoreReport } from '../../ops/restore/report.ts'
+import type { RestoreFailure, RestoreReport } from '../../ops/restore/report.ts'
+import type { RestorePorts } from '../../ops/restore/restore.ts'
 import type { RestoreSetup } from '../../workers/restore-main.ts'
 import type { RestoreTask, RestoreTaskResult } from '../../workers/restore-task.ts'
 import { absolutePath, realPath } from '../absolute-path.ts'
@@ -15,8 +16,9 @@ import { noting } from '../noting.ts'
 import { plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { progressOf } from '../output/progress-of.ts'
-import { jsonPath, safeText } from '../output/safe-text.ts'
+import { jsonPath } from '../output/safe-text.ts'
 import type { CommandModule } from '../program.ts'
+import { renderRestoreAction } from '../render/restore-action.ts'
 import { renderRestoreSummary, renderRestoreSummaryJson } from '../render/restore-summary.ts'
 import { openChosen, ownPaths } from '../repository.ts'
 import { threadsOf } from './backup.ts'
@@ -45,7 +47,7 @@ export const restoreCommand: CommandModule = {
       .option('--in-place', 'put everything back where it was', false)
       .option('--overwrite <policy>', `what is there already: ${POLICIES.join(', ')}`, 'always')
       .option('--delete', 'remove what the snapshot does not have from restored directories', false)
-      .option('-n, --dry-run', 'change nothing; with -v, say what would be done', false)
+      .option('-n, --dry-run', 'change nothing; with -v, list what would change', false)
       .option('--no-owner', 'leave files to the user who restores')
       .option('--host <name>', 'only snapshots of this host')
       .option('--path <path>', 'only snapshots of this source path')
@@ -59,6 +61,9 @@ directory ./restored-ID is made. Files that have the right content are not writt
 A path that lies in the snapshot as it is written is meant by itself. Others are globs: *, ? and [...] match within
 a name, ** any number of names, and a backslash takes the next character as it is.
 --delete also removes what was excluded from the backup, since the snapshot does not have it: try --dry-run -v.
+What stands in the place of an entry of another kind is replaced with always and if-changed, but for a directory
+that is not empty: only --delete removes what is in it. With if-newer and never it stays, and is named.
+-v lists what changes, -vv also what stays as it is.
 Exit status 3: something could not be restored; what, is listed.
 
 Examples:
@@ -129,12 +134,7 @@ async function restoreAction(
           pool,
           progress: progress.on.bind(progress),
           signal: context.signal,
-          ...(context.globals.verbosity > 0 && !context.globals.json
-            ? {
-                decided: (path: string, action: string) =>
-                  context.stdout.write(`${action.padEnd(10)} ${safeText(path)}\n`),
-              }
-            : {}),
+          ...listing(context),
         },
       )
     })
@@ -160,16 +160,13 @@ async function restoreAction(
       count === 1 ? `${what} (${example})` : `${what} (${count} times, as for ${example})`,
     ),
   }
-  const { globals, stdout, stderr } = context
-  const unsafe = onlyUnsafe(report)
-  if (unsafe !== undefined && !globals.json) throw unsafe
-  for (const failure of report.failures) {
-    if (globals.json) stdout.write(jsonLine({ message_type: 'error', ...failure, ...jsonPath(failure.path) }))
-    else stderr.write(`failed: ${safeText(failure.path)}: ${safeText(failure.reason)}\n`)
+  const { globals, stdout } = context
+  // For people they were written as they came.
+  for (const failure of globals.json ? report.failures : []) {
+    stdout.write(jsonLine({ message_type: 'error', ...failure, ...jsonPath(failure.path) }))
   }
   if (globals.json) stdout.write(renderRestoreSummaryJson(summary))
   else if (!globals.quiet) stdout.write(renderRestoreSummary(summary))
-  if (unsafe !== undefined) throw unsafe
   if (report.failures.length > 0) {
     const left = `${plural(report.failures.length, 'entry', 'entries')} could not be restored`
     const gone =
@@ -179,20 +176,39 @@ async function restoreAction(
           hint: '`snap snapshots` lists those that there are; restore one of them.',
         })
       : new SnapError('INCOMPLETE', left, {
-          hint: 'They are listed above; everything else is in place. `snap verify --data` says what is damaged.',
+          hint: hintFor(report.failures, !options.dryRun && summary.restored + summary.skipped > 0),
         })
   }
 }
 
-/** The error where one place that is not safe to write to is all that a restore came to: there is nothing else to list. */
-function onlyUnsafe({ failures, ...done }: RestoreReport): SnapError | undefined {
-  const [failure] = failures
-  const isMore =
-    done.filesRestored + done.filesUnchanged + done.filesKept + done.filesDeleted + done.others > 0
-  if (failure?.code !== 'TARGET_UNSAFE' || failures.length > 1 || isMore) return undefined
-  return new SnapError('TARGET_UNSAFE', failure.reason, {
-    hint: 'Nothing was written there. Take away what is in the way, or restore into an empty directory.',
-  })
+/** `-v`: what changes; `-vv`: also what stays. */
+function listing({ globals, stdout }: CommandContext): Pick<RestorePorts, 'decided'> {
+  const { verbosity, json } = globals
+  if (verbosity === 0) return {}
+  return {
+    decided(path, action, bytes) {
+      if (verbosity < 2 && (action === 'unchanged' || action === 'keep')) return
+      stdout.write(renderRestoreAction(path, action, bytes, json))
+    },
+  }
+}
+
+/** `hasOthers`: something was restored. */
+function hintFor(failures: readonly RestoreFailure[], hasOthers: boolean): string {
+  const isOccupied = failures.some(({ code }) => code === 'TARGET_OCCUPIED')
+  const hints = [
+    `They are listed above${hasOthers ? '; everything else is in place' : ''}.`,
+    ...(isOccupied ? ['Move away what stands in the way, or restore to another place with --target.'] : []),
+    ...(failures.some(isDamage) ? ['`snap verify --data` says what is damaged.'] : []),
+  ]
+  return hints.join(' ')
+}
+
+function isDamage({ side, code }: RestoreFailure): boolean {
+  return (
+    side === 'repository' &&
+    (code === 'OBJECT_DAMAGED' || code === 'OBJECT_MISSING' || code === 'LIMIT_EXCEEDED')
+  )
 }
 
 function outcomeOf(report: RestoreReport): Outcome {

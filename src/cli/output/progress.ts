@@ -141,13 +141,16 @@ class Reporter implements ProgressReporter {
         this.#current = event.path
         break
       case 'warning':
-        this.#warn(event.path, event.reason)
+        this.#warn('warning', event.path, event.reason)
+        break
+      case 'failure':
+        this.#warn('failed', event.path, event.reason)
         break
     }
     if (!this.#closed) this.#drawIfDue()
   }
 
-  #warn(path: string, reason: string): void {
+  #warn(word: 'warning' | 'failed', path: string, reason: string): void {
     this.#warnings++
     this.#display.clear()
     const { json, stderr } = this.#options
@@ -158,7 +161,7 @@ class Reporter implements ProgressReporter {
       item,
       ...(path_b64 === undefined ? {} : { item_b64: path_b64 }),
     }
-    stderr.write(json ? jsonLine(line) : `warning: ${safeText(path)}: ${safeText(reason)}\n`)
+    stderr.write(json ? jsonLine(line) : `${word}: ${safeText(path)}: ${safeText(reason)}\n`)
   }
 
   #drawIfDue(): void {

@@ -43,10 +43,12 @@ export function renderRestoreSummary(summary: RestoreSummary): string {
   return (summary.dryRun ? lines.slice(0, 1) : lines).map((line) => `${line}\n`).join('')
 }
 
-function whereNow({ snapshotId, target, selected, inPlace }: RestoreSummary): string {
-  const what = selected
-    ? `what was named of snapshot ${shortId(snapshotId)}`
-    : `snapshot ${shortId(snapshotId)}`
+function whereNow(summary: RestoreSummary): string {
+  const { snapshotId, target, selected, inPlace, restored, skipped, failed } = summary
+  const id = `snapshot ${shortId(snapshotId)}`
+  if (failed > 0 && restored + skipped === 0) return `no entry of ${id} could be restored`
+  const whole = selected ? `what was named of ${id}` : id
+  const what = failed > 0 ? `what could be restored of ${id}` : whole
   return inPlace ? `${what} is back in its place` : `${what} is in ${safeText(target)}`
 }
 

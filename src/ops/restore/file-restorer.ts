@@ -1,8 +1,6 @@
 /** Writes the files of a restore: gathers them in windows, runs the planned tasks, and finishes files of many parts. */
-import { toHex } from '../../base/bytes.ts'
 import { addInFlight, during } from '../../base/trace.ts'
 import type { ChunkFinder } from '../../manifest/chunk-finder.ts'
-import type { Random } from '../../model/clock.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { TargetFiles } from '../../model/files.ts'
 import type { ProgressListener } from '../../model/progress.ts'
@@ -15,6 +13,7 @@ import type { FileFailure, RestoreFile, RestoreTask, RestoreTaskResult } from '.
 import type { TaskPool } from '../../workers/task-pool.ts'
 import { FileWindow, type PlannedTask } from './file-window.ts'
 import { metaOf } from './meta.ts'
+import { type Placement, temporaryName } from './placement.ts'
 import type { RestoreCounter } from './report.ts'
 
 /** Files and chunks that are planned together: bounds memory, and is enough for reading packs in order. */
@@ -24,16 +23,6 @@ const WINDOW_CHUNKS_MAX = 65_536
 const PLANNED_BYTES_MAX = 8 * 1024 ** 3
 /** Dictionaries that are gathered at once, for two windows: one of a kernel tree that was edited has some twenty, of a MB each. */
 const GATHERED_BYTES_MAX: number = 64 * 1024 * 1024
-
-export type FileToRestore = {
-  readonly entry: Entry
-  /** In the snapshot. */
-  readonly path: string
-  /** Below the target: names joined by `/`. */
-  readonly directory: string
-  /** Something is there that it replaces. */
-  readonly replaces: boolean
-}
 
 export type FileRestorerParts = {
   readonly repository: Repository
@@ -64,7 +53,7 @@ export class FileRestorer {
     this.#gathering = new WindowRun(parts, this.#finder, this.#rooms)
   }
 
-  async add(file: FileToRestore): Promise<void> {
+  async add(file: Placement): Promise<void> {
     await this.#gathering.add(file)
     if (this.#gathering.isFull) await this.#turn()
   }
@@ -94,7 +83,7 @@ export class FileRestorer {
 class WindowRun {
   readonly #parts: FileRestorerParts
   readonly #window: FileWindow
-  readonly #files: FileToRestore[] = []
+  readonly #files: Placement[] = []
   readonly #names: string[] = []
   /** Indexes of files that are written in order instead. */
   readonly #unplanned: number[] = []
@@ -111,7 +100,7 @@ class WindowRun {
     return this.#files.length >= WINDOW_FILES_MAX || this.#window.chunks >= WINDOW_CHUNKS_MAX
   }
 
-  async add(file: FileToRestore): Promise<void> {
+  async add(file: Placement): Promise<void> {
     const index = this.#files.push(file) - 1
     this.#names.push(file.replaces ? temporaryName(this.#parts.repository.random) : file.entry.name)
     if (file.entry.size > PLANNED_BYTES_MAX) {
@@ -151,7 +140,8 @@ class WindowRun {
     const manyParts: number[] = []
     for (const index of this.#unplanned) await this.#inOrder(index)
     files.forEach((file, index) => {
-      if (parts[index] === 1 || this.#failed.has(index) || file.entry.size > PLANNED_BYTES_MAX) return
+      if (isWhole(file, parts[index]) || this.#failed.has(index) || file.entry.size > PLANNED_BYTES_MAX)
+        return
       if (this.#createEmpty(index)) manyParts.push(index)
     })
     for (const tasks of waves) await this.#runAll(tasks, parts)
@@ -204,7 +194,7 @@ class WindowRun {
     if (this.#failed.has(index)) this.#discard(index)
   }
 
-  async #writeChunks({ entry, directory }: FileToRestore, name: string): Promise<void> {
+  async #writeChunks({ entry, directory }: Placement, name: string): Promise<void> {
     const { target, directories, repository, counter } = this.#parts
     const fd = directories.of(directory).openFile(name, true)
     try {
@@ -246,7 +236,7 @@ class WindowRun {
 
   async #runTask(planned: PlannedTask, parts: Uint32Array): Promise<void> {
     const fetched = await during('fetch', () =>
-      this.#window.fetch(planned, (file) => this.#describe(file, parts[file] === 1)),
+      this.#window.fetch(planned, (file) => this.#describe(file, parts[file])),
     )
     for (const [file, failure] of fetched.failed) this.#failIndex(file, failure)
     if (fetched.task.segments.length === 0) return
@@ -262,13 +252,13 @@ class WindowRun {
       this.#parts.counter.lost(this.#files[fetched.files[local] ?? 0]?.path ?? '', lost)
   }
 
-  #describe(index: number, whole: boolean): RestoreFile {
+  #describe(index: number, parts: number | undefined): RestoreFile {
     const file = this.#files[index]
     if (file === undefined) throw new TypeError('a planned file is in the window')
     return {
       directory: file.directory,
       name: this.#names[index] ?? file.entry.name,
-      whole: whole && !this.#failed.has(index),
+      whole: isWhole(file, parts) && !this.#failed.has(index),
       size: file.entry.size,
       meta: metaOf(file.entry, this.#parts.keepOwner),
       renameTo: file.replaces ? file.entry.name : undefined,
@@ -304,6 +294,7 @@ class WindowRun {
       } finally {
         target.close(fd)
       }
+      file.clear?.(directory)
       if (file.replaces) directory.rename(name, file.entry.name)
     })
   }
@@ -336,16 +327,14 @@ class WindowRun {
     if (!this.#failed.has(index)) this.#failed.set(index, failure)
   }
 
-  #report(file: FileToRestore, failure: FileFailure): void {
-    this.#parts.counter.failures.push({ path: file.path, ...failure })
-    this.#parts.progress({ kind: 'warning', path: file.path, reason: failure.reason })
+  #report(file: Placement, failure: FileFailure): void {
+    this.#parts.counter.fail({ path: file.path, ...failure }, this.#parts.progress)
   }
 }
 
 const OWNER_ONLY = 0o600
-const TEMPORARY_NAME_BYTES = 8
 
-/** Beside the file that it will replace; dot first, so that a listing shows it least. */
-function temporaryName(random: Random): string {
-  return `.snap-${toHex(random.bytes(TEMPORARY_NAME_BYTES))}.tmp`
+/** One task makes, writes and finishes it; the others are made and finished here, as are those for which a directory has to go. */
+function isWhole({ clear }: Placement, parts: number | undefined): boolean {
+  return parts === 1 && clear === undefined
 }

@@ -2,34 +2,28 @@
  * What a restore sets when all files are there: hard links, then symlinks, so that nothing is ever written through a link that came
  * from the repository, then further names of symlinks, and then directories, whose times would not stay otherwise.
  */
-import type { Entry } from '../../snapshot/entry.ts'
+import type { Random } from '../../model/clock.ts'
 import { HardLinks } from '../../snapshot/hard-links.ts'
 import type { DirectoryCache } from '../../workers/directory-cache.ts'
 import { metaOf } from './meta.ts'
+import { type Place, type Placement, putEntry } from './placement.ts'
 import type { RestoreCounter, RestoreFailure } from './report.ts'
-
-export type Place = {
-  /** Below the target, names joined by `/`: the directory that the entry goes to, or that it is. */
-  readonly directory: string
-  /** In the snapshot. */
-  readonly path: string
-  readonly entry: Entry
-}
 
 export type LaterParts = {
   readonly counter: RestoreCounter
   readonly keepOwner: boolean
+  readonly random: Random
   /** Runs `act`; a failure of this path does not stop the others. */
   readonly guarded: (path: string, act: () => void) => void
   readonly fail: (path: string, like: RestoreFailure, reason: string) => void
 }
 
-type HardLink = Place & { readonly first: Place; readonly counted: boolean }
+type HardLink = Placement & { readonly first: Place; readonly counted: boolean }
 
 export class Later {
   readonly #parts: LaterParts
   readonly #directories: Place[] = []
-  readonly #symlinks: Place[] = []
+  readonly #symlinks: Placement[] = []
   readonly #hardLinks: HardLink[] = []
   /** Where the first entry of each hard-linked file was put. */
   readonly #firsts = new HardLinks<Place>()
@@ -42,7 +36,7 @@ export class Later {
     this.#directories.push(place)
   }
 
-  symlink(place: Place): void {
+  symlink(place: Placement): void {
     this.#symlinks.push(place)
   }
 
@@ -50,7 +44,7 @@ export class Later {
    * False for the first entry of a file, which is to be restored; the others are linked to it later. `counted`: the report has this
    * one already.
    */
-  isAnotherLink(place: Place, counted: boolean): boolean {
+  isAnotherLink(place: Placement, counted: boolean): boolean {
     const first = this.#firsts.firstOf(place.entry, place)
     if (first === undefined) return false
     this.#hardLinks.push({ ...place, first, counted })
@@ -86,18 +80,23 @@ export class Later {
     const from = directories.of(first.directory)
     const there = directory.lstat(name)
     const wanted = from.lstat(first.entry.name)
+    if (there === undefined || there.inode !== wanted?.inode || there.device !== wanted.device) {
+      putEntry(directory, { ...link, replaces: there !== undefined }, this.#parts.random, (made) =>
+        directory.makeLink(made, from, first.entry.name),
+      )
+    }
     if (!link.counted) this.#parts.counter.filesRestored += 1
-    if (there !== undefined && there.inode === wanted?.inode && there.device === wanted.device) return
-    if (there !== undefined) directory.remove(name)
-    directory.makeLink(name, from, first.entry.name)
   }
 
-  #symlink({ directory: path, entry, path: shown }: Place, directories: DirectoryCache): void {
-    const { counter, keepOwner } = this.#parts
-    const directory = directories.of(path)
-    if (directory.lstat(entry.name) !== undefined) directory.remove(entry.name)
-    directory.makeSymlink(entry.name, entry.target ?? '')
-    counter.lost(shown, directory.setMeta(entry.name, 'symlink', metaOf(entry, keepOwner)))
+  #symlink(place: Placement, directories: DirectoryCache): void {
+    const { counter, keepOwner, random } = this.#parts
+    const { entry } = place
+    const directory = directories.of(place.directory)
+    putEntry(directory, place, random, (made) => {
+      directory.makeSymlink(made, entry.target ?? '')
+      counter.lost(place.path, directory.setMeta(made, 'symlink', metaOf(entry, keepOwner)))
+    })
+    counter.others += 1
   }
 
   #ownMeta({ directory, entry, path }: Place, directories: DirectoryCache): void {

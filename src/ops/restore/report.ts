@@ -1,4 +1,5 @@
 /** What a restore did, and what it could not do. */
+import type { ProgressListener } from '../../model/progress.ts'
 
 export type RestoreFailure = {
   /** As in the snapshot. */
@@ -19,6 +20,7 @@ export type RestoreReport = {
   readonly filesKept: number
   readonly filesDeleted: number
   readonly directories: number
+  /** Links, FIFOs and devices, and directories that took the place of something else. */
   readonly others: number
   readonly bytesWritten: number
   readonly bytesTotal: number
@@ -37,7 +39,16 @@ export class RestoreCounter {
   bytesWritten = 0
   bytesTotal = 0
   readonly failures: RestoreFailure[] = []
+  readonly #failed = new Set<string>()
   readonly #losses = new Map<string, { count: number; example: string }>()
+
+  /** Of what fails in several ways, the first is reported. */
+  fail(failure: RestoreFailure, progress: ProgressListener): void {
+    if (this.#failed.has(failure.path)) return
+    this.#failed.add(failure.path)
+    this.failures.push(failure)
+    progress({ kind: 'failure', path: failure.path, reason: failure.reason })
+  }
 
   lost(path: string, words: readonly string[]): void {
     for (const what of words) {

@@ -16,10 +16,11 @@ import type { Entry } from '../../snapshot/entry.ts'
 import { DirectoryCache } from '../../workers/directory-cache.ts'
 import type { RestoreTask, RestoreTaskResult } from '../../workers/restore-task.ts'
 import type { TaskPool } from '../../workers/task-pool.ts'
-import { decide, type OverwritePolicy } from './decide.ts'
+import { decide, expectReplaceable, type OverwritePolicy, occupied } from './decide.ts'
 import { FileRestorer } from './file-restorer.ts'
 import { Later } from './later.ts'
 import { metaOf } from './meta.ts'
+import { type Placement, putEntry } from './placement.ts'
 import { Protection } from './protection.ts'
 import { type RestoreAction, RestoreCounter, type RestoreReport } from './report.ts'
 import type { ContentParts } from './same-content.ts'
@@ -36,7 +37,10 @@ export type RestoreRequest = {
   /** Absolute, without links. */
   readonly target: string
   readonly overwrite: OverwritePolicy
-  /** Remove what the snapshot does not have from the directories that are restored, at and below `sources`. */
+  /**
+   * Remove what the snapshot does not have from the directories that are restored, at and below `sources`, and what is in a directory
+   * that stands where it has something else.
+   */
   readonly deleteExtra: boolean
   /** The snapshot's source paths. Of the directories above it has only the way: what else lies there is not extra. */
   readonly sources: readonly string[]
@@ -52,8 +56,8 @@ export type RestorePorts = {
   /** Threads that write below `request.target`. */
   readonly pool: TaskPool<RestoreTask, RestoreTaskResult>
   readonly progress: ProgressListener
-  /** Each decision; for `-v` and `--dry-run`. */
-  readonly decided?: (path: string, action: RestoreAction) => void
+  /** Each decision; for `-v` and `--dry-run`. `bytes`: of the entry in the snapshot, where it has one. */
+  readonly decided?: (path: string, action: RestoreAction, bytes?: number) => void
   readonly signal: AbortSignal
 }
 
@@ -98,6 +102,7 @@ class RestoreRun {
     this.#later = new Later({
       counter: this.#counter,
       keepOwner: request.keepOwner,
+      random: repository.random,
       guarded: (path, act) => this.#finishing(path, act),
       fail: (path, { side, code }, reason) => this.#fail(namesOf(path), side, code, reason),
     })
@@ -202,8 +207,7 @@ class RestoreRun {
     reason: string,
   ): void {
     const path = `/${names.join('/')}`
-    this.#counter.failures.push({ path, side, code, reason })
-    this.#ports.progress({ kind: 'warning', path, reason })
+    this.#counter.fail({ path, side, code, reason }, this.#ports.progress)
   }
 
   async #entry(
@@ -225,65 +229,97 @@ class RestoreRun {
       return
     }
     if (entry.type === 'dir') return this.#enter(entry, path, below, directory, existing, files, wanted)
+    const shown = `/${path.join('/')}`
+    if (entry.type === 'socket' && existing?.type !== 'socket') {
+      this.#counter.lost(shown, ['sockets are not restored: the program that listens makes them'])
+      return
+    }
     this.#counter.bytesTotal += entry.size
     const action = await decide(this.#content, this.#request.overwrite, entry, existing, directory)
-    if (existing?.type === 'dir' && action === 'replace') this.#protection.check([...below, entry.name])
-    this.#ports.decided?.(`/${path.join('/')}`, action)
-    this.#count(entry, action)
-    if (directory === undefined || files === undefined || action === 'keep') return
-    await this.#put(entry, path, below, directory, files, existing, action)
+    const standing = existing?.type === 'dir' && action === 'replace' ? existing : undefined
+    const clear = standing === undefined ? undefined : this.#clearing(entry, standing, path, below, directory)
+    this.#ports.decided?.(shown, action, entry.size)
+    if (directory === undefined || files === undefined || action === 'keep') this.#count(entry, action)
+    else {
+      const place = {
+        directory: below.join('/'),
+        path: shown,
+        entry,
+        replaces: existing !== undefined,
+        clear,
+      }
+      await this.#put(place, directory, files, action)
+    }
   }
 
+  /** What is kept, and in a dry run what would be done. */
   #count(entry: Entry, action: RestoreAction): void {
     if (action === 'keep') this.#counter.filesKept += 1
     else if (action === 'unchanged') this.#counter.filesUnchanged += 1
-    else if (entry.type === 'socket') return
     else if (entry.type !== 'file') this.#counter.others += 1
-    else if (this.#request.dryRun) {
+    else {
       this.#counter.filesRestored += 1
       this.#counter.bytesWritten += entry.size
     }
   }
 
-  async #put(
+  /**
+   * How the directory that stands in the place of `entry` is taken away once the entry is whole. What is in it is not part of the snapshot:
+   * only `deleteExtra` removes that.
+   */
+  #clearing(
     entry: Entry,
+    existing: FileStat,
     path: readonly string[],
     below: readonly string[],
+    directory: TargetDirectory | undefined,
+  ): Placement['clear'] {
+    this.#protection.check([...below, entry.name])
+    using standing = directory?.enter(entry.name)
+    const names = standing?.list() ?? []
+    if (names.length === 0) return (parent) => parent.removeOne(entry.name)
+    if (!this.#request.deleteExtra) {
+      throw occupied(entry, existing, 'it is not empty, and only --delete removes what is in it')
+    }
+    for (const name of names) this.#ports.decided?.(`/${[...path, name].join('/')}`, 'delete')
+    if (this.#request.dryRun) this.#counter.filesDeleted += names.length
+    return (parent) => {
+      parent.remove(entry.name)
+      this.#counter.filesDeleted += names.length
+    }
+  }
+
+  async #put(
+    place: Placement,
     directory: TargetDirectory,
     files: FileRestorer,
-    existing: FileStat | undefined,
     action: RestoreAction,
   ): Promise<void> {
-    const place = { directory: below.join('/'), path: `/${path.join('/')}`, entry }
-    if (entry.type === 'socket' && action !== 'unchanged') {
-      this.#counter.lost(place.path, ['sockets are not restored: the program that listens makes them'])
-      return
-    }
+    const { entry, path } = place
+    if (action === 'unchanged') this.#counter.filesUnchanged += 1
     // Of those of one file, the first is restored and the others become links to it.
-    if (this.#later.isAnotherLink(place, action === 'unchanged' || entry.type !== 'file')) return
+    if (this.#later.isAnotherLink(place, action === 'unchanged')) return
     if (action === 'unchanged') {
       const meta = metaOf(entry, this.#request.keepOwner)
-      this.#counter.lost(place.path, directory.setMeta(entry.name, entry.type, meta))
+      this.#counter.lost(path, directory.setMeta(entry.name, entry.type, meta))
     } else if (entry.type === 'symlink') this.#later.symlink(place)
-    else if (entry.type === 'file') {
-      if (existing?.type === 'dir') directory.remove(entry.name)
-      const replaces = existing !== undefined && existing.type !== 'dir'
-      await files.add({ ...place, replaces })
-    } else this.#special(entry, place.path, directory, existing)
+    else if (entry.type === 'file') await files.add(place)
+    else this.#special(place, directory)
   }
 
   /** FIFOs, devices. */
-  #special(entry: Entry, path: string, directory: TargetDirectory, existing: FileStat | undefined): void {
-    if (existing !== undefined) directory.remove(entry.name)
+  #special(place: Placement, directory: TargetDirectory): void {
+    const { entry, path } = place
     const { device } = entry
-    if (entry.type === 'fifo') directory.makeFifo(entry.name, entry.mode)
-    else if ((entry.type === 'char' || entry.type === 'block') && device !== undefined) {
-      directory.makeDevice(entry.name, entry.type, entry.mode, device.major, device.minor)
-    }
-    this.#counter.lost(
-      path,
-      directory.setMeta(entry.name, entry.type, metaOf(entry, this.#request.keepOwner)),
-    )
+    putEntry(directory, place, this.#repository.random, (name) => {
+      if (entry.type === 'fifo') directory.makeFifo(name, entry.mode)
+      else if ((entry.type === 'char' || entry.type === 'block') && device !== undefined) {
+        directory.makeDevice(name, entry.type, entry.mode, device.major, device.minor)
+      }
+      const meta = metaOf(entry, this.#request.keepOwner)
+      this.#counter.lost(path, directory.setMeta(name, entry.type, meta))
+    })
+    this.#counter.others += 1
   }
 
   async #enter(
@@ -304,26 +340,53 @@ class RestoreRun {
         `was unreadable when the snapshot was made (${entry.unreadable})`,
       )
     }
-    using child = this.#childOf(entry.name, directory, existing, wanted)
-    this.#counter.directories += 1
     // What is above the sources and there already is not part of what was saved.
     const isOurs = existing === undefined || (wanted && this.#protection.isWhole(path))
+    if (existing !== undefined && existing.type !== 'dir') {
+      this.#expectReplaceable(entry, existing, names, isOurs, directory)
+    }
+    using child = this.#childOf(entry.name, directory, existing)
+    this.#counter.directories += 1
+    if (existing?.type !== 'dir' && wanted) {
+      this.#ports.decided?.(`/${path.join('/')}`, existing === undefined ? 'create' : 'replace')
+      if (existing !== undefined) this.#counter.others += 1
+    }
     if (isOurs) this.#later.directory({ directory: names.join('/'), path: `/${path.join('/')}`, entry })
     if (entry.content === undefined) return
     const isMount =
       this.#request.deleteExtra && existing !== undefined && child?.device() !== directory?.device()
     const start = { content: entry.content, names: path, entry, isMount }
-    await this.#directory(start, names, child, files, existing === undefined)
+    await this.#directory(start, names, child, files, existing?.type !== 'dir')
+  }
+
+  /** Throws where what stands in the place of the directory `entry`, at `names` in the target, is to stay. */
+  #expectReplaceable(
+    entry: Entry,
+    existing: FileStat,
+    names: readonly string[],
+    isOurs: boolean,
+    directory: TargetDirectory | undefined,
+  ): void {
+    this.#protection.check(names)
+    if (isOurs) expectReplaceable(this.#request.overwrite, entry, existing)
+    else {
+      if (existing.type === 'symlink') directory?.enter(entry.name)[Symbol.dispose]() // throws
+      throw occupied(entry, existing, 'it lies above what is restored and stays')
+    }
   }
 
   #childOf(
     name: string,
     directory: TargetDirectory | undefined,
     existing: FileStat | undefined,
-    wanted: boolean,
   ): TargetDirectory | undefined {
     if (this.#request.dryRun) return existing?.type === 'dir' ? directory?.enter(name) : undefined
-    if (existing !== undefined && existing.type !== 'dir' && wanted) directory?.remove(name)
+    if (existing !== undefined && existing.type !== 'dir' && directory !== undefined) {
+      const place = { entry: { name }, replaces: true, clear: () => directory.removeOne(name) }
+      putEntry(directory, place, this.#repository.random, (made) => {
+        directory.makeDirectory(made)[Symbol.dispose]()
+      })
+    }
     return directory?.makeDirectory(name)
   }
 

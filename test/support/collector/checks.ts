@@ -210,7 +210,8 @@ async function wrongWithCollection(
     const reachable = await reachableChunks(repository)
     const stored = await storedChunks(repository)
     const missing = [...reachable].filter((chunk) => !stored.chunks.has(chunk))
-    const needless = [...stored.chunks.keys()].filter((chunk) => !reachable.has(chunk))
+    const kept = withBases(reachable, stored.deltas)
+    const needless = [...stored.chunks.keys()].filter((chunk) => !kept.has(chunk))
     const doubled = [...stored.chunks.values()].filter((times) => times > 1)
     const objects = [...world.storage.objects.keys()].filter((key) => key.startsWith('packs/'))
     const left = objects.filter((key) => !stored.packs.has(key))
@@ -256,24 +257,43 @@ async function reachableChunks({ log, chunks }: Repository): Promise<Set<string>
   return reachable
 }
 
-/** What the index objects in force name, how often, and in which packs. */
+type Delta = { readonly chunks: readonly string[]; readonly bases: readonly string[] }
+
+/** Whoever needs a chunk of a delta segment needs its bases, and what those lie over. */
+function withBases(needed: ReadonlySet<string>, deltas: readonly Delta[]): Set<string> {
+  const all = new Set(needed)
+  for (let before = -1; before < all.size; ) {
+    before = all.size
+    for (const { chunks, bases } of deltas)
+      if (chunks.some((chunk) => all.has(chunk))) for (const base of bases) all.add(base)
+  }
+  return all
+}
+
+function idsIn(bytes: Uint8Array): string[] {
+  return Array.from({ length: bytes.length / 32 }, (_, at) =>
+    Buffer.from(bytes.subarray(at * 32, (at + 1) * 32)).toString('hex'),
+  )
+}
+
+/** What the index objects in force name, how often, and in which packs; and which of it lies over what. */
 async function storedChunks(
   repository: Repository,
-): Promise<{ chunks: Map<string, number>; packs: Set<string> }> {
+): Promise<{ chunks: Map<string, number>; packs: Set<string>; deltas: Delta[] }> {
   const chunks = new Map<string, number>()
   const packs = new Set<string>()
+  const deltas: Delta[] = []
   const { state } = repository.log
   for (const [id, { hash }] of state.indexes) {
     for (const table of (await readIndex(repository, id, hash)).tables) {
       if (state.condemnedPacks.has(table.id) || packs.has(packKey(table.id))) continue
       packs.add(packKey(table.id))
-      for (const { chunkIds } of table.segments) {
-        for (let at = 0; at < chunkIds.length; at += 32) {
-          const chunk = Buffer.from(chunkIds.subarray(at, at + 32)).toString('hex')
-          chunks.set(chunk, (chunks.get(chunk) ?? 0) + 1)
-        }
+      for (const { chunkIds, bases } of table.segments) {
+        const ids = idsIn(chunkIds)
+        for (const chunk of ids) chunks.set(chunk, (chunks.get(chunk) ?? 0) + 1)
+        if (bases.length > 0) deltas.push({ chunks: ids, bases: idsIn(bases) })
       }
     }
   }
-  return { chunks, packs }
+  return { chunks, packs, deltas }
 }

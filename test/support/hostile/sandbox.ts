@@ -10,7 +10,7 @@ import { SnapError } from '../../../src/model/errors.ts'
 import type { TargetFiles } from '../../../src/model/files.ts'
 import { list } from '../../../src/ops/list.ts'
 import type { RestoreReport } from '../../../src/ops/restore/report.ts'
-import { type RestoreRequest, restore } from '../../../src/ops/restore/restore.ts'
+import { type RestorePorts, type RestoreRequest, restore } from '../../../src/ops/restore/restore.ts'
 import type { VerifyReport } from '../../../src/ops/verify/report.ts'
 import { verify } from '../../../src/ops/verify/verify.ts'
 import type { RestoreTask, RestoreTaskResult } from '../../../src/workers/restore-task.ts'
@@ -75,16 +75,17 @@ export class Sandbox {
   }
 }
 
-export type RestoreOptions = Partial<RestoreRequest> & {
-  readonly wrap?: (files: TargetFiles) => TargetFiles
-}
+export type RestoreOptions = Partial<RestoreRequest> &
+  Pick<RestorePorts, 'decided'> & {
+    readonly wrap?: (files: TargetFiles) => TargetFiles
+  }
 
 /** Restores with everything on this thread. */
 export async function restoreInto(
   repo: TestRepository,
   target: string,
   root: Uint8Array,
-  { wrap = (files) => files, ...options }: RestoreOptions = {},
+  { wrap = (files) => files, decided, ...options }: RestoreOptions = {},
 ): Promise<RestoreReport> {
   const files = wrap(createTargetFiles())
   using writerRoot = files.openRoot(target)
@@ -103,7 +104,13 @@ export async function restoreInto(
     keepOwner: true,
     ...options,
   }
-  return await restore(repo.repository, request, { target: files, pool, progress: silent, signal })
+  return await restore(repo.repository, request, {
+    target: files,
+    pool,
+    progress: silent,
+    signal,
+    ...(decided === undefined ? {} : { decided }),
+  })
 }
 
 export async function verifyAll(repo: TestRepository, data = true): Promise<VerifyReport> {

@@ -96,7 +96,9 @@ describe('progressReporter', () => {
     reporter.on({ kind: 'file', path: '/a' })
     reporter.on({ kind: 'warning', path: '/a\n\udcff', reason: 'EACCES' })
     expect(err.slice(1)).toEqual(['\r\u001b[K', 'warning: /a\\x0a\\xff: EACCES\n'])
-    expect(reporter.warnings).toBe(1)
+    reporter.on({ kind: 'failure', path: '/b', reason: 'EIO' })
+    expect(err.slice(3)).toEqual(['failed: /b: EIO\n'])
+    expect(reporter.warnings).toBe(2)
   })
 
   it.each([

@@ -292,15 +292,23 @@ describe('restore', () => {
 
   it('sums up for people', () => {
     expect(renderRestoreSummary(summary)).toBe(
-      '5 entries restored, 2 entries already there, 1 entry deleted, 1 entry failed\n1.0 KiB written in 1.00 s (1.0 KiB/s)\nnot kept: ACLs\nsnapshot 01234567 is in /t\\xff\n',
+      '5 entries restored, 2 entries already there, 1 entry deleted, 1 entry failed\n1.0 KiB written in 1.00 s (1.0 KiB/s)\nnot kept: ACLs\nwhat could be restored of snapshot 01234567 is in /t\\xff\n',
     )
-    expect(renderRestoreSummary({ ...summary, selected: true })).toMatch(
+    expect(renderRestoreSummary({ ...summary, restored: 0, skipped: 0 })).toMatch(
+      /\nno entry of snapshot 01234567 could be restored\n$/,
+    )
+  })
+
+  it('says where it is once it is all there', () => {
+    const whole = { ...summary, failed: 0 }
+    expect(renderRestoreSummary(whole)).toMatch(/\nsnapshot 01234567 is in \/t\\xff\n$/)
+    expect(renderRestoreSummary({ ...whole, selected: true })).toMatch(
       /\nwhat was named of snapshot 01234567 is in \/t\\xff\n$/,
     )
-    expect(renderRestoreSummary({ ...summary, inPlace: true })).toMatch(
+    expect(renderRestoreSummary({ ...whole, inPlace: true })).toMatch(
       /\nsnapshot 01234567 is back in its place\n$/,
     )
-    expect(renderRestoreSummary({ ...summary, dryRun: true })).toMatch(/^dry run, nothing was written: .*\n$/)
+    expect(renderRestoreSummary({ ...whole, dryRun: true })).toMatch(/^dry run, nothing was written: .*\n$/)
   })
 
   it('sums up for programs', () => {
@@ -338,8 +346,10 @@ describe('verify', () => {
     const many = renderVerifyReport({ ...report, affectedTotal: 12_000, affectedSnapshots: 3 })
     expect(many).toContain('\naffected: 11,999 more\n')
     expect(many).toContain('12,000 files or directories in 3 snapshots affected\n')
-    expect(renderVerifyReport({ ...report, data: false, damaged: [], affected: [] })).toMatch(
-      /structure only.*\nno damage found\n$/,
+    const none = { ...report, data: false, damaged: [], affected: [] }
+    expect(renderVerifyReport({ ...none, affectedTotal: 0 })).toMatch(/structure only.*\nno damage found\n$/)
+    expect(renderVerifyReport(none)).toMatch(
+      /\n0 objects damaged, 1 file or directory in 1 snapshot affected\n$/,
     )
   })
 
