@@ -128,12 +128,12 @@ describe('where a restore puts things', () => {
     expect(readdirSync(target)).toEqual([])
   })
 
-  it('says alone that a link is in the way, where that is all there is', async () => {
+  it('names the link that is in the way of a path, and does not say that the snapshot lacks it', async () => {
     mkdirSync(`${target}${docs}`, { recursive: true })
     symlinkSync(box.path(), `${target}${docs}/deep`)
-    const run = await box.expect(1, ['restore', 'latest', `${docs}/deep/e.txt`, '--target', target])
+    const run = await box.expect(3, ['restore', 'latest', `${docs}/deep/e.txt`, '--target', target])
     expect(run.stderr).toContain(
-      `snap: ${target}${docs}/deep is a symbolic link where the snapshot has none\n`,
+      `failed: ${docs}/deep: ${target}${docs}/deep is a symbolic link where the snapshot has none\n`,
     )
     expect(run.stderr).not.toContain('the snapshot has nothing at')
     const both = [`${docs}/deep/e.txt`, `${docs}/a.txt`]
@@ -144,8 +144,8 @@ describe('where a restore puts things', () => {
     const { snapshot_id } = await own.summary(['backup', linked])
     rmSync(`${linked}/d`, { recursive: true })
     symlinkSync('e', `${linked}/d`)
-    const inPlace = await own.expect(1, ['restore', snapshot_id, `${linked}/d/b`, '--in-place'])
-    expect(inPlace.stderr).toContain(`\nsnap: ${linked}/d is a symbolic link`)
+    const inPlace = await own.expect(3, ['restore', snapshot_id, `${linked}/d/b`, '--in-place'])
+    expect(inPlace.stderr).toContain(`failed: ${linked}/d: ${linked}/d is a symbolic link`)
     expect(below(linked)).toEqual(['e/c'])
   })
 
