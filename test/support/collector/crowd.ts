@@ -32,8 +32,8 @@ const LIFE_MS_MAX = 1_500
 const CACHES = ['shared', 'shared', 'shared', 'own 1', 'own 2', 'own 1']
 const FILES = 8
 const POOL = Array.from({ length: 12 }, (_, index) => new Chance(500 + index).bytes(20_000 + index * 9_000))
-/** Images are edited in place, so that they are stored as differences, over what a prune may be about to take. */
-const IMAGES = Array.from({ length: 2 }, (_, index) => new Chance(600 + index).bytes(900_000))
+/** Images are edited in place, so that they are stored as differences, over what a prune may be about to take: nobody else has it. */
+const IMAGE_BYTES = 400_000
 const EDITS_MAX = 6
 
 type Kind = 'backup' | 'prune' | 'forget' | 'verify'
@@ -112,13 +112,11 @@ export class Crowd {
     this.#edit(join(source, 'image'))
   }
 
-  /** At places that others edit in the same way, so that they have the same differences. */
   #edit(path: string): void {
-    const isNew = !existsSync(path) || this.#chance.int(8) === 0
-    const image = isNew ? IMAGES[this.#chance.int(IMAGES.length)]?.slice() : readFileSync(path)
-    if (image === undefined) return
+    const isNew = !existsSync(path) || this.#chance.int(6) === 0
+    const image = isNew ? this.#chance.bytes(IMAGE_BYTES) : readFileSync(path)
     for (let edit = this.#chance.int(EDITS_MAX); edit > 0; edit--)
-      image[Math.floor((image.length * this.#chance.int(20)) / 20)] = this.#chance.int(3)
+      image[this.#chance.int(IMAGE_BYTES)] = this.#chance.int(256)
     writeFileSync(path, image)
   }
 
