@@ -16,6 +16,19 @@ export interface Rules {
   ignores(name: string, isDirectory: boolean): boolean
 }
 
+/** Longer than any path, and more of `*` and `**` than anybody needs: matching takes time that grows with their number as an exponent. */
+const PATTERN_CHARACTERS_MAX = 4_096
+const WILDCARDS_MAX = 8
+
+/** The first line of `text` that is refused: it is longer, or has more wildcards, than can be matched in any sensible time. */
+export function refusedPattern(text: string): string | undefined {
+  return linesOf(text).find(isRefused)
+}
+
+function isRefused(line: string): boolean {
+  return line.length > PATTERN_CHARACTERS_MAX || (line.match(/\*+/g)?.length ?? 0) > WILDCARDS_MAX
+}
+
 /** `ignore` remembers every answer; after so many a fresh matcher with the same rules takes over. */
 const REMEMBERED_ANSWERS_MAX = 4_096
 
@@ -54,7 +67,7 @@ const NO_RULES: Rules = {
   ignores: () => false,
 }
 
-/** The rules at the root of a source. A pattern may hold several lines: the text of an exclude file. */
+/** The rules at the root of a source. A pattern may hold several lines: the text of an exclude file. Those that `refusedPattern` finds count for nothing. */
 export function createIgnoreRules(patterns: readonly string[]): Rules {
   return patterns.length === 0 ? NO_RULES : withLayer([], patterns.flatMap(linesOf))
 }
@@ -64,7 +77,8 @@ function linesOf(text: string): string[] {
 }
 
 function withLayer(layers: readonly Layer[], lines: readonly string[]): Rules {
-  return rulesOf([{ patterns: new Patterns(lines), prefix: '' }, ...layers])
+  const usable = lines.filter((line) => !isRefused(line))
+  return rulesOf([{ patterns: new Patterns(usable), prefix: '' }, ...layers])
 }
 
 /** `layers` with the deepest first: the first that has an opinion decides. */

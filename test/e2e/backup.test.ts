@@ -188,6 +188,25 @@ describe('what a backup leaves out', () => {
     execFileSync('rm', [`${root}/logs/.snapignore`, `${root}/docs/.snapignore`])
   })
 
+  it('saves what a pattern would leave out that cannot be matched in any sensible time, and says so', async () => {
+    const deep = `hostile/${'a/'.repeat(40)}x`
+    writeTree(root, {
+      [deep]: 'kept',
+      'hostile/.snapignore': `${'**/a/'.repeat(25)}zz\n${'a'.repeat(60_000)}\nleft\n`,
+      'hostile/left': '',
+      'large/.snapignore': '# \n'.repeat(400_000),
+    })
+    const run = await box.expect(3, ['backup', root])
+    expect(run.stderr).toContain('hostile/.snapignore: a pattern in it is too long or has too many wildcards')
+    expect(run.stderr).toContain('large/.snapignore: an ignore file above 1 MiB is not read')
+    const { stdout } = await box.ok(['find', '*', '--json'])
+    expect(stdout).toContain(`${deep}"`)
+    expect(stdout).not.toContain('hostile/left"')
+    const refused = await box.expect(2, ['backup', root, '--exclude', `${'**/a/'.repeat(25)}zz`])
+    expect(refused.stderr).toContain('this exclude pattern is too long or has too many wildcards')
+    execFileSync('rm', ['-r', `${root}/hostile`, `${root}/large`])
+  })
+
   it('follows --exclude-caches and --exclude-larger-than', async () => {
     const found = await names('--exclude-caches', '--exclude-larger-than', '100k')
     expect(found).not.toContain('big.iso')

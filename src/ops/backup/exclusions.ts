@@ -1,5 +1,5 @@
 /** What of the sources is left out of a snapshot, and why. */
-import type { Rules } from '../../filesystem/ignore-rules.ts'
+import { type Rules, refusedPattern } from '../../filesystem/ignore-rules.ts'
 import type { FileStat, SourceFiles } from '../../model/files.ts'
 import { sourceReason } from '../../workers/file-pipeline.ts'
 import { joinPath } from './roots.ts'
@@ -61,8 +61,11 @@ export class Exclusions {
   withIgnoreFile(path: string, names: readonly string[], rules: Rules): Rules {
     const { ignoreFile } = this.#options
     if (ignoreFile === undefined || !names.includes(ignoreFile)) return rules
-    const text = this.#readIgnoreFile(joinPath(path, ignoreFile))
-    return text === undefined ? rules : rules.withIgnoreFile(text)
+    const file = joinPath(path, ignoreFile)
+    const text = this.#readIgnoreFile(file)
+    if (text === undefined) return rules
+    if (refusedPattern(text) !== undefined) this.#events.unreadable(file, 'PATTERN_REFUSED')
+    return rules.withIgnoreFile(text)
   }
 
   #readIgnoreFile(path: string): string | undefined {
@@ -70,7 +73,12 @@ export class Exclusions {
     try {
       const fd = source.open(path)
       try {
-        const bytes = Buffer.alloc(Math.min(source.fstat(fd).size, IGNORE_FILE_BYTES_MAX))
+        const { size } = source.fstat(fd)
+        if (size > IGNORE_FILE_BYTES_MAX) {
+          this.#events.unreadable(path, 'IGNORE_FILE_LARGE')
+          return undefined
+        }
+        const bytes = Buffer.alloc(size)
         return bytes.toString('utf8', 0, source.read(fd, bytes, 0, bytes.length, 0))
       } finally {
         source.close(fd)
