@@ -22,17 +22,18 @@ type Sequence<T> = readonly (T | typeof MANY)[]
 /** Accepts a code point. */
 type Accepts = (point: number) => boolean
 
-/** `*`, `?`, `[a-z]`, `[!a-z]` or `[^a-z]`; a backslash takes the next character as it is; `[` without its end is itself. */
+/** `*`, `?`, `[a-z]`, `[!a-z]` or `[^a-z]`, `[[:alpha:]]`; a backslash takes the next character as it is; `[` without its end is itself. */
 export function compileGlob(pattern: string, ignoreCase = false): Glob {
-  const points = [...(ignoreCase ? folded(pattern) : pattern)].map(
-    (character) => character.codePointAt(0) ?? 0,
-  )
+  const points = pointsOf(ignoreCase ? folded(pattern) : pattern)
   const sequence: (Accepts | typeof MANY)[] = []
   const literals: string[] = ['']
+  let hasStarsAlone = !ignoreCase
   for (let at = 0; at < points.length; at++) {
     let point = points[at] ?? 0
     const set = point === OPEN ? readSet(points, at + 1) : undefined
+    if (point === STAR && sequence.at(-1) === MANY) continue
     if (point === STAR || point === QUESTION || set !== undefined) {
+      hasStarsAlone &&= point === STAR
       sequence.push(point === STAR ? MANY : (set?.accepts ?? (() => true)))
       literals.push('')
       at = set?.end ?? at
@@ -44,14 +45,40 @@ export function compileGlob(pattern: string, ignoreCase = false): Glob {
     literals[literals.length - 1] += String.fromCodePoint(point)
   }
   const literal = literals.reduce((longest, text) => (text.length > longest.length ? text : longest))
+  const plain = hasStarsAlone ? ofOneStar(literals) : undefined
   return {
-    matches(name) {
-      const text = [...(ignoreCase ? folded(name) : name)]
-      return fits(sequence, text, (accepts, character) => accepts(character.codePointAt(0) ?? 0))
-    },
+    matches:
+      plain ??
+      ((name) => {
+        const text = [...(ignoreCase ? folded(name) : name)]
+        return fits(sequence, text, (accepts, character) => accepts(character.codePointAt(0) ?? 0))
+      }),
     literal: ignoreCase ? '' : literal,
   }
 }
+
+/** Most patterns: a name, or what it begins and ends with. `literals`: what stands between stars. */
+function ofOneStar([start = '', end, more]: readonly string[]): Glob['matches'] | undefined {
+  if (more !== undefined) return undefined
+  if (end === undefined) return (name) => name === start
+  return (name) => name.length >= start.length + end.length && name.startsWith(start) && name.endsWith(end)
+}
+
+/** Whether each `[` has its end, and no backslash stands last. */
+export function isComplete(pattern: string): boolean {
+  const points = pointsOf(pattern)
+  for (let at = 0; at < points.length; at++) {
+    if (points[at] === BACKSLASH && ++at === points.length) return false
+    else if (points[at] === OPEN) {
+      const set = readSet(points, at + 1)
+      if (set === undefined) return false
+      at = set.end
+    }
+  }
+  return true
+}
+
+const pointsOf = (text: string): number[] => [...text].map((character) => character.codePointAt(0) ?? 0)
 
 /** Stands for this name alone. */
 export function literalGlob(name: string): Glob {
@@ -65,15 +92,39 @@ export function hasWildcards(text: string): boolean {
 
 /** Names with `/` between them; one at the beginning or end changes nothing. */
 export function compilePathGlob(pattern: string, ignoreCase = false): PathGlob {
-  const sequence = pattern
-    .split('/')
-    .filter((name) => name !== '')
-    .map((name) => (name === '**' ? MANY : compileGlob(name, ignoreCase)))
+  return globOfNames(
+    pattern.split('/').filter((name) => name !== ''),
+    ignoreCase,
+  )
+}
+
+/** One pattern for each name; `**` for any number of them. */
+export function globOfNames(patterns: readonly string[], ignoreCase = false): PathGlob {
+  const sequence = patterns.map((name) => (name === '**' ? MANY : compileGlob(name, ignoreCase)))
   const last = sequence.at(-1)
   return {
     matches: (names) => fits(sequence, names, (glob, name) => glob.matches(name)),
     last: typeof last === 'object' ? last : undefined,
   }
+}
+
+/** What stands between slashes; one in a bracket is no end of a name, and neither is one behind a backslash, which goes. */
+export function splitNames(pattern: string): string[] {
+  const points = pointsOf(pattern)
+  const names = ['']
+  const take = (from: number, to: number): void => {
+    names[names.length - 1] += String.fromCodePoint(...points.slice(from, to))
+  }
+  for (let at = 0; at < points.length; at++) {
+    if (points[at] === SLASH) names.push('')
+    else if (points[at] === BACKSLASH && points[at + 1] !== SLASH) take(at, ++at + 1)
+    else if (points[at] !== BACKSLASH) {
+      const end = (points[at] === OPEN ? readSet(points, at + 1)?.end : undefined) ?? at
+      take(at, end + 1)
+      at = end
+    }
+  }
+  return names
 }
 
 /** Goes back to the last `MANY` alone, and lets it take one more: earlier ones have no better choice. */
@@ -111,25 +162,62 @@ const OPEN = 0x5b
 const CLOSE = 0x5d
 const BACKSLASH = 0x5c
 const DASH = 0x2d
+const COLON = 0x3a
+const SLASH = 0x2f
 const NOT = [0x21, 0x5e]
 
-/** `from`: behind the bracket. `end`: the closing bracket; the first character may be one itself. */
+/** Of ASCII alone, as git has them. */
+const CLASSES: Readonly<Record<string, readonly string[]>> = {
+  alnum: ['09', 'AZ', 'az'],
+  alpha: ['AZ', 'az'],
+  blank: ['  ', '\t\t'],
+  cntrl: ['\u0000\u001f', '\u007f\u007f'],
+  digit: ['09'],
+  graph: ['!~'],
+  lower: ['az'],
+  print: [' ~'],
+  punct: ['!/', ':@', '[`', '{~'],
+  space: ['  ', '\t\n', '\r\r'],
+  upper: ['AZ'],
+  xdigit: ['09', 'AF', 'af'],
+}
+
+/**
+ * `from`: behind the bracket. `end`: the closing bracket; the first character may be one itself. As `wildmatch.c` of git reads it, but for
+ * `[:name:]` that is none, with which the bracket has no end.
+ */
 function readSet(points: readonly number[], from: number): { accepts: Accepts; end: number } | undefined {
   const negated = NOT.includes(points[from] ?? 0)
   const ranges: (readonly [number, number])[] = []
+  /** Where a dash would begin a range. */
+  let previous: number | undefined
   let at = negated ? from + 1 : from
   for (const first = at; at < points.length; at++) {
-    if (points[at] === CLOSE && at > first) {
-      const accepts: Accepts = (point) =>
-        ranges.some(([low, high]) => point >= low && point <= high) !== negated
+    let point = points[at] ?? 0
+    if (point === CLOSE && at > first) {
+      const accepts: Accepts = (candidate) =>
+        ranges.some(([low, high]) => candidate >= low && candidate <= high) !== negated
       return { accepts, end: at }
     }
-    if (points[at] === BACKSLASH && at + 1 < points.length) at += 1
-    const low = points[at] ?? 0
-    const high = points[at + 2]
-    const isRange = points[at + 1] === DASH && high !== undefined && high !== CLOSE
-    ranges.push([low, isRange ? high : low])
-    if (isRange) at += 2
+    const next = points[at + 1]
+    if (point === DASH && previous !== undefined && next !== undefined && next !== CLOSE) {
+      at += next === BACKSLASH ? 2 : 1
+      ranges.push([previous, points[at] ?? 0])
+      previous = undefined
+      continue
+    }
+    const end = point === OPEN && next === COLON ? points.indexOf(CLOSE, at + 2) : -1
+    if (end > at + 2 && points[end - 1] === COLON) {
+      const named = CLASSES[String.fromCodePoint(...points.slice(at + 2, end - 1))]
+      if (named === undefined) return undefined
+      for (const [low = '', high = ''] of named) ranges.push([low.charCodeAt(0), high.charCodeAt(0)])
+      previous = undefined
+      at = end
+      continue
+    }
+    if (point === BACKSLASH) point = points[++at] ?? 0
+    ranges.push([point, point])
+    previous = point
   }
   return undefined
 }

@@ -5,7 +5,6 @@ import { codeInWords } from '../filesystem/system-error.ts'
 const OURS: ReadonlyMap<string, string> = new Map([
   ['REPLACED', 'something else was there each time it was looked at'],
   ['IGNORE_FILE_LARGE', 'an ignore file above 1 MiB is not read, and leaves nothing out'],
-  ['PATTERN_REFUSED', 'a pattern in it is too long or has too many wildcards, and leaves nothing out'],
   ['TOO_DEEP', 'it lies below more directories than a snapshot can have'],
 ])
 

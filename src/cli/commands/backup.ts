@@ -152,11 +152,10 @@ async function requestOf(
   options: Options,
   executor: ExecutorFactory,
 ): Promise<BackupRequest> {
-  const { createIgnoreRules, refusedPattern } = await import('../../filesystem/ignore-rules.ts')
+  const { createIgnoreRules } = await import('../../filesystem/ignore-rules.ts')
   const { isCacheDirectory } = await import('../../filesystem/cache-directory.ts')
   const { createSourceFiles } = await import('../../filesystem/source-files.ts')
   const excludes = [...options.exclude, ...(await patternsOf(options.excludeFile))]
-  refusePatterns(excludes.map(refusedPattern))
   const source = createSourceFiles()
   const absolute = await sourcePaths(context, paths)
   const own = ownPaths(context)
@@ -188,18 +187,6 @@ async function requestOf(
     },
     program: { name: 'snap', version: context.version },
   }
-}
-
-function refusePatterns(refused: readonly (string | undefined)[]): void {
-  const first = refused.find((pattern) => pattern !== undefined)
-  if (first === undefined) return
-  throw new SnapError(
-    'USAGE',
-    `this exclude pattern is too long or has too many wildcards: ${first.slice(0, 80)}`,
-    {
-      hint: 'Give several patterns instead: each may have eight wildcards and 4,096 characters.',
-    },
-  )
 }
 
 /** What is inside a source is left out of it by itself; a source that is inside the repository is a mistake. */

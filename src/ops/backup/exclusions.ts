@@ -1,5 +1,5 @@
 /** What of the sources is left out of a snapshot, and why. */
-import { type Rules, refusedPattern } from '../../filesystem/ignore-rules.ts'
+import type { Rules } from '../../filesystem/ignore-rules.ts'
 import type { FileStat, SourceFiles } from '../../model/files.ts'
 import { sourceReason } from '../../workers/file-pipeline.ts'
 import { joinPath } from './roots.ts'
@@ -61,11 +61,8 @@ export class Exclusions {
   withIgnoreFile(path: string, names: readonly string[], rules: Rules): Rules {
     const { ignoreFile } = this.#options
     if (ignoreFile === undefined || !names.includes(ignoreFile)) return rules
-    const file = joinPath(path, ignoreFile)
-    const text = this.#readIgnoreFile(file)
-    if (text === undefined) return rules
-    if (refusedPattern(text) !== undefined) this.#events.unreadable(file, 'PATTERN_REFUSED')
-    return rules.withIgnoreFile(text)
+    const text = this.#readIgnoreFile(joinPath(path, ignoreFile))
+    return text === undefined ? rules : rules.withIgnoreFile(text)
   }
 
   #readIgnoreFile(path: string): string | undefined {

@@ -26,7 +26,6 @@ const OWNERS: Readonly<Record<string, string>> = {
   'zstd-napi': 'codec',
   'better-sqlite3': 'manifest',
   koffi: 'filesystem',
-  ignore: 'filesystem',
   commander: 'cli',
   fflate: 'ops',
 }

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createIgnoreRules, type Rules } from '../../../src/filesystem/ignore-rules.ts'
 
@@ -76,10 +77,13 @@ describe('ignore rules', () => {
     expect(files({ out: { a: '' } }, 'out/', '!out/a')).toEqual([])
   })
 
-  it('go on the same after very many answers', () => {
-    const rules = createIgnoreRules(['*.tmp', '!keep.tmp'])
-    for (let index = 0; index < 10_000; index++) expect(rules.ignores(`${index}.tmp`, false)).toBe(true)
-    expect(rules.ignores('keep.tmp', false)).toBe(false)
+  it('take time that grows as path and pattern do, and not with the number of wildcards', () => {
+    const deep = createIgnoreRules([`${'**/a/'.repeat(40)}z`, `${'*a'.repeat(60)}b`]).descend(
+      `${'a/'.repeat(999)}a`,
+    )
+    const started = performance.now()
+    for (let times = 0; times < 20; times++) expect(deep.ignores('a'.repeat(250), false)).toBe(false)
+    expect(performance.now() - started).toBeLessThan(5_000)
   })
 
   it('match names that are not UTF-8, that hold newlines or begin with dots', () => {
@@ -137,5 +141,72 @@ describe('ignore rules beside git', () => {
     const expected = git('ls-files', '-z', '--others', '--exclude-standard').split('\0').filter(Boolean)
     expect(kept(tree, createIgnoreRules([]), '.gitignore').sort()).toEqual(expected.sort())
     expect(expected.length).toBeGreaterThan(8)
+  })
+
+  it('leave out what git would, whatever the patterns are', () => {
+    const repository = join(root, 'fuzz')
+    const names = ['a', 'b', 'ab', 'b]', 'a b', '#a', '!a', 'c.o', '[a]']
+    const tree: Tree = Object.fromEntries(
+      names.map((name, at) => [
+        name,
+        at % 3 === 2 ? '' : { a: '', b: { a: '', 'c.o': '', ab: { b: '' } }, 'b]': '' },
+      ]),
+    )
+    const write = (part: Tree, path: string): void => {
+      mkdirSync(path, { recursive: true })
+      for (const [name, child] of Object.entries(part)) {
+        if (typeof child === 'string') writeFileSync(join(path, name), child)
+        else write(child, join(path, name))
+      }
+    }
+    write(tree, repository)
+    const git = (...args: string[]) => execFileSync('git', ['-C', repository, ...args], { encoding: 'utf8' })
+    git('init', '-q')
+    const parts = [
+      'a',
+      'b',
+      'c',
+      '.o',
+      '*',
+      '**',
+      '?',
+      '/',
+      '/',
+      '!',
+      '[',
+      ']',
+      '[ab]',
+      '[!a]',
+      '[a-c]',
+      '[[:alpha:]]',
+      '\\',
+      ' ',
+      '#',
+      '-',
+    ]
+    const line = fc
+      .array(fc.constantFrom(...parts), { minLength: 1, maxLength: 6 })
+      .map((texts) => texts.join(''))
+    fc.assert(
+      fc.property(
+        fc.array(line, { minLength: 1, maxLength: 4 }),
+        fc.array(line, { maxLength: 2 }),
+        (above, below) => {
+          // Behind literal text git takes `**/` for directories, unlike what it documents.
+          fc.pre(![...above, ...below].some((text) => /[^/*]\*\*/.test(text)))
+          const texts = { '.gitignore': above.join('\n'), 'a/.gitignore': below.join('\n') }
+          for (const [file, text] of Object.entries(texts)) writeFileSync(join(repository, file), text)
+          const inner = { ...(tree['a'] as Tree), '.gitignore': texts['a/.gitignore'] }
+          const found = kept(
+            { ...tree, '.gitignore': texts['.gitignore'], a: inner },
+            createIgnoreRules([]),
+            '.gitignore',
+          )
+          const expected = git('ls-files', '-z', '--others', '--exclude-standard').split('\0').filter(Boolean)
+          expect(found.sort(), JSON.stringify(texts)).toEqual(expected.sort())
+        },
+      ),
+      { numRuns: 300 },
+    )
   })
 })
