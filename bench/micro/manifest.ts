@@ -14,7 +14,7 @@ const PACKS_OF_ROUND = 32
 const LOOKUPS = 50_000
 const ENTRIES_OF_TREE = 16
 const TREES_OF_ROUND = 4_096
-const RELIANCE = { run: 1, others: [] }
+const RELIANCE = { run: 1, others: [], upTo: Number.MAX_SAFE_INTEGER }
 
 export function manifest(scratch: string): Figure[] {
   const directory = mkdtempSync(join(scratch, 'manifest-'))

@@ -43,11 +43,17 @@ type StoredLocation = {
   state: number
 }
 
-/** Which packs that no entry names yet a run may rely on: its own, and those of earlier runs that are not in `others`. */
-export type Reliance = { readonly run: number; readonly others: readonly number[] }
+/**
+ * Which packs that no entry names yet a run may rely on: its own, and of those that were there when it began (numbers up to `upTo`)
+ * those of earlier runs that are not in `others`.
+ */
+export type Reliance = { readonly run: number; readonly others: readonly number[]; readonly upTo: number }
 
-export function mayRelyOn(run: number | null, { run: own, others }: Reliance): boolean {
-  return run === null || run === own || (run < own && !others.includes(run))
+/** A pack that no entry names yet. */
+export type PendingPack = { readonly no: number; readonly run: number | null }
+
+export function mayRelyOn({ no, run }: PendingPack, { run: own, others, upTo }: Reliance): boolean {
+  return run === own || (no <= upTo && (run === null || (run < own && !others.includes(run))))
 }
 
 /** States 0 and 1 are pending and live. */
@@ -69,7 +75,8 @@ export class ChunksTable {
   constructor(connection: Connection) {
     this.#runs = connection.prepareValue(
       `SELECT CASE p.state WHEN 1 THEN ${LIVE} ELSE coalesce(p.run, ${NO_RUN}) END
-       FROM chunks c CROSS JOIN packs p ON p.no = c.pack WHERE c.key = ? AND p.trusted = 1 AND p.state <= ${USABLE_MAX}`,
+       FROM chunks c CROSS JOIN packs p ON p.no = c.pack WHERE c.key = ? AND p.trusted = 1
+         AND (p.state = 1 OR (p.state = 0 AND (p.run = ? OR p.no <= ?)))`,
     )
     // Few chunks lie in more than one place: ordering them here would cost every look-up a sorter.
     this.#locate = connection.prepare(
@@ -87,7 +94,9 @@ export class ChunksTable {
 
   /** True where a trusted pack holds the chunk that is live, or pending and to be relied on: deduplicating against it is safe. */
   knows(id: Uint8Array, reliance: Reliance): boolean {
-    return this.#runs.all(this.#keyAt(id, 0)).some((run) => run === LIVE || mayRelyOn(run, reliance))
+    const { run: own, others, upTo } = reliance
+    const runs = this.#runs.all(this.#keyAt(id, 0), own, upTo)
+    return runs.some((run) => run === LIVE || run === own || (run < own && !others.includes(run)))
   }
 
   /** The best place among trusted packs, live before pending. */

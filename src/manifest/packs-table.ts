@@ -78,6 +78,7 @@ export class PacksTable {
   readonly #segments: Statement<StoredSegment>
   readonly #deltas: Statement<number>
   readonly #withDeltas: Statement<number>
+  readonly #lastNo: Statement<number>
   readonly #listing: Statement<Uint8Array>
   readonly #setState: Statement
   readonly #promote: Statement
@@ -107,6 +108,7 @@ export class PacksTable {
     )
     this.#deltas = connection.prepareValue('SELECT number FROM segments WHERE pack = ? AND depth > 0')
     this.#withDeltas = connection.prepareValue('SELECT DISTINCT pack FROM segments WHERE depth > 0')
+    this.#lastNo = connection.prepareValue('SELECT coalesce(max(no), 0) FROM packs')
     this.#listing = connection.prepareValue('SELECT chunks FROM listings WHERE pack = ?')
     this.#setState = connection.prepare('UPDATE packs SET state = ? WHERE no = ?')
     this.#promote = connection.prepare('UPDATE packs SET state = 1 WHERE id = ? AND state = 0')
@@ -191,6 +193,11 @@ export class PacksTable {
   /** Numbers of the pack's delta segments. */
   deltasOf(pack: number): number[] {
     return this.#deltas.all(pack)
+  }
+
+  /** The highest number of a pack; 0 where there is none. */
+  lastNo(): number {
+    return this.#lastNo.one() ?? 0
   }
 
   /** Numbers of packs that have delta segments. */

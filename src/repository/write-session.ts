@@ -36,7 +36,7 @@ import { discardIndexes, IndexWriter, type StoredIndex } from './index-writer.ts
 import { PackStore } from './pack-store.ts'
 import { PrunedMeanwhile } from './pruned-meanwhile.ts'
 import { Reachable } from './reachable.ts'
-import { beginRun } from './reliance.ts'
+import { beginRun, reliedPacks } from './reliance.ts'
 import type { Repository } from './repository.ts'
 import { TreeRecorder } from './tree-recorder.ts'
 import { setAside, setUndecodableAside } from './undecodable.ts'
@@ -76,6 +76,7 @@ export class WriteSession implements AsyncDisposable {
   readonly unnamedPacks: readonly PackRow[]
   readonly #repository: Repository
   readonly #reliance: Reliance
+  readonly #relied: string
   #hasEnded = false
   readonly #box: Box
   readonly #store: PackStore
@@ -114,12 +115,14 @@ export class WriteSession implements AsyncDisposable {
     this.#collections = repository.log.collections
     this.#box = box
     const { keys, config, manifest, storage, random, id } = repository
-    this.#reliance = beginRun(manifest, repository.processes, repository.clock.now())
+    const begun = beginRun(manifest, repository.processes, repository.clock.now())
+    this.#reliance = begun.reliance
+    this.#relied = begun.packs
     this.#store = new PackStore(repository, box, this.#reliance.run)
     this.recorder = new TreeRecorder(manifest)
     this.#index = new IndexWriter({ storage, repository: id, indexKey: keys.indexKey, random })
     const seen = createSeenMemory()
-    const hasEarlierPacks = manifest.packs.list().length > 0
+    const hasEarlierPacks = this.#reliance.upTo > 0
     const setup: PipelineSetup = {
       idKey: keys.idKey,
       gearSecret: keys.gearSecret,
@@ -249,7 +252,7 @@ export class WriteSession implements AsyncDisposable {
   }
 
   async #append(id: SnapshotId, draft: SnapshotDraft, indexes: readonly StoredIndex[]): Promise<void> {
-    const { log, keys } = this.#repository
+    const { log, keys, manifest } = this.#repository
     const details = sealDetails(this.#box, keys.contentPublic, draft.details)
     const { series, time: timeMs } = draft
     const root = encodeContent(draft.root)
@@ -257,7 +260,8 @@ export class WriteSession implements AsyncDisposable {
     let checked = this.#collections
     await log.append(
       async (state) => {
-        if (log.collections !== checked) await this.#refuseTaken(draft.root, named)
+        const isSame = reliedPacks(manifest, this.#reliance) === this.#relied
+        if (log.collections !== checked || !isSame) await this.#refuseTaken(draft.root, named)
         checked = log.collections
         if (indexes.some((index) => state.condemnedIndexes.has(index.id))) throw new PrunedMeanwhile()
         return {
@@ -276,7 +280,7 @@ export class WriteSession implements AsyncDisposable {
   }
 
   /**
-   * Where others collected meanwhile: every chunk of the snapshot still lies in a pack that may be relied upon. Of those that no
+   * Where others collected meanwhile, or took packs out of this manifest: every chunk of the snapshot still lies in a pack that may be relied upon. Of those that no
    * entry names yet only `named` are: another run on this manifest may never name its own.
    */
   async #refuseTaken(root: Content, named: ReadonlySet<PackId>): Promise<void> {
@@ -312,7 +316,7 @@ export class WriteSession implements AsyncDisposable {
   async #adoptPending(): Promise<void> {
     const { manifest } = this.#repository
     for (const pack of manifest.packs.pending()) {
-      if (pack.run !== this.#reliance.run && mayRelyOn(pack.run, this.#reliance)) await this.#namePack(pack)
+      if (pack.run !== this.#reliance.run && mayRelyOn(pack, this.#reliance)) await this.#namePack(pack)
     }
   }
 
@@ -341,7 +345,7 @@ export class WriteSession implements AsyncDisposable {
 }
 
 /**
- * Sets packs aside that are not there whole, or cannot be decoded: those of an interrupted run are forgotten, others are taken for damaged here,
+ * Sets packs aside that are not there whole: those of an interrupted run are forgotten, others are taken for damaged here,
  * so that this run stores again what only they held. Returns how many of the others there were.
  */
 async function setLostAside(repository: Repository): Promise<number> {
@@ -349,8 +353,7 @@ async function setLostAside(repository: Repository): Promise<number> {
   const lost = await repository.lostPacks()
   manifest.transaction(() => {
     for (const row of lost) setAside(manifest, row)
-    // What a killed run stored may lie over bases that a collection has taken since.
-    setUndecodableAside(manifest, lost.length > 0 ? undefined : manifest.packs.pending())
+    if (lost.length > 0) setUndecodableAside(manifest)
   })
   return lost.filter(({ state }) => state === 'live').length
 }

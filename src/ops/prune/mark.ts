@@ -35,6 +35,7 @@ export class Needed {
   readonly #repository: Repository
   readonly #reachable: Reachable
   readonly #marked = new Set<SnapshotId>()
+  /** Numbers of packs that are places, and of absent ones. */
   readonly #known: Set<number>
   readonly #isPlace: (row: PackRow) => boolean
   readonly #touched = new Set<number>()
@@ -44,9 +45,9 @@ export class Needed {
     const isThere = ({ id, bytes }: PackRow): boolean => holdings.packs.get(id)?.bytes === bytes
     this.#repository = repository
     this.#isPlace = isPlace ?? (() => true)
-    this.#known = new Set(rows.map(({ no }) => no))
     this.packs = rows.filter((row) => isThere(row) && this.#isPlace(row))
     this.absent = rows.filter((row) => !isThere(row))
+    this.#known = new Set([...this.packs, ...this.absent].map(({ no }) => no))
     const onNew = (pack: number): void => void this.#touched.add(pack)
     this.chunks = new LiveChunks(repository.manifest, this.packs, { onNew, isErased, isDoubtful })
     this.#reachable = new Reachable({ repository, visit: (id) => this.chunks.need(id), signal })
@@ -120,11 +121,11 @@ export class Needed {
     this.#refuseLost()
   }
 
-  /** Takes packs in that others have stored meanwhile. */
+  /** Takes packs in that others have stored meanwhile, or made places of. */
   learn(): void {
     const added = this.#repository.manifest.packs.list().filter(({ no }) => !this.#known.has(no))
-    for (const { no } of added) this.#known.add(no)
     const places = added.filter(this.#isPlace)
+    for (const { no } of places) this.#known.add(no)
     this.packs.push(...places)
     if (places.length > 0) this.chunks.learn(places)
   }

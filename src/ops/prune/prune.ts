@@ -271,10 +271,12 @@ class Prune {
     await storage.releaseReserve()
     this.#tally.wasFull = true
     const { kept } = divideSnapshots(log.state, clock.now(), this.#request.undoMs, this.#request.atOnce)
-    const needed = await this.#mark(rows, holdings, kept, ({ state }) => state !== 'pending')
+    const known = new Set(rows.map(({ no }) => no))
+    // Another process on this manifest may have named some since.
+    const current = manifest.packs.list().filter(({ no }) => known.has(no))
+    const needed = await this.#mark(current, holdings, kept, ({ state }) => state !== 'pending')
     const plan = this.#plan(needed, holdings)
     // Copies made so far are in nobody's way but the disk's; another backup on this manifest may have named them by now.
-    const known = new Set(rows.map(({ no }) => no))
     const copies = manifest.packs.pending().filter(({ no }) => !known.has(no))
     const collected = await collect(this.#repository, {
       holdings,

@@ -70,9 +70,12 @@ test.each(CASES)(
 
 test('a pending pack is relied on by its own run and by later ones, unless it is of one that is at work', () =>
   withManifest((manifest) => {
-    const knows = (run: number, others: number[] = []) => manifest.chunks.knows(hash('a'), { run, others })
+    const knows = (run: number, others: number[] = [], upTo = 1_000) =>
+      manifest.chunks.knows(hash('a'), { run, others, upTo })
     manifest.packs.add(pack('of nobody', [segment(['b'])], { state: 'pending' }))
-    expect(manifest.chunks.knows(hash('b'), { run: 1, others: [] })).toBe(true)
+    const { no } = manifest.packs.byId(pack('of nobody', []).id)!
+    const ofNobody = (upTo: number) => manifest.chunks.knows(hash('b'), { run: 1, others: [], upTo })
+    expect([ofNobody(no), ofNobody(no - 1)]).toEqual([true, false])
     manifest.packs.add(pack('of the fifth', [segment(['a'])], { state: 'pending', run: 5 }))
     expect([knows(4), knows(5), knows(6), knows(6, [4]), knows(6, [4, 5])]).toEqual([
       false,
@@ -83,8 +86,11 @@ test('a pending pack is relied on by its own run and by later ones, unless it is
     ])
     manifest.packs.add(pack('of the seventh', [segment(['a'])], { state: 'pending', run: 7 }))
     expect([knows(4), knows(6, [5]), knows(7, [5]), knows(8, [5])]).toEqual([false, false, true, true])
+    const last = manifest.packs.lastNo()
+    // What was stored after a run began is its own alone.
+    expect([knows(8, [5], last), knows(8, [5], last - 1), knows(7, [5], 0)]).toEqual([true, false, true])
     manifest.packs.promote([pack('of the fifth', []).id])
-    expect([knows(4), knows(6, [5])]).toEqual([true, true])
+    expect([knows(4), knows(6, [5]), knows(8, [5], 0)]).toEqual([true, true, true])
   }))
 
 test('of many places the trusted come first, then the live, then the plain, and the quarantined last', () =>

@@ -12,7 +12,7 @@ import type { SegmentRow } from '../../../src/model/pack-table.ts'
 export const hash = (text: string): Uint8Array => createHash('sha256').update(text).digest()
 export const hexId = (text: string): string => Buffer.from(hash(text)).toString('hex', 0, 16)
 /** Relies on what any run has stored. */
-export const LAST_RUN: Reliance = { run: 1_000, others: [] }
+export const LAST_RUN: Reliance = { run: 1_000, others: [], upTo: 1_000_000 }
 export const bytes = (text: string): Uint8Array => Buffer.from(text)
 
 /** Chunk `name` has the id hash(name); each is `length` long. */

@@ -22,17 +22,23 @@ it('leaves to runs that are at work for certain what they have stored', () => {
   const { manifest } = repo.repository
   const states = { one: 'running', two: 'ended', three: 'unknown' } as const
   const runs = ['one', 'two', 'three', undefined].map(
-    (own) => beginRun(manifest, processes(own, states), 1).run,
+    (own) => beginRun(manifest, processes(own, states), 1).reliance.run,
   )
-  expect(beginRun(manifest, processes('one', states), 2)).toEqual({ run: runs[3]! + 1, others: [runs[0]] })
+  expect(beginRun(manifest, processes('one', states), 2).reliance).toEqual({
+    run: runs[3]! + 1,
+    others: [runs[0]],
+    upTo: 0,
+  })
   manifest.runs.end(runs[0]!, { endedMs: 3, outcome: 'failed' })
-  expect(beginRun(manifest, processes('five', states), 3).others).not.toContain(runs[0])
+  expect(beginRun(manifest, processes('five', states), 3).reliance.others).not.toContain(runs[0])
 })
 
 it('relies on what earlier runs stored that are not at work, and on nothing of later ones', () => {
-  const reliance = { run: 5, others: [3] }
-  const relied = [null, 1, 3, 4, 5, 6].filter((run) => mayRelyOn(run, reliance))
-  expect(relied).toEqual([null, 1, 4, 5])
+  const reliance = { run: 5, others: [3], upTo: 10 }
+  const runs = [null, 1, 3, 4, 5, 6]
+  expect(runs.filter((run) => mayRelyOn({ no: 10, run }, reliance))).toEqual([null, 1, 4, 5])
+  // What comes later was not looked at, whose ever it is: a prune that is under way, a backup of which nobody knows whether it is.
+  expect(runs.filter((run) => mayRelyOn({ no: 11, run }, reliance))).toEqual([5])
 })
 
 it('a backup that failed leaves what it stored to the next, of the same process too', async () => {

@@ -36,7 +36,7 @@ const setup = (): PipelineSetup => ({
   recheck: true,
   seen: createSeenMemory([2 ** 14]),
   manifestPath: undefined,
-  reliance: { run: 1, others: [] },
+  reliance: { run: 1, others: [], upTo: 0 },
   deltas: true,
 })
 

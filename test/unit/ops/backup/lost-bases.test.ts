@@ -1,7 +1,10 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createSourceFiles } from '../../../../src/filesystem/source-files.ts'
+import { SnapError } from '../../../../src/model/errors.ts'
 import type { SnapshotId } from '../../../../src/model/ids.ts'
+import { packKey } from '../../../../src/object/object-keys.ts'
 import { type PruneRequest, prune } from '../../../../src/ops/prune/prune.ts'
 import { verify } from '../../../../src/ops/verify/verify.ts'
 import { setUndecodableAside } from '../../../../src/repository/undecodable.ts'
@@ -138,6 +141,85 @@ describe('a difference of which another client prunes the bases while it is stor
     const { snapshot: after } = await repo.backup(repo.source('directory'))
     expect(overtaken).toBe(true)
     await expectWhole(after)
+  })
+})
+
+describe('a pack that a backup relied on and that another process on its manifest takes away', () => {
+  /** Backs up the directory, and does `act` when everything in it has been looked up. */
+  async function meanwhile(act: () => void): Promise<SnapshotId> {
+    const source = createSourceFiles()
+    let left = 1
+    const closing = {
+      ...source,
+      close: (fd: number) => {
+        source.close(fd)
+        if (--left === 0) act()
+      },
+    }
+    return (await repo.backupWith({ source: closing }, repo.source('directory'))).snapshot
+  }
+
+  it('is stored again, where no entry named it', async () => {
+    const snapshot = await killedOverBases()
+    expect(snapshot).toBeDefined()
+    const { packs } = repo.repository.manifest
+    const after = await meanwhile(() => {
+      for (const { no } of packs.pending()) packs.remove(no)
+    })
+    await expectWhole(after)
+  })
+
+  it('is stored again, where it was found lost', async () => {
+    write(edited)
+    await repo.backup(repo.source('directory'))
+    mkdirSync(repo.source('directory', 'new'))
+    writeFileSync(repo.source('directory', 'new', 'file'), 'new')
+    const { packs } = repo.repository.manifest
+    const after = await meanwhile(() => {
+      for (const { no, id } of packs.list('live')) {
+        repo.storage.objects.delete(packKey(id))
+        packs.setState(no, 'quarantined')
+      }
+    })
+    await using fresh = await repo.another()
+    const target = join(repo.directory, 'back')
+    mkdirSync(target)
+    expect((await fresh.restore(after, target, repo.source('directory'))).failures).toEqual([])
+    expect(Buffer.compare(readFileSync(join(target, 'image')), edited)).toBe(0)
+  })
+})
+
+describe('a killed backup, of which another names the packs while a prune on a full disk chooses what goes', () => {
+  it('keeps its bases', async () => {
+    const snapshot = await killedOverBases()
+    await repo.repository.log.append(() => ({ kind: 'forget', snapshots: [snapshot] }))
+    const { put, create, releaseReserve } = repo.storage
+    const full = () => Promise.reject(new SnapError('REPOSITORY_FULL', 'no room'))
+    writeFileSync(repo.source('other', 'y'), seededBytes(60_000, 3))
+    const before = await repo.backup(repo.source('other'))
+    rmSync(repo.source('other', 'y'))
+    await repo.backup(repo.source('other'))
+    expect(before.snapshot).toBeDefined()
+    // Something is to be copied, for which there is no room.
+    repo.storage.put = full
+    let overtaken = false
+    repo.storage.releaseReserve = async () => {
+      await releaseReserve.call(repo.storage)
+      repo.storage.create = async (key, bytes) => {
+        if (!overtaken && key.startsWith('log/')) {
+          overtaken = true
+          Object.assign(repo.storage, { put, create, releaseReserve })
+          await using other = await repo.another({ sharesManifest: true })
+          writeFileSync(repo.source('other', 'z'), 'z')
+          await other.backup(repo.source('other'))
+        }
+        return create.call(repo.storage, key, bytes)
+      }
+    }
+    await repo.repository.log.append(() => ({ kind: 'forget', snapshots: [before.snapshot] }))
+    await prune(repo.repository, { ...ALL_AT_ONCE, unusedShareMax: 0 }, QUIET)
+    expect(overtaken).toBe(true)
+    await expectWhole((await repo.backup(repo.source('directory'))).snapshot)
   })
 })
 
