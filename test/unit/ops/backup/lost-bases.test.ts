@@ -191,18 +191,18 @@ describe('a pack that a backup relied on and that another process on its manifes
 
 describe('a killed backup, of which another names the packs while a prune on a full disk chooses what goes', () => {
   it('keeps its bases', async () => {
-    const snapshot = await killedOverBases()
-    await repo.repository.log.append(() => ({ kind: 'forget', snapshots: [snapshot] }))
-    const { put, create, releaseReserve } = repo.storage
-    const full = () => Promise.reject(new SnapError('REPOSITORY_FULL', 'no room'))
     writeFileSync(repo.source('other', 'y'), seededBytes(60_000, 3))
-    const before = await repo.backup(repo.source('other'))
+    const { snapshot: copied } = await repo.backup(repo.source('other'))
     rmSync(repo.source('other', 'y'))
     await repo.backup(repo.source('other'))
-    expect(before.snapshot).toBeDefined()
+    const snapshot = await killedOverBases()
+    await repo.repository.log.append(() => ({ kind: 'forget', snapshots: [snapshot, copied] }))
+    const { put, create, releaseReserve } = repo.storage
+    const full = () => Promise.reject(new SnapError('REPOSITORY_FULL', 'no room'))
     // Something is to be copied, for which there is no room.
     repo.storage.put = full
     let overtaken = false
+    let after: SnapshotId | undefined
     repo.storage.releaseReserve = async () => {
       await releaseReserve.call(repo.storage)
       repo.storage.create = async (key, bytes) => {
@@ -210,16 +210,14 @@ describe('a killed backup, of which another names the packs while a prune on a f
           overtaken = true
           Object.assign(repo.storage, { put, create, releaseReserve })
           await using other = await repo.another({ sharesManifest: true })
-          writeFileSync(repo.source('other', 'z'), 'z')
-          await other.backup(repo.source('other'))
+          after = (await other.backup(repo.source('directory'))).snapshot
         }
         return create.call(repo.storage, key, bytes)
       }
     }
-    await repo.repository.log.append(() => ({ kind: 'forget', snapshots: [before.snapshot] }))
     await prune(repo.repository, { ...ALL_AT_ONCE, unusedShareMax: 0 }, QUIET)
-    expect(overtaken).toBe(true)
-    await expectWhole((await repo.backup(repo.source('directory'))).snapshot)
+    expect(after).toBeDefined()
+    await expectWhole(after as SnapshotId)
   })
 })
 
