@@ -21,6 +21,7 @@ import { PACK_HEADER_BYTES } from '../../src/model/limits.ts'
 import { decodeObjectHeader, OBJECT_HEADER_BYTES, writeObjectHeader } from '../../src/object/header.ts'
 import { indexIdOf, logKey, logNumberOf, packIdOf, slotIdOf } from '../../src/object/object-keys.ts'
 import { openNamed } from '../../src/object/sealed-object.ts'
+import { aclText } from '../../src/ops/dump/acl-text.ts'
 import { decodeIndex } from '../../src/pack/index-object.ts'
 import {
   FOOTER_POSITION,
@@ -454,6 +455,12 @@ async function snapshotDecoders({ repository }: Stored): Promise<SourceDecoder[]
       },
     },
     { name: 'entry of a directory', from: 'snapshot/entry.ts', seeds: entries, run: decodeEntry },
+    {
+      name: 'POSIX ACL of an entry',
+      from: 'ops/dump/acl-text.ts',
+      seeds: [new ByteWriter().u32(2).u16(1).u16(6).u32(0xffffffff).u16(2).u16(4).u32(1_000).done()],
+      run: aclText,
+    },
     {
       name: 'directory, entry by entry',
       from: 'snapshot/entry-cursor.ts',

@@ -80,7 +80,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'key remove',
     prepare: twoKeys,
     run: (client) => inOpen(client, (repo) => removeOther(client, repo)),
-    again: ['USAGE'],
+    again: ['KEY_UNKNOWN'],
   },
   {
     name: 'key passwd',
