@@ -280,8 +280,8 @@ export class WriteSession implements AsyncDisposable {
   }
 
   /**
-   * Where others collected meanwhile, or took packs out of this manifest: every chunk of the snapshot still lies in a pack that may be relied upon. Of those that no
-   * entry names yet only `named` are: another run on this manifest may never name its own.
+   * Where others collected meanwhile, or took packs out of this manifest: every chunk of the snapshot still lies in a pack that may be
+   * relied upon. Of those that no entry names yet only `named` are: another run on this manifest may never name its own.
    */
   async #refuseTaken(root: Content, named: ReadonlySet<PackId>): Promise<void> {
     this.recorder.flush()
