@@ -5,6 +5,7 @@
 import type { Random } from '../../model/clock.ts'
 import { HardLinks } from '../../snapshot/hard-links.ts'
 import type { DirectoryCache } from '../../workers/directory-cache.ts'
+import type { Failures } from './failures.ts'
 import { metaOf } from './meta.ts'
 import { type Place, type Placement, putEntry } from './placement.ts'
 import type { RestoreCounter, RestoreFailure } from './report.ts'
@@ -13,9 +14,7 @@ export type LaterParts = {
   readonly counter: RestoreCounter
   readonly keepOwner: boolean
   readonly random: Random
-  /** Runs `act`; a failure of this path does not stop the others. */
-  readonly guarded: (path: string, act: () => void) => void
-  readonly fail: (path: string, like: RestoreFailure, reason: string) => void
+  readonly failures: Failures
 }
 
 type HardLink = Placement & { readonly first: Place; readonly counted: boolean }
@@ -54,16 +53,17 @@ export class Later {
   finish(directories: DirectoryCache): void {
     const linkAll = (links: readonly HardLink[]): void => {
       const failed = new Map(this.#parts.counter.failures.map((failure) => [failure.path, failure]))
-      for (const link of links) this.#parts.guarded(link.path, () => this.#link(link, failed, directories))
+      for (const link of links)
+        this.#parts.failures.finishing(link.path, () => this.#link(link, failed, directories))
     }
     linkAll(this.#hardLinks.filter(({ entry }) => entry.type !== 'symlink'))
     for (const place of this.#symlinks) {
-      this.#parts.guarded(place.path, () => this.#symlink(place, directories))
+      this.#parts.failures.finishing(place.path, () => this.#symlink(place, directories))
     }
     linkAll(this.#hardLinks.filter(({ entry }) => entry.type === 'symlink'))
     // Deepest first: a directory's times change while its children are set.
     for (const place of this.#directories.reverse()) {
-      this.#parts.guarded(place.path, () => this.#ownMeta(place, directories))
+      this.#parts.failures.finishing(place.path, () => this.#ownMeta(place, directories))
     }
   }
 
@@ -72,7 +72,8 @@ export class Later {
     // What lies under the first name may be an old file, which this one never was.
     const failure = failed.get(first.path)
     if (failure !== undefined) {
-      this.#parts.fail(link.path, failure, `is a hard link to ${first.path}, which failed`)
+      const reason = `is a hard link to ${first.path}, which failed`
+      this.#parts.failures.add({ ...failure, path: link.path, reason })
       return
     }
     const { name } = link.entry

@@ -17,15 +17,17 @@ import { DirectoryCache } from '../../workers/directory-cache.ts'
 import type { RestoreTask, RestoreTaskResult } from '../../workers/restore-task.ts'
 import type { TaskPool } from '../../workers/task-pool.ts'
 import { decide, expectReplaceable, type OverwritePolicy, occupied } from './decide.ts'
+import { EntryWriter } from './entry-writer.ts'
+import { Failures, pathOf } from './failures.ts'
 import { FileRestorer } from './file-restorer.ts'
 import { Later } from './later.ts'
-import { metaOf } from './meta.ts'
-import { type Placement, putEntry } from './placement.ts'
+import { putEntry } from './placement.ts'
 import { Protection } from './protection.ts'
-import { type RestoreAction, RestoreCounter, type RestoreReport } from './report.ts'
+import { Removal } from './removal.ts'
+import { type RestoreAction, RestoreCounter, type RestoreFailure, type RestoreReport } from './report.ts'
 import type { ContentParts } from './same-content.ts'
 import { type Start, startOf } from './select-paths.ts'
-import { namesOf, type SelectedPath, Selection } from './selection.ts'
+import { type SelectedPath, Selection } from './selection.ts'
 
 export type RestoreRequest = {
   /** Encoded content of the snapshot's root tree. */
@@ -84,6 +86,9 @@ class RestoreRun {
   /** Lets finished tasks in. */
   readonly #breath = createBreath()
   readonly #later: Later
+  readonly #failures: Failures
+  readonly #removal: Removal
+  readonly #writer: EntryWriter
   /** For comparing with what is there. */
   readonly #content: ContentParts
   #foundBy: ChunkFinder | undefined
@@ -99,12 +104,20 @@ class RestoreRun {
       target: ports.target,
       lengthOf: (id) => this.#finder.find(id)?.bytes ?? repository.chunks.lengthOf(id),
     }
-    this.#later = new Later({
-      counter: this.#counter,
-      keepOwner: request.keepOwner,
-      random: repository.random,
-      guarded: (path, act) => this.#finishing(path, act),
-      fail: (path, { side, code }, reason) => this.#fail(namesOf(path), side, code, reason),
+    const { keepOwner, deleteExtra, dryRun } = request
+    const { random } = repository
+    const counter = this.#counter
+    const failures = new Failures(counter, ports.progress)
+    this.#failures = failures
+    this.#later = new Later({ counter, failures, keepOwner, random })
+    this.#writer = new EntryWriter({ counter, later: this.#later, keepOwner, random })
+    this.#removal = new Removal({
+      protection: this.#protection,
+      counter,
+      failures,
+      decided: (path, action) => ports.decided?.(path, action),
+      deleteExtra,
+      dryRun,
     })
   }
 
@@ -143,7 +156,7 @@ class RestoreRun {
   /** A target that was empty, or is the very directory, becomes what the snapshot has it as; another keeps its own metadata. */
   #takeMeta({ names, entry }: Start, fresh: boolean): void {
     if (entry === undefined || this.#selection.wants(names) !== 'all') return
-    const path = `/${names.join('/')}`
+    const path = pathOf(names)
     if (fresh || path === this.#request.target) this.#later.directory({ directory: '', path, entry })
   }
 
@@ -164,8 +177,9 @@ class RestoreRun {
     // where another file system is mounted: a backup of one file system has it so, whatever lies there.
     const isKnown =
       own?.unreadable === undefined && this.#protection.isWhole(names) && !(isMount && tree.length === 0)
-    if (this.#request.deleteExtra && isKnown && this.#selection.wants(names) === 'all') {
-      this.#deleteExtra(new Set(tree.map((entry) => entry.name)), names, below, directory)
+    const removes = this.#request.deleteExtra && isKnown && this.#selection.wants(names) === 'all'
+    if (removes && directory !== undefined) {
+      this.#removal.removeExtra(new Set(tree.map((entry) => entry.name)), names, below, directory)
     }
     for (const entry of tree) {
       const path = [...names, entry.name]
@@ -173,7 +187,7 @@ class RestoreRun {
       if (wanted === 'none' || (wanted === 'some' && entry.type !== 'dir')) continue
       const breath = this.#breath()
       if (breath !== undefined) await breath
-      await this.#guarded(path, () => {
+      await this.#failures.guarded(path, () => {
         // In a directory that was empty a moment ago there is nothing to look for.
         const existing = fresh ? undefined : directory?.lstat(entry.name)
         return this.#entry(entry, path, below, directory, existing, files, wanted === 'all')
@@ -184,30 +198,10 @@ class RestoreRun {
   /** The entries; a tree that is damaged or that the storage does not give fails what is below it, and nothing else. */
   async #tree(content: Content, names: readonly string[]): Promise<readonly Entry[] | undefined> {
     let entries: readonly Entry[] | undefined
-    await this.#guarded(names, async () => {
+    await this.#failures.guarded(names, async () => {
       entries = (await this.#repository.trees.tree(content)).entries
     })
     return entries
-  }
-
-  async #guarded(names: readonly string[], act: () => Promise<void>): Promise<void> {
-    try {
-      await act()
-    } catch (error) {
-      if (!(error instanceof SnapError) || FATAL.has(error.code)) throw error
-      const side = error.code.startsWith('TARGET') ? 'target' : 'repository'
-      this.#fail(names, side, error.code, error.message)
-    }
-  }
-
-  #fail(
-    names: readonly string[],
-    side: 'repository' | 'source' | 'target',
-    code: string,
-    reason: string,
-  ): void {
-    const path = `/${names.join('/')}`
-    this.#counter.fail({ path, side, code, reason }, this.#ports.progress)
   }
 
   async #entry(
@@ -220,16 +214,11 @@ class RestoreRun {
     wanted: boolean,
   ): Promise<void> {
     if (entry.unreadable !== undefined && entry.type !== 'dir') {
-      this.#fail(
-        path,
-        'source',
-        entry.unreadable,
-        `was unreadable when the snapshot was made (${entry.unreadable})`,
-      )
+      this.#failures.add(unreadable(path, entry.unreadable))
       return
     }
     if (entry.type === 'dir') return this.#enter(entry, path, below, directory, existing, files, wanted)
-    const shown = `/${path.join('/')}`
+    const shown = pathOf(path)
     if (entry.type === 'socket' && existing?.type !== 'socket') {
       this.#counter.lost(shown, ['sockets are not restored: the program that listens makes them'])
       return
@@ -237,7 +226,8 @@ class RestoreRun {
     this.#counter.bytesTotal += entry.size
     const action = await decide(this.#content, this.#request.overwrite, entry, existing, directory)
     const standing = existing?.type === 'dir' && action === 'replace' ? existing : undefined
-    const clear = standing === undefined ? undefined : this.#clearing(entry, standing, path, below, directory)
+    const clear =
+      standing === undefined ? undefined : this.#removal.clearing(entry, standing, path, below, directory)
     this.#ports.decided?.(shown, action, entry.size)
     if (directory === undefined || files === undefined || action === 'keep') this.#count(entry, action)
     else {
@@ -248,7 +238,7 @@ class RestoreRun {
         replaces: existing !== undefined,
         clear,
       }
-      await this.#put(place, directory, files, action)
+      await this.#writer.put(place, directory, files, action)
     }
   }
 
@@ -263,65 +253,6 @@ class RestoreRun {
     }
   }
 
-  /**
-   * How the directory that stands in the place of `entry` is taken away once the entry is whole. What is in it is not part of the snapshot:
-   * only `deleteExtra` removes that.
-   */
-  #clearing(
-    entry: Entry,
-    existing: FileStat,
-    path: readonly string[],
-    below: readonly string[],
-    directory: TargetDirectory | undefined,
-  ): Placement['clear'] {
-    this.#protection.check([...below, entry.name])
-    using standing = directory?.enter(entry.name)
-    const names = standing?.list() ?? []
-    if (names.length === 0) return (parent) => parent.removeOne(entry.name)
-    if (!this.#request.deleteExtra) {
-      throw occupied(entry, existing, 'it is not empty, and only --delete removes what is in it')
-    }
-    for (const name of names) this.#ports.decided?.(`/${[...path, name].join('/')}`, 'delete')
-    if (this.#request.dryRun) this.#counter.filesDeleted += names.length
-    return (parent) => {
-      parent.remove(entry.name)
-      this.#counter.filesDeleted += names.length
-    }
-  }
-
-  async #put(
-    place: Placement,
-    directory: TargetDirectory,
-    files: FileRestorer,
-    action: RestoreAction,
-  ): Promise<void> {
-    const { entry, path } = place
-    if (action === 'unchanged') this.#counter.filesUnchanged += 1
-    // Of those of one file, the first is restored and the others become links to it.
-    if (this.#later.isAnotherLink(place, action === 'unchanged')) return
-    if (action === 'unchanged') {
-      const meta = metaOf(entry, this.#request.keepOwner)
-      this.#counter.lost(path, directory.setMeta(entry.name, entry.type, meta))
-    } else if (entry.type === 'symlink') this.#later.symlink(place)
-    else if (entry.type === 'file') await files.add(place)
-    else this.#special(place, directory)
-  }
-
-  /** FIFOs, devices. */
-  #special(place: Placement, directory: TargetDirectory): void {
-    const { entry, path } = place
-    const { device } = entry
-    putEntry(directory, place, this.#repository.random, (name) => {
-      if (entry.type === 'fifo') directory.makeFifo(name, entry.mode)
-      else if ((entry.type === 'char' || entry.type === 'block') && device !== undefined) {
-        directory.makeDevice(name, entry.type, entry.mode, device.major, device.minor)
-      }
-      const meta = metaOf(entry, this.#request.keepOwner)
-      this.#counter.lost(path, directory.setMeta(name, entry.type, meta))
-    })
-    this.#counter.others += 1
-  }
-
   async #enter(
     entry: Entry,
     path: readonly string[],
@@ -333,12 +264,7 @@ class RestoreRun {
   ): Promise<void> {
     const names = [...below, entry.name]
     if (entry.unreadable !== undefined) {
-      this.#fail(
-        path,
-        'source',
-        entry.unreadable,
-        `was unreadable when the snapshot was made (${entry.unreadable})`,
-      )
+      this.#failures.add(unreadable(path, entry.unreadable))
     }
     // What is above the sources and there already is not part of what was saved.
     const isOurs = existing === undefined || (wanted && this.#protection.isWhole(path))
@@ -348,10 +274,10 @@ class RestoreRun {
     using child = this.#childOf(entry.name, directory, existing)
     this.#counter.directories += 1
     if (existing?.type !== 'dir' && wanted) {
-      this.#ports.decided?.(`/${path.join('/')}`, existing === undefined ? 'create' : 'replace')
+      this.#ports.decided?.(pathOf(path), existing === undefined ? 'create' : 'replace')
       if (existing !== undefined) this.#counter.others += 1
     }
-    if (isOurs) this.#later.directory({ directory: names.join('/'), path: `/${path.join('/')}`, entry })
+    if (isOurs) this.#later.directory({ directory: names.join('/'), path: pathOf(path), entry })
     if (entry.content === undefined) return
     const isMount =
       this.#request.deleteExtra && existing !== undefined && child?.device() !== directory?.device()
@@ -390,37 +316,6 @@ class RestoreRun {
     return directory?.makeDirectory(name)
   }
 
-  #deleteExtra(
-    kept: ReadonlySet<string>,
-    names: readonly string[],
-    below: readonly string[],
-    directory: TargetDirectory | undefined,
-  ): void {
-    if (directory === undefined) return
-    for (const name of directory.list()) {
-      if (kept.has(name)) continue
-      const path = `/${[...names, name].join('/')}`
-      if (this.#protection.keeps([...below, name])) {
-        this.#ports.decided?.(path, 'keep')
-        continue
-      }
-      this.#finishing(path, () => {
-        this.#ports.decided?.(path, 'delete')
-        if (!this.#request.dryRun) directory.remove(name)
-        this.#counter.filesDeleted += 1
-      })
-    }
-  }
-
-  #finishing(path: string, act: () => void): void {
-    try {
-      act()
-    } catch (error) {
-      if (!(error instanceof SnapError) || FATAL.has(error.code)) throw error
-      this.#fail(namesOf(path), 'target', error.code, error.message)
-    }
-  }
-
   async #dry(start: Start): Promise<RestoreReport> {
     using root = this.#ports.target.openExisting(this.#request.target)
     await this.#directory(start, [], root, undefined, false)
@@ -428,5 +323,8 @@ class RestoreRun {
   }
 }
 
-/** What makes going on pointless. */
-const FATAL: ReadonlySet<string> = new Set(['TARGET_FULL', 'KEY_WRONG', 'MANIFEST_FAILED', 'INTERRUPTED'])
+/** Of an entry that the snapshot has without its content. */
+function unreadable(names: readonly string[], code: string): RestoreFailure {
+  const reason = `was unreadable when the snapshot was made (${code})`
+  return { path: pathOf(names), side: 'source', code, reason }
+}
