@@ -52,9 +52,11 @@ export type Reliance = { readonly run: number; readonly others: readonly number[
 /** A pack that no entry names yet. */
 export type PendingPack = { readonly no: number; readonly run: number | null }
 
-export function mayRelyOn({ no, run }: PendingPack, { run: own, others, upTo }: Reliance): boolean {
-  return run === own || (no <= upTo && (run === null || (run < own && !others.includes(run))))
+export function mayRelyOn({ no, run }: PendingPack, reliance: Reliance): boolean {
+  return run === reliance.run || (no <= reliance.upTo && (run === null || hasEnded(run, reliance)))
 }
+
+const hasEnded = (run: number, { run: own, others }: Reliance): boolean => run < own && !others.includes(run)
 
 /** States 0 and 1 are pending and live. */
 const USABLE_MAX = 1
@@ -94,9 +96,8 @@ export class ChunksTable {
 
   /** True where a trusted pack holds the chunk that is live, or pending and to be relied on: deduplicating against it is safe. */
   knows(id: Uint8Array, reliance: Reliance): boolean {
-    const { run: own, others, upTo } = reliance
-    const runs = this.#runs.all(this.#keyAt(id, 0), own, upTo)
-    return runs.some((run) => run === LIVE || run === own || (run < own && !others.includes(run)))
+    const runs = this.#runs.all(this.#keyAt(id, 0), reliance.run, reliance.upTo)
+    return runs.some((run) => run === LIVE || run === reliance.run || hasEnded(run, reliance))
   }
 
   /** The best place among trusted packs, live before pending. */

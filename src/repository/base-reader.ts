@@ -1,4 +1,5 @@
 /** Reads what threads need to make and to decode delta segments. It decodes only what is not easily read elsewhere. */
+import { toHex } from '../base/bytes.ts'
 import type { ChunkLocation } from '../manifest/chunks-table.ts'
 import { SnapError } from '../model/errors.ts'
 import { CHUNK_ID_BYTES } from '../model/ids.ts'
@@ -36,22 +37,32 @@ export async function readDictionary(
   return await repository.chunks.dictionaryOf(pack, number)
 }
 
-export type LocatedBase = ChunkLocation & { readonly id: Uint8Array }
+export type LocatedBase = ChunkLocation & { readonly id: Uint8Array; readonly name: string }
 
-/** Where the bases of a delta segment lie, in its order; `undefined` where one has no place that may be relied on, or only one with bases. */
+/**
+ * Where the bases of a delta segment lie, in its order; `undefined` where one has no place that may be relied on, or only one with bases.
+ * `known`, by name: those that were located before, to which these are added.
+ */
 export function locateBases(
   { manifest }: Repository,
   pack: number,
   number: number,
+  known: Map<string, LocatedBase> = new Map(),
 ): LocatedBase[] | undefined {
   const row = manifest.packs.segmentOf(pack, number)
   if (row === undefined) return undefined
   const places: LocatedBase[] = []
   for (let at = 0; at < row.bases.length; at += CHUNK_ID_BYTES) {
     const id = row.bases.subarray(at, at + CHUNK_ID_BYTES)
-    const place = manifest.chunks.locate(id)
-    if (place === undefined || place.depth > 0) return undefined
-    places.push({ ...place, id })
+    const name = toHex(id)
+    let base = known.get(name)
+    if (base === undefined) {
+      const place = manifest.chunks.locate(id)
+      if (place === undefined || place.depth > 0) return undefined
+      base = { ...place, id, name }
+      known.set(name, base)
+    }
+    places.push(base)
   }
   return places
 }

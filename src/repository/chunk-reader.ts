@@ -18,6 +18,7 @@ import { openPackSegment } from '../pack/pack-reader.ts'
 import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
 import { type Content, readItems } from '../snapshot/content.ts'
 import type { PackKeyring } from './pack-keyring.ts'
+import { readTogether } from './read-together.ts'
 
 /**
  * A directory is cut like a file, whose chunks have 1 KiB at least but for the last: many that are smaller are no writer's
@@ -25,6 +26,7 @@ import type { PackKeyring } from './pack-keyring.ts'
  */
 const PART_BYTES_LEAST = 512
 const SMALL_PARTS_MAX = 1_024
+const NO_BASES = new Uint8Array(0)
 /** Plaintext bytes of decoded segments that are kept. */
 const CACHE_BYTES_MAX = 32 * 1024 * 1024
 
@@ -38,7 +40,8 @@ export type ChunkReaderParts = {
   readonly refresh: () => Promise<boolean>
 }
 
-type Item = { readonly chunk: Uint8Array } | { readonly hole: number }
+/** Of a content. */
+export type Item = { readonly chunk: Uint8Array } | { readonly hole: number }
 
 /** Decoding budget of one read: a hostile repository cannot make one chunk cost more than this. */
 type Budget = { segments: number }
@@ -61,6 +64,21 @@ export class ChunkReader {
       if (!hasCode(error, 'OBJECT_MISSING') || !(await this.#parts.refresh())) throw error
       return await this.#chunk(id, { segments: 0 }, Number.POSITIVE_INFINITY)
     }
+  }
+
+  /** Chunks that are wanted soon and all together, as far as they are easily read: by id in hex. */
+  async chunks(ids: Iterable<Uint8Array>): Promise<ReadonlyMap<string, Uint8Array>> {
+    const { chunks, packs } = this.#parts.manifest
+    const source = {
+      locate: (id: Uint8Array) => chunks.locate(id),
+      basesOf: ({ pack, segment }: ChunkLocation) => packs.segmentOf(pack, segment)?.bases ?? NO_BASES,
+      segment: async (location: ChunkLocation, dictionary: Uint8Array = NO_BASES) => {
+        if (location.depth === 0) return await this.#segment(location, { segments: 0 }, 1)
+        return await this.#decode(location, async () => dictionary)
+      },
+      matches: (bytes: Uint8Array, id: Uint8Array) => this.matches(bytes, id),
+    }
+    return await readTogether(source, ids)
   }
 
   /** Plaintext bytes of a chunk, without reading it; `undefined` where nothing holds it. */
@@ -132,12 +150,16 @@ export class ChunkReader {
         `pack ${location.packId}: a segment needs more than ${SEGMENT_CLOSURE_MAX} others`,
       )
     }
-    const decoded = await this.#decode(location, budget)
+    const decoded = await this.#decode(location, (bases, depth) => this.#dictionary(bases, depth, budget))
     this.#keep(name, decoded)
     return decoded
   }
 
-  async #decode(location: ChunkLocation, budget: Budget): Promise<Uint8Array> {
+  /** `dictionaryOf`: the joined bases. */
+  async #decode(
+    location: ChunkLocation,
+    dictionaryOf: (bases: Uint8Array, depth: number) => Promise<Uint8Array>,
+  ): Promise<Uint8Array> {
     const { storage, manifest, keyring, zstd } = this.#parts
     const row = manifest.packs.segmentOf(location.pack, location.segment)
     if (row === undefined)
@@ -157,8 +179,7 @@ export class ChunkReader {
         `pack ${location.packId}: segment ${location.segment} differs from the index`,
       )
     }
-    const dictionary =
-      header.depth === 0 ? undefined : await this.#dictionary(header.bases, header.depth, budget)
+    const dictionary = header.depth === 0 ? undefined : await dictionaryOf(header.bases, header.depth)
     return decodeSegment(zstd(), segment, header, new Uint8Array(header.plain), dictionary)
   }
 

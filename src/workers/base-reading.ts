@@ -1,4 +1,5 @@
 /** Reads the bases of a delta segment: makes the request, and the dictionary from what is answered. */
+import { addTo } from '../base/lists.ts'
 import type { Zstd } from '../codec/zstd.ts'
 import type { ChunkHasher } from '../crypto/blake3.ts'
 import { hasCode } from '../model/errors.ts'
@@ -7,6 +8,7 @@ import { DICTIONARY_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_SEALED_BYTES_MAX } fro
 import { openPackSegment } from '../pack/pack-reader.ts'
 import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
 import type { BaseAnswer, BaseRequest, SealedPack } from './bases.ts'
+import { joinBases, type SharedBases } from './shared-bases.ts'
 
 /** A segment that holds bases; one object for each, by which bases of one segment are known. */
 export type SegmentOfBases = {
@@ -36,12 +38,15 @@ export type BaseReading = {
   readonly bases: readonly BasePlace[]
 }
 
-/** The bases of a delta segment as they travel to the thread that decodes it: joined, or as they are stored. */
-export type Dictionary = Uint8Array | { readonly reading: BaseReading; readonly answer: BaseAnswer }
+/** The bases of a delta segment as they travel to the thread that decodes it: joined, there already, or as they are stored. */
+export type Dictionary =
+  | Uint8Array
+  | SharedBases
+  | { readonly reading: BaseReading; readonly answer: BaseAnswer }
 
 /** The buffers of a dictionary that its owner gives away, each once. */
 export function transferOf(dictionary: Dictionary): ArrayBuffer[] {
-  if (dictionary instanceof Uint8Array) return []
+  if (dictionary instanceof Uint8Array || 'slots' in dictionary) return []
   const sealed = dictionary.answer.packs.flatMap((pack) => pack?.sealed ?? [])
   return [...new Set(sealed.map(({ buffer }) => buffer as ArrayBuffer))]
 }
@@ -90,6 +95,7 @@ export class DictionaryReader {
   /** The bases joined, valid until the next call; `undefined` where one of them could not be read. Whether they are what their ids say is not checked. */
   read(dictionary: Dictionary): Uint8Array | undefined {
     if (dictionary instanceof Uint8Array) return dictionary
+    if ('slots' in dictionary) return joinBases(dictionary, this.#joined)
     const { reading, answer } = dictionary
     const { packs, bases } = reading
     const places = placesOf(bases)
@@ -150,9 +156,7 @@ function placesOf(bases: readonly BasePlace[]) {
     const place = { base, at: bytes }
     bytes += base.bytes
     if (bytes > DICTIONARY_BYTES_MAX || base.offset + base.bytes > base.segment.plain) return undefined
-    const others = bySegment.get(base.segment)
-    if (others === undefined) bySegment.set(base.segment, [place])
-    else others.push(place)
+    addTo(bySegment, base.segment, place)
   }
   return { bySegment, bytes }
 }

@@ -9,11 +9,11 @@ import type { SegmentRow } from '../model/pack-table.ts'
 import type { PackKeys } from '../pack/pack-header.ts'
 import { openPackSegment, readPackFooter, readPackTrailer } from '../pack/pack-reader.ts'
 import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
-import { type BaseCopy, copyBases } from './base-copies.ts'
 import { type Dictionary, DictionaryReader } from './base-reading.ts'
 import { type CheckScratch, createCheckScratch, firstMismatch } from './recheck-pack.ts'
+import { type BaseCopies, copyBases } from './shared-bases.ts'
 
-export type PackCheckTask = WholePackTask | DeltaSegmentsTask
+export type PackCheckTask = WholePackTask | DeltaSegmentsTask | BasesTask
 
 /** Everything but its delta segments, which are checked by tasks of their own: their bases take room. */
 export type WholePackTask = {
@@ -25,7 +25,7 @@ export type WholePackTask = {
   /** With ids: what the index says. */
   readonly segments: readonly SegmentRow[]
   /** Bases of delta segments that will be checked later, by the number of the segment that holds them. */
-  readonly copies: ReadonlyMap<number, readonly BaseCopy[]>
+  readonly copies: ReadonlyMap<number, BaseCopies>
 }
 
 export type DeltaSegmentsTask = {
@@ -46,6 +46,20 @@ export type DeltaToCheck = {
   readonly dictionary: Dictionary | undefined
 }
 
+/** Segments of a pack that are decoded for the bases in them alone. */
+export type BasesTask = {
+  readonly kind: 'bases'
+  readonly id: PackId
+  /** The first bytes of the pack. */
+  readonly header: Uint8Array
+  readonly keys: PackKeys
+  readonly segments: readonly {
+    readonly number: number
+    readonly sealed: Uint8Array
+    readonly copies: BaseCopies
+  }[]
+}
+
 export type PackDamage = {
   /** `undefined`: the pack's header, footer or trailer. */
   readonly segment: number | undefined
@@ -62,8 +76,6 @@ export type PackCheckResult = {
   readonly bytes: number
 }
 
-const NO_COPIES: readonly BaseCopy[] = []
-
 export class PackChecker {
   readonly #hasher: ChunkHasher
   readonly #zstd: Zstd
@@ -78,7 +90,8 @@ export class PackChecker {
 
   /** Goes on after damage: the result names every damaged segment. */
   check(task: PackCheckTask): PackCheckResult {
-    return task.kind === 'pack' ? this.#checkPack(task) : this.#checkDeltas(task)
+    if (task.kind === 'pack') return this.#checkPack(task)
+    return task.kind === 'deltas' ? this.#checkDeltas(task) : this.#copyBases(task)
   }
 
   #checkPack(task: WholePackTask): PackCheckResult {
@@ -93,11 +106,11 @@ export class PackChecker {
       const sealed = task.bytes.subarray(at, at + row.sealed)
       at += row.sealed
       if (row.depth > 0) return
-      const copies = task.copies.get(number) ?? NO_COPIES
+      const copies = task.copies.get(number)
       let areCopied = false
       collect(damages, number, () => {
         const plain = this.#checkSegment({ id, header, keys, number, row, sealed })
-        areCopied = copyBases(plain, copies)
+        areCopied = copies === undefined || copyBases(plain, copies)
       })
       if (!areCopied) uncopied.push(number)
       chunks += row.chunkLengths.length
@@ -126,6 +139,21 @@ export class PackChecker {
       damages.push({ segment: number, reason, lacksBases: true })
     }
     return { damages, uncopied: [], chunks, bytes }
+  }
+
+  /** What cannot be decoded is uncopied, and damaged only where its pack is checked. */
+  #copyBases({ id, header, keys, segments }: BasesTask): PackCheckResult {
+    const uncopied: number[] = []
+    for (const { number, sealed, copies } of segments) {
+      let areCopied = false
+      collect([], number, () => {
+        const opened = openPackSegment(id, header, keys, number, sealed, this.#scratch.opened)
+        const plain = decodeSegment(this.#zstd, opened, readSegmentHeader(opened), this.#scratch.plain)
+        areCopied = copyBases(plain, copies)
+      })
+      if (!areCopied) uncopied.push(number)
+    }
+    return { damages: [], uncopied, chunks: 0, bytes: 0 }
   }
 
   #bases(): DictionaryReader {

@@ -5,8 +5,8 @@
 import type { TargetMeta, Xattr } from '../model/files.ts'
 import type { PackId } from '../model/ids.ts'
 import type { PackKeys } from '../pack/pack-header.ts'
-import type { BaseCopy } from './base-copies.ts'
 import type { Dictionary } from './base-reading.ts'
+import type { BaseCopies } from './shared-bases.ts'
 
 /** A file of which this task holds something. */
 export type RestoreFile = {
@@ -29,7 +29,7 @@ export type RestoreSegment = {
   /** Of a delta segment. */
   readonly dictionary: Dictionary | undefined
   /** Bases of delta segments that will be decoded later. */
-  readonly copies: readonly BaseCopy[]
+  readonly copies: BaseCopies
   /**
    * What is written from it, those of one file together: where the chunk begins in the plaintext and its bytes, its id (32 bytes
    * each), the file (its index in the task) and the position in the file. A chunk that goes to several places is there several times.

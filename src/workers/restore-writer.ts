@@ -11,7 +11,6 @@ import { CHUNK_ID_BYTES } from '../model/ids.ts'
 import { SEGMENT_BYTES_MAX, SEGMENT_SEALED_BYTES_MAX } from '../model/limits.ts'
 import { openPackSegment } from '../pack/pack-reader.ts'
 import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
-import { copyBases } from './base-copies.ts'
 import { DictionaryReader } from './base-reading.ts'
 import { DirectoryCache } from './directory-cache.ts'
 import {
@@ -22,6 +21,7 @@ import {
   type RestoreTask,
   type RestoreTaskResult,
 } from './restore-task.ts'
+import { copyBases } from './shared-bases.ts'
 
 /** Files that are kept open while the segments that hold the rest of them are decoded. */
 const OPEN_FILES_MAX = 64

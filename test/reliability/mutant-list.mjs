@@ -921,14 +921,14 @@ const CHECKS = [
   ],
   [
     'src/manifest/chunks-table.ts',
-    '(run < own && !others.includes(run))',
-    '(run < own && others !== null)',
+    'run < own && !others.includes(run)',
+    'run < own && others !== null',
     'relying on nothing that a run at work stores',
     [unit('repository/reliance')],
   ],
   [
     'src/manifest/chunks-table.ts',
-    '(run < own && !others.includes(run))',
+    'run < own && !others.includes(run)',
     '!others.includes(run)',
     'relying on nothing that a later run stores',
     [unit('repository/reliance')],
@@ -960,7 +960,7 @@ const ORDER = [
   ],
   [
     'src/repository/write-session.ts',
-    'if (log.collections !== checked) await this.#refuseTaken(draft.root, named)',
+    'if (log.collections !== checked || !isSame) await this.#refuseTaken(draft.root, named)',
     '',
     'the look, before the entry, whether packs were condemned',
     [PRUNE, T10],

@@ -1,6 +1,8 @@
 /** The bytes of a stored file as a stream: in order, with bounded memory, the next ones on their way while one is used. */
 import { SnapError } from '../../model/errors.ts'
 import type { ChunkReader } from '../../repository/chunk-reader.ts'
+import { contentBlocks } from '../../repository/content-blocks.ts'
+import { EMPTY_CONTENT } from '../../snapshot/content.ts'
 import type { Entry } from '../../snapshot/entry.ts'
 
 /** Blocks that are read ahead; a block has at most 1 MiB. */
@@ -21,18 +23,15 @@ async function* blocksOf(chunks: ChunkReader, entry: Entry): AsyncGenerator<Uint
     left -= bytes
     if (left < 0) throw wrongSize(entry)
   }
-  if (entry.content !== undefined) {
-    for await (const item of chunks.items(entry.content)) {
-      if ('chunk' in item) {
-        const bytes = await chunks.chunk(item.chunk)
-        take(bytes.length)
-        yield bytes
-        continue
-      }
-      take(item.hole)
-      for (let rest = item.hole; rest > 0; rest -= HOLE_BLOCK_BYTES)
-        yield ZEROS.subarray(0, Math.min(rest, HOLE_BLOCK_BYTES))
+  for await (const block of contentBlocks(chunks, entry.content ?? EMPTY_CONTENT)) {
+    if ('bytes' in block) {
+      take(block.bytes.length)
+      yield block.bytes
+      continue
     }
+    take(block.hole)
+    for (let rest = block.hole; rest > 0; rest -= HOLE_BLOCK_BYTES)
+      yield ZEROS.subarray(0, Math.min(rest, HOLE_BLOCK_BYTES))
   }
   if (left > 0) throw wrongSize(entry)
 }

@@ -1,10 +1,12 @@
 /** Writes the files of a restore: gathers them in windows, runs the planned tasks, and finishes files of many parts. */
+import { inTurn } from '../../base/in-turn.ts'
+import { SharedSlots } from '../../base/shared-slots.ts'
 import { addInFlight, during } from '../../base/trace.ts'
 import type { ChunkFinder } from '../../manifest/chunk-finder.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { TargetFiles } from '../../model/files.ts'
 import type { ProgressListener } from '../../model/progress.ts'
-import { DictionaryRooms } from '../../repository/gathered-bases.ts'
+import { contentBlocks } from '../../repository/content-blocks.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { EMPTY_CONTENT, readItems } from '../../snapshot/content.ts'
 import type { Entry } from '../../snapshot/entry.ts'
@@ -21,8 +23,8 @@ const WINDOW_FILES_MAX = 8_192
 const WINDOW_CHUNKS_MAX = 65_536
 /** Bytes of a file that is still planned: its chunks are all in memory together, some 100 bytes each. */
 const PLANNED_BYTES_MAX = 8 * 1024 ** 3
-/** Dictionaries that are gathered at once, for two windows: one of a kernel tree that was edited has some twenty, of a MB each. */
-const GATHERED_BYTES_MAX: number = 64 * 1024 * 1024
+/** Bases that are kept at once, for each of two windows. Of a dump of 19 MB that has been edited for a year they are 30 MB. */
+const BASES_BYTES_MAX: number = 32 * 1024 * 1024
 
 export type FileRestorerParts = {
   readonly repository: Repository
@@ -38,7 +40,8 @@ export type FileRestorerParts = {
 /** While windows are written, the next is gathered. */
 export class FileRestorer {
   readonly #parts: FileRestorerParts
-  readonly #rooms = new DictionaryRooms(GATHERED_BYTES_MAX)
+  /** Of the window that is written, and of the next: taken in turn. */
+  #slots: readonly [SharedSlots, SharedSlots]
   #finder: ChunkFinder
   #collections: number
   #gathering: WindowRun
@@ -46,11 +49,12 @@ export class FileRestorer {
   #before: Promise<void> = Promise.resolve()
   #writing: Promise<void> = Promise.resolve()
 
-  constructor(parts: FileRestorerParts) {
+  constructor(parts: FileRestorerParts, basesBytes: number = BASES_BYTES_MAX) {
     this.#parts = parts
     this.#finder = parts.repository.manifest.chunkFinder()
     this.#collections = parts.repository.log.collections
-    this.#gathering = new WindowRun(parts, this.#finder, this.#rooms)
+    this.#slots = [new SharedSlots(basesBytes), new SharedSlots(basesBytes)]
+    this.#gathering = new WindowRun(parts, this.#finder, this.#slots[0])
   }
 
   async add(file: Placement): Promise<void> {
@@ -75,7 +79,9 @@ export class FileRestorer {
       this.#collections = log.collections
       this.#finder = manifest.chunkFinder()
     }
-    this.#gathering = new WindowRun(this.#parts, this.#finder, this.#rooms)
+    const [last, next] = this.#slots
+    this.#slots = [next, last]
+    this.#gathering = new WindowRun(this.#parts, this.#finder, next)
   }
 }
 
@@ -91,9 +97,9 @@ class WindowRun {
   /** Made here, under their name in `#names`. */
   readonly #created = new Set<number>()
 
-  constructor(parts: FileRestorerParts, finder: ChunkFinder, rooms: DictionaryRooms) {
+  constructor(parts: FileRestorerParts, finder: ChunkFinder, slots: SharedSlots) {
     this.#parts = parts
-    this.#window = new FileWindow(parts.repository, finder, rooms)
+    this.#window = new FileWindow(parts.repository, finder, slots)
   }
 
   get isFull(): boolean {
@@ -199,9 +205,9 @@ class WindowRun {
     const fd = directories.of(directory).openFile(name, true)
     try {
       let position = 0
-      for await (const item of repository.chunks.items(entry.content ?? EMPTY_CONTENT)) {
-        const bytes = 'chunk' in item ? await repository.chunks.chunk(item.chunk) : undefined
-        const length = 'hole' in item ? item.hole : (bytes?.length ?? 0)
+      for await (const block of contentBlocks(repository.chunks, entry.content ?? EMPTY_CONTENT)) {
+        const bytes = 'bytes' in block ? block.bytes : undefined
+        const length = 'hole' in block ? block.hole : block.bytes.length
         if (position + length > entry.size)
           throw new SnapError('OBJECT_DAMAGED', `its chunks exceed its size of ${entry.size} bytes`)
         if (bytes !== undefined) target.write(fd, bytes, position)
@@ -217,21 +223,7 @@ class WindowRun {
 
   async #runAll(tasks: readonly PlannedTask[], parts: Uint32Array): Promise<void> {
     const { pool, signal } = this.#parts
-    const running = new Set<Promise<void>>()
-    let failure: { readonly error: unknown } | undefined
-    for (const task of tasks) {
-      signal.throwIfAborted()
-      const work: Promise<void> = this.#runTask(task, parts)
-        .catch((error: unknown) => {
-          failure ??= { error }
-        })
-        .finally(() => running.delete(work))
-      running.add(work)
-      if (running.size > pool.parallel) await Promise.race(running)
-      if (failure !== undefined) break
-    }
-    await Promise.all(running)
-    if (failure !== undefined) throw failure.error
+    await inTurn(tasks, pool.parallel, signal, (task) => this.#runTask(task, parts))
   }
 
   async #runTask(planned: PlannedTask, parts: Uint32Array): Promise<void> {

@@ -4,16 +4,14 @@
  */
 
 import { toHex } from '../../base/bytes.ts'
-import type { ChunkFinder, ChunkPlace } from '../../manifest/chunk-finder.ts'
-import type { SegmentPlace } from '../../manifest/packs-table.ts'
+import type { SharedSlots } from '../../base/shared-slots.ts'
+import type { ChunkFinder } from '../../manifest/chunk-finder.ts'
 import { SnapError } from '../../model/errors.ts'
 import { CHUNK_ID_BYTES, type PackId } from '../../model/ids.ts'
 import { packKey } from '../../object/object-keys.ts'
 import { readDictionary } from '../../repository/base-reader.ts'
-import type { DictionaryRooms, GatheredDictionary } from '../../repository/gathered-bases.ts'
 import { neighbours } from '../../repository/neighbours.ts'
 import type { Repository } from '../../repository/repository.ts'
-import type { BaseCopy } from '../../workers/base-copies.ts'
 import { type Dictionary, transferOf } from '../../workers/base-reading.ts'
 import {
   type FileFailure,
@@ -22,39 +20,14 @@ import {
   type RestoreTask,
   toColumns,
 } from '../../workers/restore-task.ts'
+import { baseCopies } from '../../workers/shared-bases.ts'
+import { planBatches } from './base-batches.ts'
+import { type WantedSegment, WantedSegments } from './wanted-segment.ts'
 
 /** Sealed bytes of the segments of one task: some 10 MB of plaintext, so that threads stay evenly busy. */
 const TASK_SEALED_BYTES = 2 * 1024 * 1024
 /** What a delta segment counts for, whatever its own bytes: its bases come with it. */
 const DELTA_SEALED_BYTES: number = TASK_SEALED_BYTES / 4
-/** More segments than a pack may have, so that pack and segment make one number. */
-const SEGMENTS_RADIX = 2 ** 20
-
-/** What is wanted of a segment, in the order in which it was asked for: columns, as in `RestoreSegment`. */
-class WantedSegment {
-  readonly pack: number
-  readonly packId: PackId
-  readonly number: number
-  readonly place: SegmentPlace
-  readonly offsets: number[] = []
-  readonly lengths: number[] = []
-  readonly ids: Uint8Array[] = []
-  readonly files: number[] = []
-  readonly positions: number[] = []
-  /** Bases of others that lie in it, and the dictionaries that they go to. */
-  readonly copies: BaseCopy[] = []
-  readonly feeds: Set<GatheredDictionary> = new Set()
-  /** Of a delta segment, where its bases are copied out of other segments of the window. */
-  gathered: GatheredDictionary | undefined
-
-  constructor(pack: number, packId: PackId, number: number, place: SegmentPlace) {
-    this.pack = pack
-    this.packId = packId
-    this.number = number
-    this.place = place
-  }
-}
-
 /** One unit of work: its segments lie in one pack and are in memory when the task is made. */
 export type PlannedTask = {
   readonly pack: number
@@ -65,14 +38,16 @@ export type PlannedTask = {
 export class FileWindow {
   readonly #repository: Repository
   readonly #finder: ChunkFinder
-  readonly #rooms: DictionaryRooms
-  readonly #segments = new Map<number, WantedSegment>()
+  readonly #slots: SharedSlots
+  readonly #segments: WantedSegments
   chunks = 0
 
-  constructor(repository: Repository, finder: ChunkFinder, rooms: DictionaryRooms) {
+  /** `slots`: of no other window that is restored at the same time. */
+  constructor(repository: Repository, finder: ChunkFinder, slots: SharedSlots) {
     this.#repository = repository
     this.#finder = finder
-    this.#rooms = rooms
+    this.#slots = slots
+    this.#segments = new WantedSegments(repository.manifest)
   }
 
   /**
@@ -82,7 +57,7 @@ export class FileWindow {
   add(file: number, position: number, id: Uint8Array): number {
     const location = this.#finder.find(id)
     if (location === undefined) throw new SnapError('OBJECT_MISSING', `chunk ${toHex(id)} is in no pack`)
-    const segment = this.#segmentOf(location)
+    const segment = this.#segments.at(location)
     segment.offsets.push(location.offset)
     segment.lengths.push(location.bytes)
     segment.ids.push(id)
@@ -92,46 +67,14 @@ export class FileWindow {
     return location.bytes
   }
 
-  #segmentOf({
-    pack,
-    packId,
-    segment: number,
-  }: Pick<ChunkPlace, 'pack' | 'packId' | 'segment'>): WantedSegment {
-    const name = pack * SEGMENTS_RADIX + number
-    const known = this.#segments.get(name)
-    if (known !== undefined) return known
-    const place = this.#repository.manifest.packs.segmentOf(pack, number)
-    if (place === undefined)
-      throw new SnapError('MANIFEST_FAILED', 'the manifest has a chunk without its segment')
-    const segment = new WantedSegment(pack, packId, number, place)
-    this.#segments.set(name, segment)
-    return segment
-  }
-
   /**
-   * Tasks in pack order, in waves: the second, of delta segments, may begin when the first has ended. And in how many tasks each of the
-   * `files` files has a part.
+   * Tasks in pack order, in waves: each may begin when the one before has ended, because it may have delta segments whose bases that one
+   * copies. And in how many tasks each of the `files` files has a part.
    */
   plan(files: number): { waves: readonly (readonly PlannedTask[])[]; parts: Uint32Array } {
-    for (const segment of [...this.#segments.values()]) if (segment.place.depth > 0) this.#gather(segment)
-    const ordered = [...this.#segments.values()].sort((a, b) => a.pack - b.pack || a.number - b.number)
-    const waves = [
-      tasksOf(ordered.filter(({ place }) => place.depth === 0)),
-      tasksOf(ordered.filter(({ place }) => place.depth > 0)),
-    ]
+    const batches = planBatches(this.#repository, this.#segments, this.#slots)
+    const waves = batches.flatMap(({ plain, deltas }) => [tasksOf(inOrder(plain)), tasksOf(inOrder(deltas))])
     return { waves, parts: countParts(waves.flat(), files) }
-  }
-
-  /** The bases of a delta segment are copied out of segments of the window, most of which are wanted for themselves. */
-  #gather(delta: WantedSegment): void {
-    const gathered = this.#rooms.gather(this.#repository, delta.pack, delta.number)
-    if (gathered === undefined) return
-    delta.gathered = gathered
-    for (const { place, copy } of gathered.bases) {
-      const segment = this.#segmentOf(place)
-      segment.copies.push(copy)
-      segment.feeds.add(gathered)
-    }
   }
 
   /** Of a task that has been run: the segments of which not all bases were copied. */
@@ -141,8 +84,6 @@ export class FileWindow {
 
   /** No task is under way any more. */
   release(): void {
-    for (const { gathered } of this.#segments.values())
-      if (gathered !== undefined) this.#rooms.release(gathered)
     this.#segments.clear()
   }
 
@@ -196,7 +137,7 @@ export class FileWindow {
     failed: Map<number, FileFailure>,
   ): Promise<Dictionary | undefined> {
     if (segment.place.depth === 0) return undefined
-    if (segment.gathered?.hasFailed === false) return segment.gathered.bytes
+    if (segment.gathered?.hasFailed === false) return segment.gathered.bases
     try {
       return await readDictionary(this.#repository, segment.pack, segment.number)
     } catch (error) {
@@ -231,6 +172,9 @@ export class FileWindow {
     return found
   }
 }
+
+const inOrder = (segments: readonly WantedSegment[]): WantedSegment[] =>
+  [...segments].sort((a, b) => a.pack - b.pack || a.number - b.number)
 
 function tasksOf(ordered: readonly WantedSegment[]): PlannedTask[] {
   const tasks: PlannedTask[] = []
@@ -305,7 +249,7 @@ function restoreSegment(
     number: wanted.number,
     sealed,
     dictionary,
-    copies: wanted.copies,
+    copies: baseCopies(wanted.copies),
     offsets: Uint32Array.from(wanted.offsets),
     lengths: Uint32Array.from(wanted.lengths),
     ids,

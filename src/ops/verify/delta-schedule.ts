@@ -1,134 +1,179 @@
 /**
- * When which delta segment is checked: as soon as the packs that hold its bases have been, because its dictionary fills while these are
- * decoded. It knows the order of the packs and neither reads nor decodes.
+ * When which delta segment is checked: as soon as the packs that hold its bases have been decoded, out of which these are copied, each
+ * once, and kept until the last delta segment that needs them has been checked. Packs in the order in which they were stored keep few
+ * at a time: about what the edited files have now. It knows the order of the packs and neither reads nor decodes.
  */
-import type { PackRow } from '../../manifest/packs-table.ts'
-import { locateBases } from '../../repository/base-reader.ts'
-import { DictionaryRooms, type GatheredDictionary } from '../../repository/gathered-bases.ts'
+import { addTo } from '../../base/lists.ts'
+import type { SharedSlots } from '../../base/shared-slots.ts'
+import type { PackId } from '../../model/ids.ts'
+import { type LocatedBase, locateBases } from '../../repository/base-reader.ts'
 import type { Repository } from '../../repository/repository.ts'
-import type { BaseCopy } from '../../workers/base-copies.ts'
+import { type BaseCopies, type BaseCopy, baseCopies } from '../../workers/shared-bases.ts'
+import { BaseRoom } from './base-room.ts'
+import type { KeptBase, ScheduledDelta } from './scheduled-delta.ts'
 
-/** Dictionaries that are gathered at once; what finds no room is checked at the end, with bases that are read for it. */
-const GATHERED_BYTES_MAX: number = 64 * 1024 * 1024
-
-export type ScheduledDelta = {
-  readonly pack: PackRow
-  readonly number: number
-  /** `undefined`: its bases are to be read. */
-  readonly dictionary: GatheredDictionary | undefined
-}
+/** Bases that are planned with at once, of some 300 bytes each. */
+const BASES_MAX = 250_000
 
 /** What is to be copied out of a pack while it is decoded, by segment number. */
-export type PackCopies = ReadonlyMap<number, readonly BaseCopy[]>
+export type PackCopies = ReadonlyMap<number, BaseCopies>
 
-type Gathering = ScheduledDelta & { readonly dictionary: GatheredDictionary; packsLeft: number }
-
-/** What one pack holds of the dictionaries that are being gathered. */
-type Share = {
-  readonly copies: Map<number, BaseCopy[]>
-  /** And the segments that each needs. */
-  readonly gatherings: Map<Gathering, Set<number>>
+export type ScheduleParts = {
+  readonly repository: Repository
+  /** Of no other schedule at the same time. */
+  readonly slots: SharedSlots
+  /** Of bases that are planned to be kept at once: less than `slots` has, which are somewhat larger than what lies in them. */
+  readonly basesBytes: number
+  /** Packs that will be decoded whole, by number. Where undefined, all that hold bases will be, for these alone. */
+  readonly packs: ReadonlySet<number> | undefined
 }
 
 export class DeltaSchedule {
-  readonly #repository: Repository
-  readonly #rooms = new DictionaryRooms(GATHERED_BYTES_MAX)
-  /** By the number of the first pack with bases of it. */
-  readonly #beginning = new Map<number, ScheduledDelta[]>()
-  /** By the number of the pack that holds bases. */
-  readonly #shares = new Map<number, Share>()
-  readonly #rest: ScheduledDelta[] = []
-  /** Whose dictionaries fill. */
-  readonly #gathering = new Set<Gathering>()
-  /** Delta segments of each pack that has any. */
-  readonly counts: Map<number, number> = new Map()
+  readonly #parts: ScheduleParts
+  /** By name. */
+  readonly #bases = new Map<string, KeptBase>()
+  /** By pack, those that are needed of it. */
+  readonly #basesOf = new Map<number, KeptBase[]>()
+  /** Of packs that will be decoded: their own delta segments that wait. */
+  readonly #own = new Map<number, ScheduledDelta[]>()
+  readonly #waiting = new Set<ScheduledDelta>()
+  /** What is not waited for. */
+  readonly #later: ScheduledDelta[] = []
 
-  /** `packs` in the order in which they will begin. */
-  constructor(repository: Repository, packs: readonly PackRow[]) {
-    this.#repository = repository
-    const order = new Map(packs.map(({ no }, index) => [no, index]))
-    const { packs: table } = repository.manifest
-    const withDeltas = new Set(table.withDeltas())
-    for (const pack of packs) {
-      if (!withDeltas.has(pack.no)) continue
-      const numbers = table.deltasOf(pack.no)
-      this.counts.set(pack.no, numbers.length)
-      for (const number of numbers) this.#plan({ pack, number, dictionary: undefined }, order)
+  constructor(parts: ScheduleParts, deltas: readonly ScheduledDelta[]) {
+    this.#parts = parts
+    parts.slots.clear()
+    const places = new Map<string, LocatedBase>()
+    const located: ScheduledDelta[] = []
+    for (const delta of deltas) {
+      delta.bases = this.#locate(delta, places)
+      if (delta.bases.length > 0) located.push(delta)
+      else this.#later.push(delta)
+    }
+    const room = new BaseRoom(parts.basesBytes, Math.max(0, ...located.map((delta) => this.#lastPack(delta))))
+    // Where not all have room at once, those that need the same segments are checked together.
+    for (const delta of located.sort(byFirstBase)) {
+      if (room.takes(new Set(delta.bases), this.#lastPack(delta))) this.#await(delta)
+      else this.#later.push(delta)
     }
   }
 
-  #plan(delta: ScheduledDelta, order: ReadonlyMap<number, number>): void {
-    const bases = locateBases(this.#repository, delta.pack.no, delta.number) ?? []
-    let first: number | undefined
-    for (const { pack } of bases) {
-      const at = order.get(pack)
-      if (at === undefined) return void this.#rest.push(delta)
-      if (first === undefined || at < (order.get(first) ?? 0)) first = pack
+  /** None where they are to be read for it, or to be planned later. */
+  #locate({ pack, number }: ScheduledDelta, known: Map<string, LocatedBase>): KeptBase[] {
+    const { repository, packs } = this.#parts
+    if (this.#bases.size >= BASES_MAX) return []
+    const places = locateBases(repository, pack.no, number, known) ?? []
+    const areDecoded = packs === undefined || places.every((place) => packs.has(place.pack))
+    return areDecoded ? places.map((place) => this.#baseAt(place)) : []
+  }
+
+  #baseAt({ name, pack, packId, segment, offset, bytes }: LocatedBase): KeptBase {
+    const known = this.#bases.get(name)
+    if (known !== undefined) return known
+    const place = { pack, packId, segment, offset, bytes }
+    const base = { ...place, slot: undefined, isFilling: false, users: [], usersLeft: 0 }
+    this.#bases.set(name, base)
+    return base
+  }
+
+  #packsFor({ pack, bases }: ScheduledDelta): Set<number> {
+    const packs = new Set(bases.map((base) => base.pack))
+    return this.#parts.packs === undefined ? packs : packs.add(pack.no)
+  }
+
+  #lastPack(delta: ScheduledDelta): number {
+    return Math.max(...this.#packsFor(delta))
+  }
+
+  #await(delta: ScheduledDelta): void {
+    for (const base of new Set(delta.bases)) {
+      if (base.users.length === 0) addTo(this.#basesOf, base.pack, base)
+      base.users.push(delta)
+      base.usersLeft += 1
     }
-    if (first === undefined) return void this.#rest.push(delta)
-    const others = this.#beginning.get(first)
-    if (others === undefined) this.#beginning.set(first, [delta])
-    else others.push(delta)
+    if (this.#parts.packs !== undefined) addTo(this.#own, delta.pack.no, delta)
+    delta.packsLeft = this.#packsFor(delta).size
+    delta.hasFailed = false
+    this.#waiting.add(delta)
+  }
+
+  /** Packs that hold bases, by rising number. */
+  packsOfBases(): { readonly no: number; readonly id: PackId }[] {
+    const packs = [...this.#basesOf.values()].flatMap(([base]) => base ?? [])
+    return packs.map(({ pack, packId }) => ({ no: pack, id: packId })).sort((a, b) => a.no - b.no)
   }
 
   /** What to copy out of this pack, which is decoded next. */
   begin(pack: number): PackCopies {
-    for (const delta of this.#beginning.get(pack) ?? []) {
-      const dictionary = this.#rooms.gather(this.#repository, delta.pack.no, delta.number)
-      if (dictionary === undefined) this.#rest.push(delta)
-      else this.#share({ ...delta, dictionary, packsLeft: 0 })
+    const copies = new Map<number, BaseCopy[]>()
+    for (const base of this.#basesOf.get(pack) ?? []) {
+      if (base.usersLeft === 0) continue
+      base.slot = this.#parts.slots.take(base.bytes)
+      if (base.slot === undefined) {
+        for (const user of base.users) this.#leaveForLater(user)
+        continue
+      }
+      base.isFilling = true
+      addTo(copies, base.segment, { offset: base.offset, slot: base.slot })
     }
-    this.#beginning.delete(pack)
-    return this.#shares.get(pack)?.copies ?? new Map()
+    return new Map([...copies].map(([segment, some]) => [segment, baseCopies(some)]))
   }
 
-  #share(gathering: Gathering): void {
-    this.#gathering.add(gathering)
-    for (const { place, copy } of gathering.dictionary.bases) {
-      let share = this.#shares.get(place.pack)
-      if (share === undefined) {
-        share = { copies: new Map(), gatherings: new Map() }
-        this.#shares.set(place.pack, share)
-      }
-      const copies = share.copies.get(place.segment)
-      if (copies === undefined) share.copies.set(place.segment, [copy])
-      else copies.push(copy)
-      const segments = share.gatherings.get(gathering)
-      if (segments !== undefined) segments.add(place.segment)
-      else {
-        share.gatherings.set(gathering, new Set([place.segment]))
-        gathering.packsLeft += 1
-      }
+  #leaveForLater(delta: ScheduledDelta): void {
+    if (!this.#waiting.delete(delta)) return
+    this.#later.push(delta)
+    this.#letGo(delta)
+  }
+
+  #letGo({ bases }: ScheduledDelta): void {
+    for (const base of new Set(bases)) {
+      base.usersLeft -= 1
+      this.#free(base)
     }
+  }
+
+  #free(base: KeptBase): void {
+    if (base.usersLeft > 0 || base.isFilling || base.slot === undefined) return
+    this.#parts.slots.giveBack(base.slot)
+    base.slot = undefined
   }
 
   /** The pack has been decoded: the delta segments that wait for no other one. `isCopied`: whether all bases of a segment were. */
   end(pack: number, isCopied: (segment: number) => boolean): readonly ScheduledDelta[] {
-    const ready: ScheduledDelta[] = []
-    for (const [gathering, segments] of this.#shares.get(pack)?.gatherings ?? []) {
-      if (![...segments].every(isCopied)) gathering.dictionary.hasFailed = true
-      gathering.packsLeft -= 1
-      if (gathering.packsLeft > 0) continue
-      this.#gathering.delete(gathering)
-      ready.push(gathering)
+    const users = new Set(this.#own.get(pack)?.filter((delta) => this.#waiting.has(delta)))
+    for (const base of this.#basesOf.get(pack) ?? []) {
+      base.isFilling = false
+      for (const user of base.users) {
+        if (!this.#waiting.has(user)) continue
+        users.add(user)
+        if (!isCopied(base.segment)) user.hasFailed = true
+      }
+      this.#free(base)
     }
-    this.#shares.delete(pack)
+    const ready: ScheduledDelta[] = []
+    for (const user of users) {
+      user.packsLeft -= 1
+      if (user.packsLeft > 0) continue
+      this.#waiting.delete(user)
+      ready.push(user)
+    }
     return ready
   }
 
   /** They have been checked, and no thread uses their dictionaries any more. */
   release(deltas: readonly ScheduledDelta[]): void {
-    for (const { dictionary } of deltas) if (dictionary !== undefined) this.#rooms.release(dictionary)
+    for (const delta of deltas) this.#letGo(delta)
   }
 
   /**
-   * When all packs have ended: those whose bases could not be gathered, also because another process moved them meanwhile to packs that
-   * are not among these. Each delta segment is either here or was ready before.
+   * When all packs have ended: those whose bases found no room, or lie in no pack that was decoded. Each delta segment is either here or was
+   * ready before.
    */
   rest(): readonly ScheduledDelta[] {
-    return [
-      ...this.#rest,
-      ...[...this.#gathering].map(({ pack, number }) => ({ pack, number, dictionary: undefined })),
-    ]
+    return [...this.#later, ...this.#waiting]
   }
+}
+
+function byFirstBase({ bases: [a] }: ScheduledDelta, { bases: [b] }: ScheduledDelta): number {
+  return (a?.pack ?? 0) - (b?.pack ?? 0) || (a?.segment ?? 0) - (b?.segment ?? 0)
 }

@@ -17,8 +17,8 @@ import type {
   PackCheckTask,
 } from '../../workers/pack-check.ts'
 import type { TaskPool } from '../../workers/task-pool.ts'
-import type { ScheduledDelta } from './delta-schedule.ts'
 import { isDamage } from './report.ts'
+import type { ScheduledDelta } from './scheduled-delta.ts'
 
 /** Segments of one task, and tasks under way for one pack. */
 const TASK_SEGMENTS = 4
@@ -87,17 +87,21 @@ class PackDeltas {
   async #read(deltas: readonly ScheduledDelta[]): Promise<SealedDelta[]> {
     const found: SealedDelta[] = []
     const rowOf = ({ number }: ScheduledDelta) => this.#rows[number] as SegmentRow
+    const add = (scheduled: ScheduledDelta, sealed: Uint8Array): void => {
+      found.push({ number: scheduled.number, row: ownRow(rowOf(scheduled)), sealed, scheduled })
+    }
+    for (const delta of deltas) if (delta.sealed !== undefined) add(delta, delta.sealed)
+    const others = deltas.filter(({ sealed }) => sealed === undefined)
     const placeOf = (delta: ScheduledDelta) => ({
       offset: this.#offsets[delta.number] ?? 0,
       bytes: rowOf(delta).sealed,
     })
-    for (const { parts, range } of neighbours(deltas, placeOf)) {
+    for (const { parts, range } of neighbours(others, placeOf)) {
       const bytes = await this.#parts.repository.storage.read(packKey(this.#pack.id), range)
       for (const scheduled of parts) {
         const { offset, bytes: length } = placeOf(scheduled)
         const from = offset - range.offset
-        const sealed = bytes.slice(from, from + length)
-        found.push({ number: scheduled.number, row: ownRow(rowOf(scheduled)), sealed, scheduled })
+        add(scheduled, bytes.slice(from, from + length))
       }
     }
     return found
@@ -106,9 +110,9 @@ class PackDeltas {
   async #checkSome(deltas: readonly SealedDelta[]): Promise<PackCheckResult> {
     const { repository } = this.#parts
     const result = await this.#run(deltas, ({ number, scheduled: { dictionary } }) =>
-      dictionary === undefined || dictionary.hasFailed
+      dictionary === undefined
         ? readDictionary(repository, this.#pack.no, number)
-        : Promise.resolve(dictionary.bytes),
+        : Promise.resolve(dictionary),
     )
     const lacking = new Set(
       result.damages.filter(({ lacksBases }) => lacksBases).map(({ segment }) => segment),

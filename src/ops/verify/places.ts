@@ -2,11 +2,15 @@
  * Where chunks can still be read: the places that the manifest knows, less those in packs and segments that were found
  * damaged, and less delta segments whose bases are gone. It reads nothing itself.
  */
+import { toHex } from '../../base/bytes.ts'
 import type { ChunkFinder, ChunkPlace } from '../../manifest/chunk-finder.ts'
 import type { ChunkLocation } from '../../manifest/chunks-table.ts'
 import type { Manifest } from '../../manifest/manifest.ts'
 import { CHUNK_ID_BYTES } from '../../model/ids.ts'
 import { PACK_SEGMENTS_MAX } from '../../model/limits.ts'
+
+/** Bases that are remembered. */
+const BASES_MAX = 250_000
 
 const NO_BASES = new Uint8Array(0)
 
@@ -23,6 +27,8 @@ export class Places {
   readonly #depths = new Map<number, number>()
   /** Of delta segments. */
   readonly #decodable = new Map<string, boolean>()
+  /** Bases that can be read from a segment without bases: each is one of many delta segments. */
+  readonly #readableBases = new Set<string>()
 
   /** Numbers of packs; quarantined ones are places too, as far as they are whole. */
   constructor(manifest: Manifest, live: Iterable<number>, quarantined: Iterable<number> = []) {
@@ -36,11 +42,13 @@ export class Places {
   losesPack(pack: number): void {
     this.#badPacks.add(pack)
     this.#decodable.clear()
+    this.#readableBases.clear()
   }
 
   losesSegment(pack: number, segment: number): void {
     this.#badSegments.add(nameOf(pack, segment))
     this.#decodable.clear()
+    this.#readableBases.clear()
   }
 
   /** Packs and segments that were lost so far: it grows with each. */
@@ -66,6 +74,7 @@ export class Places {
     const { bases, depth } = this.#manifest.packs.segmentOf(pack, segment) ?? { bases: NO_BASES, depth: 0 }
     for (let at = 0; at < bases.length; at += CHUNK_ID_BYTES) {
       const base = bases.subarray(at, at + CHUNK_ID_BYTES)
+      if (this.#isReadableBase(base)) continue
       const place = this.#finder.find(base)
       const isPlaced =
         place !== undefined && this.#live.has(place.pack) && this.#depthOf(place.pack, place.segment) < depth
@@ -92,6 +101,15 @@ export class Places {
     if (place === undefined || !this.#live.has(place.pack)) return undefined
     const depth = this.#depthOf(place.pack, place.segment)
     return depth < depthBelow && this.#isReadable(place.pack, place.segment, depth) ? place : undefined
+  }
+
+  /** False where it is not known. */
+  #isReadableBase(id: Uint8Array): boolean {
+    const name = toHex(id)
+    if (this.#readableBases.has(name)) return true
+    if (this.#found(id, 1) === undefined) return false
+    if (this.#readableBases.size < BASES_MAX) this.#readableBases.add(name)
+    return true
   }
 
   #depthOf(pack: number, segment: number): number {
@@ -122,6 +140,7 @@ export class Places {
   #haveBases(bases: Uint8Array, depth: number): boolean {
     for (let at = 0; at < bases.length; at += CHUNK_ID_BYTES) {
       const base = bases.subarray(at, at + CHUNK_ID_BYTES)
+      if (this.#isReadableBase(base)) continue
       if ((this.#found(base, depth) ?? this.readable(base, depth)) === undefined) return false
     }
     return true
