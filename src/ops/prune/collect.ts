@@ -120,7 +120,7 @@ async function choose(repository: Repository, parts: CollectParts): Promise<Choi
   const named = new Set(repository.manifest.packs.list('live').map(({ id }) => id))
   const snapshots = pruned.map(({ id }) => id)
   const packs = [
-    ...parts.packs.filter(({ no }) => !needed.touched.has(no)).map(({ id }) => id),
+    ...parts.packs.filter(({ no }) => !needed.touched.has(no) && !needed.mourned.has(no)).map(({ id }) => id),
     // Somebody's backup may have committed them by now.
     ...strays.packs.filter((id) => !named.has(id)),
   ]

@@ -63,7 +63,7 @@ export class Needed {
     return this.#touched
   }
 
-  /** Numbers of quarantined packs that hold what is needed and is nowhere else. */
+  /** Numbers of absent packs, quarantined by an entry, that hold what is needed and is nowhere else: they may come back. */
   get mourned(): ReadonlySet<number> {
     return this.#mourned
   }
@@ -79,28 +79,40 @@ export class Needed {
     this.#touched.clear()
   }
 
+  /** Of packs that are to go, those that are touched or mourned stay all the same. */
+  #staying(going: ReadonlySet<number>): PackRow[] {
+    const mourned = this.absent.filter(({ no }) => this.#mourned.has(no))
+    return [...this.packs.filter(({ no }) => !going.has(no) || this.#touched.has(no)), ...mourned]
+  }
+
   /**
-   * These packs stay, so the bases of all their segments do: whoever finds a chunk in an index object may rely on it. Part of
-   * deciding; returns whether anything more is needed now, or is to be written in full.
+   * The bases of all segments of packs that stay do so too: whoever finds a chunk in an index object may rely on it, and what is away may
+   * come back. Part of deciding; returns whether anything more is needed now, or is to be written in full.
    */
-  keepBasesOf(staying: readonly PackRow[]): boolean {
+  keepBases(going: ReadonlySet<number>): boolean {
     const { inFull } = this.chunks
-    for (const { no } of staying) this.chunks.pin(no)
+    for (const { no } of this.#staying(going)) this.chunks.pin(no)
     const grew = this.#touched.size > 0 || this.chunks.inFull > inFull
     this.#touched.clear()
     return grew
   }
 
-  /**
-   * The same when it is decided: of packs that were to go, those that are touched stay. False where a segment cannot keep its bases.
-   */
+  /** The same when it is decided: what is touched by it stays. False where a pack that stays cannot keep the bases of a segment. */
   keepBasesOfTouched(going: ReadonlySet<number>): boolean {
-    const { inFull } = this.chunks
     for (let before = -1; before < this.#touched.size; ) {
       before = this.#touched.size
-      for (const { no } of this.packs) if (!going.has(no) || this.#touched.has(no)) this.chunks.pin(no)
+      for (const { no } of this.#staying(going)) this.chunks.pin(no)
     }
-    return this.chunks.inFull === inFull
+    return this.stuck(going).length === 0
+  }
+
+  /**
+   * Packs that stay, of which a segment would lose its bases. Not those that are there and were set aside: nobody relies on them, and what
+   * can be read of them is copied.
+   */
+  stuck(going: ReadonlySet<number>): PackRow[] {
+    const isCopied = ({ no, state }: PackRow): boolean => state === 'quarantined' && !this.#mourned.has(no)
+    return this.#staying(going).filter((row) => this.chunks.hasInFull(row.no) && !isCopied(row))
   }
 
   /** `OBJECT_MISSING` or `OBJECT_DAMAGED` where it cannot be told what they need. Snapshots that were marked cost nothing. */
@@ -130,13 +142,19 @@ export class Needed {
     if (places.length > 0) this.chunks.learn(places)
   }
 
-  /** What is lost with a pack that was quarantined is no reason to keep the rest for ever. */
+  /**
+   * What is lost with a pack that an entry has quarantined is no reason to keep the rest for ever. What this client alone has set aside
+   * explains nothing: nobody has been told.
+   */
   #refuseLost(): void {
     const { chunks, packs } = this.#repository.manifest
+    const known = this.#repository.log.state.quarantined
+    const isQuarantined = (row: PackRow | undefined): boolean =>
+      row?.state === 'quarantined' && known.has(row.id)
     let unexplained = 0
     for (const id of this.chunks.lost) {
       const places = chunks.locations(Buffer.from(id, 'latin1'))
-      const quarantined = places.filter(({ pack }) => packs.byNo(pack)?.state === 'quarantined')
+      const quarantined = places.filter(({ pack }) => isQuarantined(packs.byNo(pack)))
       for (const { pack } of quarantined) this.#mourned.add(pack)
       if (quarantined.length === 0) unexplained += 1
     }

@@ -168,8 +168,10 @@ class Prune {
   #plan(needed: Needed, holdings: Holdings): PrunePlan {
     for (;;) {
       const plan = this.#planOnce(needed, holdings)
-      const gone = new Set([...plan.dead, ...plan.repacked].map(({ row }) => row.no))
-      if (!needed.keepBasesOf(needed.packs.filter(({ no }) => !gone.has(no)))) return plan
+      const going = new Set([...plan.dead, ...plan.repacked].map(({ row }) => row.no))
+      if (needed.keepBases(going)) continue
+      refuseStuck(needed.stuck(going), holdings)
+      return plan
     }
   }
 
@@ -183,10 +185,13 @@ class Prune {
       (state === 'pending' || (state === 'live' && run !== null && unsaved.has(run))) &&
       (holdings.packs.get(id)?.storedAt ?? 0) > before
     const isToErase = ({ id }: PackRow): boolean => erase?.packs.has(id) === true
+    // Nobody can rely on differences to what is erased, whoever awaits them.
+    const isUsed = ({ no }: PackRow): boolean =>
+      (needed.chunks.of(no)?.count ?? 0) > 0 || needed.chunks.hasInFull(no)
     // What is lost with them may come back; what nobody needs will not be missed.
     const absent = needed.absent.filter((row) => !needed.mourned.has(row.no))
     const uses = [...needed.packs, ...absent]
-      .filter((row) => (needed.chunks.of(row.no)?.count ?? 0) > 0 || isToErase(row) || !isAwaited(row))
+      .filter((row) => isUsed(row) || isToErase(row) || !isAwaited(row))
       .map((row) => usePack(row, manifest.packs.tableOf(row.no), needed.chunks.of(row.no)))
     const tree = Math.min(config.packBytesTarget, TREE_PACK_BYTES_TARGET)
     const fullBytes = { data: config.packBytesTarget, tree }
@@ -370,6 +375,24 @@ function refuseDamagedLog({ log }: Repository): void {
   throw new SnapError('OBJECT_DAMAGED', `log entry ${first}${more} cannot be read, and may be a snapshot's`, {
     hint: 'Nothing was removed. Bring the entry back from a copy of the repository, or run this with --accept-damaged-log: what only that snapshot needs is gone for good then.',
   })
+}
+
+/** Of packs that cannot be copied, nothing that they need may be erased. */
+function refuseStuck(packs: readonly PackRow[], { packs: stored }: Holdings): void {
+  const [first] = packs
+  if (first === undefined) return
+  const more = packs.length === 1 ? '' : ` and ${packs.length - 1} more`
+  const isThere = stored.get(first.id)?.bytes === first.bytes
+  const state = isThere ? 'is damaged' : 'is not in the storage'
+  throw new SnapError(
+    isThere ? 'OBJECT_DAMAGED' : 'OBJECT_MISSING',
+    `pack ${first.id}${more} ${state} and holds differences to what is to be erased, which snapshots need`,
+    {
+      hint: isThere
+        ? 'No pack was removed. Run `snap repair --data`, which sets it aside, then this again.'
+        : 'No pack was removed. Bring it back, or forget the snapshots that need it (`snap verify` names them); then run this again.',
+    },
+  )
 }
 
 function stillFull({ storage }: Repository): SnapError {

@@ -105,12 +105,13 @@ class Repacker {
     })
   }
 
-  /** Reads the whole pack first: a damaged one leaves nothing behind but chunks that are intact. */
+  /** Throws at damage; of a pack that was set aside, when all that is intact has been copied: nothing may rely on it as it is. */
   async copy({ row, neededChunks, chunks }: PackUse): Promise<void> {
     const { repository, needed } = this.#parts
     const bits = needed(row.no)
     const table = repository.manifest.packs.tableOf(row.no)
     const opened = await (await repository.keyring()).of(row.id)
+    let damage: SnapError | undefined
     let ordinal = 0
     let at = opened.header.length
     for (const [number, segment] of table.entries()) {
@@ -123,23 +124,39 @@ class Repacker {
         0,
       )
       if (wanted === 0) continue
-      const range = { offset, bytes: segment.sealed }
-      const sealed = await repository.storage.read(packKey(row.id), range)
-      const encoded = openPackSegment(row.id, opened.header, opened, number, sealed)
-      const plain = await this.#decode(row.no, row.id, number, segment, encoded)
       const isWanted = (index: number): boolean =>
         wanted === segment.chunkLengths.length || bits?.has(from + index) === true
-      this.#check(row.id, number, segment, plain, isWanted)
-      const isInFull = this.#parts.isInFull(row.no, number)
-      const isWhole = wanted === segment.chunkLengths.length && !isInFull
-      if (isWhole && this.#isWorthCopying(segment)) {
-        this.#filler.addSegment(encoded, segment)
-      } else if (segment.depth > 0 && !isInFull) {
-        await this.#addDelta(row.no, number, partOf(segment, plain, isWanted))
-      } else {
-        this.#addChunks(segment, plain, readSegmentHeader(encoded), isWanted)
+      try {
+        const range = { offset, bytes: segment.sealed }
+        const sealed = await repository.storage.read(packKey(row.id), range)
+        const encoded = openPackSegment(row.id, opened.header, opened, number, sealed)
+        await this.#copySegment(row, number, segment, encoded, isWanted)
+      } catch (error) {
+        if (!isDamage(error) || row.state !== 'quarantined') throw error
+        damage ??= error
       }
       await this.#settle(STORES_IN_FLIGHT_MAX)
+    }
+    if (damage !== undefined) throw damage
+  }
+
+  async #copySegment(
+    { no, id }: PackUse['row'],
+    number: number,
+    segment: SegmentRow,
+    encoded: Uint8Array,
+    isWanted: (index: number) => boolean,
+  ): Promise<void> {
+    const plain = await this.#decode(no, id, number, segment, encoded)
+    this.#check(id, number, segment, plain, isWanted)
+    const isInFull = this.#parts.isInFull(no, number)
+    const isWhole = segment.chunkLengths.every((_length, index) => isWanted(index)) && !isInFull
+    if (isWhole && this.#isWorthCopying(segment)) {
+      this.#filler.addSegment(encoded, segment)
+    } else if (segment.depth > 0 && !isInFull) {
+      await this.#addDelta(no, number, partOf(segment, plain, isWanted))
+    } else {
+      this.#addChunks(segment, plain, readSegmentHeader(encoded), isWanted)
     }
   }
 
