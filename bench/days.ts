@@ -1,6 +1,6 @@
 /**
- * A database dumped every day, with delta segments and without: what is stored, and how long the newest and the oldest day take to
- * restore, as the days go by. `npm run bench:days -- --scratch DIR`.
+ * A database dumped every day, with delta segments and without: what is stored, and how long it takes to restore and to dump the newest
+ * day, to restore the oldest, and to verify all, as the days go by. `npm run bench:days -- --scratch DIR`.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ import { median } from './report/figures.ts'
 import { bytesOf, filesBelow } from './run-trial.ts'
 import type { Command } from './tools/tool.ts'
 
-const RESTORES = 3
+const RUNS = 3
 const MB = 1_000_000
 
 const { values } = parseArgs({
@@ -49,13 +49,16 @@ function run([program, ...args]: Command): string {
   return execFileSync(program, args, { encoding: 'utf8' })
 }
 
-function restoreSeconds(kind: Kind, snapshot: string): number {
-  const seconds = Array.from({ length: RESTORES }, () => {
-    const took = measured(snap(kind, 'restore', snapshot, '--target', target), cache(kind))
-    rmSync(target, { recursive: true })
-    return took.seconds
-  })
-  return median(seconds)
+/** Median, for each kind; the kinds in turn. */
+function secondsOf(argsOf: (kind: Kind) => readonly string[]): number[] {
+  const seconds = KINDS.map((): number[] => [])
+  for (let run = 0; run < RUNS; run += 1) {
+    for (const [index, kind] of KINDS.entries()) {
+      seconds[index]?.push(measured(snap(kind, ...argsOf(kind)), cache(kind)).seconds)
+      rmSync(target, { recursive: true, force: true })
+    }
+  }
+  return seconds.map(median)
 }
 
 /** Days that are looked at: 1, 2, 7, then every month, and the last. */
@@ -67,9 +70,9 @@ try {
   for (const kind of KINDS) run(snap(kind, 'init'))
   const dumps = new DailyDumps('days', Number(values.rows))
   process.stdout.write(
-    '| day | dump, MB | stored with deltas, MB | without | newest restored, s | without | oldest restored, s | without |\n',
+    '| day | dump, MB | stored, MB | newest restored, s | newest dumped, s | oldest restored, s | all verified, s |\n',
   )
-  process.stdout.write('| --- | --- | --- | --- | --- | --- | --- | --- |\n')
+  process.stdout.write('| --- | --- | --- | --- | --- | --- | --- |\n')
   const oldest = new Map<Kind, string>()
   for (let day = 1; day <= days; day += 1) {
     if (day > 1) dumps.nextDay()
@@ -81,14 +84,16 @@ try {
     if (!isLookedAt(day)) continue
     const dumpBytes = statSync(join(source, 'dump.sql')).size
     const stored = KINDS.map((kind) => bytesOf(filesBelow(repo(kind))))
-    const newest = KINDS.map((kind) => restoreSeconds(kind, 'latest'))
-    const first = KINDS.map((kind) => restoreSeconds(kind, oldest.get(kind) as string))
-    looks.push({ day, dumpBytes, stored, newest, first })
+    const newest = secondsOf(() => ['restore', 'latest', '--target', target])
+    const dumped = secondsOf(() => ['dump', 'latest', join(source, 'dump.sql')])
+    const first = secondsOf((kind) => ['restore', oldest.get(kind) as string, '--target', target])
+    const verified = secondsOf(() => ['verify', '--data'])
+    looks.push({ day, dumpBytes, stored, newest, dumped, first, verified })
     const cells = [
       day,
       (dumpBytes / MB).toFixed(1),
-      ...stored.map((bytes) => (bytes / MB).toFixed(2)),
-      ...[...newest, ...first].map((seconds) => seconds.toFixed(2)),
+      stored.map((bytes) => (bytes / MB).toFixed(1)).join(' / '),
+      ...[newest, dumped, first, verified].map((seconds) => seconds.map((one) => one.toFixed(2)).join(' / ')),
     ]
     process.stdout.write(`| ${cells.join(' | ')} |\n`)
   }

@@ -49,3 +49,10 @@ export const repositoryId = (text: string): RepositoryId => hexId(text, 'reposit
 export const slotId = (text: string): SlotId => hexId(text, 'slot id') as SlotId
 export const listId = (text: string): ListId => hexId(text, 'list id') as ListId
 export const seriesId = (text: string): SeriesId => hexId(text, 'series id') as SeriesId
+
+/** Of ids that follow each other: copies. */
+export function chunkIdsIn(ids: Uint8Array): Uint8Array[] {
+  return Array.from({ length: ids.length / CHUNK_ID_BYTES }, (_, index) =>
+    ids.slice(index * CHUNK_ID_BYTES, (index + 1) * CHUNK_ID_BYTES),
+  )
+}

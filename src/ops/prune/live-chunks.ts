@@ -8,7 +8,7 @@ import type { ChunkFinder, ChunkPlace } from '../../manifest/chunk-finder.ts'
 import type { ChunkLocation } from '../../manifest/chunks-table.ts'
 import type { Manifest } from '../../manifest/manifest.ts'
 import type { PackRow } from '../../manifest/packs-table.ts'
-import { CHUNK_ID_BYTES } from '../../model/ids.ts'
+import { chunkIdsIn } from '../../model/ids.ts'
 import { PACK_SEGMENTS_MAX } from '../../model/limits.ts'
 import type { SegmentRow } from '../../model/pack-table.ts'
 
@@ -121,7 +121,7 @@ export class LiveChunks {
       const first = next
       next += chunkLengths.length
       const isNeeded = chunkLengths.some((_, index) => bits?.has(first + index) === true)
-      return depth > 0 && !isNeeded && idsOf(bases).some((id) => !this.#isNeeded(id))
+      return depth > 0 && !isNeeded && chunkIdsIn(bases).some((id) => !this.#isNeeded(id))
     })
   }
 
@@ -167,12 +167,12 @@ export class LiveChunks {
   #needBases(pack: number, segment: number, isNeeded: boolean): void {
     const row = this.#manifest.packs.segmentOf(pack, segment)
     if (row === undefined) return
-    if (idsOf(row.bases).some(this.#isErased)) {
+    if (chunkIdsIn(row.bases).some(this.#isErased)) {
       this.#inFull.add(segmentKey(pack, segment))
       this.#packsInFull.add(pack)
       return
     }
-    for (const id of idsOf(row.bases)) {
+    for (const id of chunkIdsIn(row.bases)) {
       const place = this.#finder.find(id)
       if (place !== undefined && this.#depthOf(place.pack, place.segment) < row.depth)
         this.#take(place, isNeeded)
@@ -243,12 +243,6 @@ export class LiveChunks {
 
 /** One number for a segment of a pack. */
 export const segmentKey = (pack: number, segment: number): number => pack * (PACK_SEGMENTS_MAX + 1) + segment
-
-function idsOf(ids: Uint8Array): Uint8Array[] {
-  return Array.from({ length: ids.length / CHUNK_ID_BYTES }, (_, index) =>
-    ids.slice(index * CHUNK_ID_BYTES, (index + 1) * CHUNK_ID_BYTES),
-  )
-}
 
 /** The places, in their order, with which chunk of its pack each is. */
 export function withOrdinals(

@@ -6,7 +6,7 @@ import type { Zstd } from '../../codec/zstd.ts'
 import { type ChunkHasher, createChunkHasher, hash } from '../../crypto/blake3.ts'
 import { SnapError } from '../../model/errors.ts'
 import { CHUNK_ID_BYTES, type PackId } from '../../model/ids.ts'
-import { SEGMENT_BASES_MAX, SEGMENT_BYTES_MAX } from '../../model/limits.ts'
+import { PACK_HEADER_BYTES, SEGMENT_BASES_MAX, SEGMENT_BYTES_MAX } from '../../model/limits.ts'
 import type { PackTable, SegmentRow } from '../../model/pack-table.ts'
 import { packKey } from '../../object/object-keys.ts'
 import { openPackSegment } from '../../pack/pack-reader.ts'
@@ -24,6 +24,7 @@ import { COMPRESSION_LEVELS } from '../../workers/make-pipeline.ts'
 import { type CheckedPack, PackFiller } from '../../workers/pack-filler.ts'
 import { firstMismatch } from '../../workers/recheck-pack.ts'
 import { isDamage } from '../verify/report.ts'
+import { BasesAhead, type DeltaName } from './bases-ahead.ts'
 import type { ChunkBits } from './live-chunks.ts'
 import type { PackUse } from './plan.ts'
 
@@ -56,7 +57,7 @@ export async function repack(packs: readonly PackUse[], parts: RepackParts): Pro
   for (const kind of ['data', 'tree'] as const) {
     const ofKind = packs.filter(({ row }) => row.kind === kind)
     if (ofKind.length === 0) continue
-    const repacker = new Repacker(parts, kind)
+    const repacker = new Repacker(parts, kind, ofKind)
     for (const pack of ofKind) {
       parts.signal.throwIfAborted()
       try {
@@ -74,6 +75,43 @@ export async function repack(packs: readonly PackUse[], parts: RepackParts): Pro
   return { copied, stored, damaged }
 }
 
+type PartToCopy = {
+  readonly number: number
+  readonly segment: SegmentRow
+  /** In the pack. */
+  readonly offset: number
+  /** By index of a chunk in the segment. */
+  readonly isWanted: (index: number) => boolean
+}
+
+function partsToCopy(
+  { row, neededChunks, chunks }: PackUse,
+  { repository, needed }: RepackParts,
+): PartToCopy[] {
+  const bits = needed(row.no)
+  const parts: PartToCopy[] = []
+  let ordinal = 0
+  let offset = PACK_HEADER_BYTES
+  for (const [number, segment] of repository.manifest.packs.tableOf(row.no).entries()) {
+    const from = ordinal
+    const isWanted = (index: number): boolean => neededChunks === chunks || bits?.has(from + index) === true
+    if (segment.chunkLengths.some((_length, index) => isWanted(index)))
+      parts.push({ number, segment, offset, isWanted })
+    ordinal += segment.chunkLengths.length
+    offset += segment.sealed
+  }
+  return parts
+}
+
+function* deltasToCopy(packs: readonly PackUse[], parts: RepackParts): Generator<DeltaName> {
+  const withDeltas = new Set(parts.repository.manifest.packs.withDeltas())
+  for (const pack of packs) {
+    if (!withDeltas.has(pack.row.no)) continue
+    for (const { number, segment } of partsToCopy(pack, parts))
+      if (segment.depth > 0) yield { pack: pack.row.no, number }
+  }
+}
+
 class Repacker {
   readonly #parts: RepackParts
   readonly #filler: PackFiller
@@ -83,10 +121,12 @@ class Repacker {
   readonly #computed = new Uint8Array(CHUNK_ID_BYTES)
   readonly #segmentBytes: number
   readonly #stores: Promise<PackTable>[] = []
+  readonly #bases: BasesAhead
   readonly #buffers: Uint8Array<ArrayBuffer>[] = []
 
-  constructor(parts: RepackParts, kind: 'data' | 'tree') {
+  constructor(parts: RepackParts, kind: 'data' | 'tree', packs: readonly PackUse[]) {
     const { config, keys } = parts.repository
+    this.#bases = new BasesAhead(parts.repository, deltasToCopy(packs, parts))
     this.#parts = parts
     this.#zstd = parts.repository.zstd()
     this.#hasher = createChunkHasher(keys.idKey)
@@ -106,31 +146,17 @@ class Repacker {
   }
 
   /** Throws at damage; of a pack that was set aside, when all that is intact has been copied: nothing may rely on it as it is. */
-  async copy({ row, neededChunks, chunks }: PackUse): Promise<void> {
-    const { repository, needed } = this.#parts
-    const bits = needed(row.no)
-    const table = repository.manifest.packs.tableOf(row.no)
+  async copy(pack: PackUse): Promise<void> {
+    const { row } = pack
+    const { repository } = this.#parts
     const opened = await (await repository.keyring()).of(row.id)
     let damage: SnapError | undefined
-    let ordinal = 0
-    let at = opened.header.length
-    for (const [number, segment] of table.entries()) {
-      const from = ordinal
-      const offset = at
-      ordinal += segment.chunkLengths.length
-      at += segment.sealed
-      const wanted = segment.chunkLengths.reduce(
-        (sum, _length, index) => sum + (neededChunks === chunks || bits?.has(from + index) === true ? 1 : 0),
-        0,
-      )
-      if (wanted === 0) continue
-      const isWanted = (index: number): boolean =>
-        wanted === segment.chunkLengths.length || bits?.has(from + index) === true
+    for (const part of partsToCopy(pack, this.#parts)) {
       try {
-        const range = { offset, bytes: segment.sealed }
+        const range = { offset: part.offset, bytes: part.segment.sealed }
         const sealed = await repository.storage.read(packKey(row.id), range)
-        const encoded = openPackSegment(row.id, opened.header, opened, number, sealed)
-        await this.#copySegment(row, number, segment, encoded, isWanted)
+        const encoded = openPackSegment(row.id, opened.header, opened, part.number, sealed)
+        await this.#copySegment(row, part, encoded)
       } catch (error) {
         if (!isDamage(error) || row.state !== 'quarantined') throw error
         damage ??= error
@@ -142,19 +168,18 @@ class Repacker {
 
   async #copySegment(
     { no, id }: PackUse['row'],
-    number: number,
-    segment: SegmentRow,
+    { number, segment, isWanted }: PartToCopy,
     encoded: Uint8Array,
-    isWanted: (index: number) => boolean,
   ): Promise<void> {
-    const plain = await this.#decode(no, id, number, segment, encoded)
+    const delta = { pack: no, number }
+    const plain = await this.#decode(id, delta, segment, encoded)
     this.#check(id, number, segment, plain, isWanted)
     const isInFull = this.#parts.isInFull(no, number)
     const isWhole = segment.chunkLengths.every((_length, index) => isWanted(index)) && !isInFull
     if (isWhole && this.#isWorthCopying(segment)) {
       this.#filler.addSegment(encoded, segment)
     } else if (segment.depth > 0 && !isInFull) {
-      await this.#addDelta(no, number, partOf(segment, plain, isWanted))
+      await this.#addDelta(delta, partOf(segment, plain, isWanted))
     } else {
       this.#addChunks(segment, plain, readSegmentHeader(encoded), isWanted)
     }
@@ -171,23 +196,16 @@ class Repacker {
     return depth > 0 || plain > this.#segmentBytes / 2
   }
 
-  async #decode(
-    pack: number,
-    id: PackId,
-    number: number,
-    row: SegmentRow,
-    encoded: Uint8Array,
-  ): Promise<Uint8Array> {
+  async #decode(id: PackId, delta: DeltaName, row: SegmentRow, encoded: Uint8Array): Promise<Uint8Array> {
     const header = readSegmentHeader(encoded)
     if (
       header.depth !== row.depth ||
       header.plain !== row.plain ||
       Buffer.compare(header.bases, row.bases) !== 0
     ) {
-      throw new SnapError('OBJECT_DAMAGED', `pack ${id}: segment ${number} differs from the index`)
+      throw new SnapError('OBJECT_DAMAGED', `pack ${id}: segment ${delta.number} differs from the index`)
     }
-    const { chunks } = this.#parts.repository
-    const dictionary = header.depth === 0 ? undefined : await chunks.dictionaryOf(pack, number)
+    const dictionary = header.depth === 0 ? undefined : await this.#bases.of(delta)
     return decodeSegment(this.#zstd, encoded, header, this.#plain, dictionary)
   }
 
@@ -215,28 +233,22 @@ class Repacker {
   }
 
   /**
-   * What is needed of a delta segment, as a difference to the same bases. It is decoded with bases that are read once more, each
+   * What is needed of a delta segment, as a difference to the same bases. It is decoded with bases that are asked for once more, each
    * held against its id: a bit that memory has lost of the first ones is not stored.
    */
-  async #addDelta(pack: number, number: number, { row, plain }: SegmentPart): Promise<void> {
-    const { chunks } = this.#parts.repository
+  async #addDelta(delta: DeltaName, { row, plain }: SegmentPart): Promise<void> {
     const { depth, bases: ids } = row
-    const dictionary = await chunks.dictionaryOf(pack, number)
+    const dictionary = await this.#bases.of(delta)
     const into = new Uint8Array(SEGMENT_HEADER_BYTES + SEGMENT_BASES_MAX * CHUNK_ID_BYTES + plain.length)
     const bytes = encodeSegment(this.#zstd, plain, COMPRESSION_LEVELS.auto, into, { depth, ids, dictionary })
     const encoded = into.subarray(0, bytes)
     const header = readSegmentHeader(encoded)
     if (header.depth === 0) return this.#addChunks(row, plain, header, () => true)
     const digest = hash(encoded)
-    const decoded = decodeSegment(
-      this.#zstd,
-      encoded,
-      header,
-      this.#plain,
-      await chunks.dictionaryOf(pack, number),
-    )
+    const again = await this.#bases.of(delta)
+    const decoded = decodeSegment(this.#zstd, encoded, header, this.#plain, again)
     if (firstMismatch(decoded, { ...row, sealed: 0 }, this.#hasher) !== -1) {
-      throw new SnapError('OBJECT_DAMAGED', `segment ${number} did not survive being compressed`)
+      throw new SnapError('OBJECT_DAMAGED', `segment ${delta.number} did not survive being compressed`)
     }
     this.#filler.addSegment(encoded, row, digest)
   }

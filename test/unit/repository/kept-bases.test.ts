@@ -5,7 +5,7 @@ import { toHex } from '../../../src/base/bytes.ts'
 import { SharedSlots } from '../../../src/base/shared-slots.ts'
 import { createTargetFiles } from '../../../src/filesystem/target-files.ts'
 import type { PackRow } from '../../../src/manifest/packs-table.ts'
-import type { SnapshotId } from '../../../src/model/ids.ts'
+import type { PackId, SnapshotId } from '../../../src/model/ids.ts'
 import { DICTIONARY_BYTES_MAX } from '../../../src/model/limits.ts'
 import { packKey } from '../../../src/object/object-keys.ts'
 import { resolveSnapshotPath } from '../../../src/ops/list.ts'
@@ -19,11 +19,18 @@ import { type KeptBase, ScheduledDelta } from '../../../src/ops/verify/scheduled
 import { verify } from '../../../src/ops/verify/verify.ts'
 import { locateBases } from '../../../src/repository/base-reader.ts'
 import { contentBlocks } from '../../../src/repository/content-blocks.ts'
+import { readTogether } from '../../../src/repository/read-together.ts'
 import { decodeContent } from '../../../src/snapshot/content.ts'
 import { DirectoryCache } from '../../../src/workers/directory-cache.ts'
 import type { RestoreTask } from '../../../src/workers/restore-task.ts'
 import { RestoreWriter } from '../../../src/workers/restore-writer.ts'
-import { baseCopies, copyBases, joinBases, sharedBases } from '../../../src/workers/shared-bases.ts'
+import {
+  type BaseCopies,
+  baseCopies,
+  copyBases,
+  joinBases,
+  sharedBases,
+} from '../../../src/workers/shared-bases.ts'
 import { createInThreadPool } from '../../../src/workers/task-pool.ts'
 import { Chance } from '../../support/builders.ts'
 import { SECRET, TestRepository } from '../../support/repository.ts'
@@ -143,10 +150,15 @@ const deltasIn = (packs: readonly PackRow[]): ScheduledDelta[] =>
 const livePacks = (): PackRow[] => test.repository.manifest.packs.list('live')
 const MANY_BYTES = 64 * 1024 * 1024
 
-function scheduleOf(deltas: readonly ScheduledDelta[], bytes: number, packs: readonly PackRow[] | undefined) {
+function scheduleOf(
+  deltas: readonly ScheduledDelta[],
+  bytes: number,
+  packs: readonly PackRow[] | undefined,
+  basesBytes = (bytes * 3) / 4,
+) {
   const numbers = packs === undefined ? undefined : new Set(packs.map(({ no }) => no))
-  const parts = { repository: test.repository, slots: new SharedSlots(bytes), packs: numbers }
-  return new DeltaSchedule({ ...parts, basesBytes: (bytes * 3) / 4 }, deltas)
+  const slots = new SharedSlots(bytes)
+  return new DeltaSchedule({ repository: test.repository, slots, basesBytes, packs: numbers }, deltas)
 }
 
 it('leaves no delta segment out whose bases lie in a pack that never ends', async () => {
@@ -209,6 +221,45 @@ it.each([100_000, 200_000, MANY_BYTES])(
     else expect(rounds).toBeGreaterThan(1)
   },
 )
+
+it('gives no room away that a pack may still be copied to, also where more was planned than there is room for', async () => {
+  await editDaily(12)
+  const packs = livePacks()
+  const deltas = deltasIn(packs)
+  let all = 0
+  for (let bytes = 30_000; bytes < 200_000; bytes += 5_000) all += checkedWith(bytes, deltas, packs)
+  expect(all).toBeGreaterThan(deltas.length)
+  expect(all).toBeLessThan(20 * deltas.length)
+})
+
+/** Delta segments that find their bases, where more is planned than there is room for. */
+function checkedWith(bytes: number, deltas: readonly ScheduledDelta[], packs: readonly PackRow[]): number {
+  const schedule = scheduleOf(deltas, bytes, packs, Number.POSITIVE_INFINITY)
+  const open: { readonly no: number; readonly copies: Map<number, BaseCopies> }[] = []
+  let checked = 0
+  const endOne = (): void => {
+    // Threads are at whatever pack, and each goes through the segments as they lie in it.
+    for (const { no, copies } of [...open].reverse())
+      for (const [segment, some] of [...copies].sort(([a], [b]) => a - b)) {
+        copyBases(plainOf(no, segment), some)
+        copies.delete(segment)
+      }
+    const ready = schedule.end(open.shift()!.no, () => true)
+    for (const { bases, dictionary } of ready) {
+      const joined = joinBases(dictionary!, new Uint8Array(DICTIONARY_BYTES_MAX))
+      expect(Buffer.compare(joined!, Buffer.concat(bases.map(contentOf)))).toBe(0)
+      checked += 1
+    }
+    schedule.release(ready)
+  }
+  for (const { no } of packs) {
+    open.push({ no, copies: new Map(schedule.begin(no)) })
+    if (open.length > 3) endOne()
+  }
+  while (open.length > 0) endOne()
+  expect(schedule.rest().length).toBe(deltas.length - checked)
+  return checked
+}
 
 /** Bytes that differ from place to place, instead of a segment's plaintext. */
 function plainOf(pack: number, segment: number): Uint8Array {
@@ -344,4 +395,30 @@ it('reads together what can be read, and leaves out what is damaged or lies over
   const still = await test.repository.chunks.chunks(ids)
   expect(still.size).toBeLessThan(whole.size)
   for (const [name, bytes] of still) expect(Buffer.compare(bytes, whole.get(name)!)).toBe(0)
+})
+
+it('holds chunks that are read together against their ids', async () => {
+  const id = new Uint8Array(32).fill(7)
+  const place = {
+    packId: '00' as PackId,
+    pack: 1,
+    segment: 0,
+    offset: 0,
+    bytes: 4,
+    depth: 0,
+    trusted: true,
+    live: true,
+  }
+  const found = async (isRight: boolean) =>
+    await readTogether(
+      {
+        locate: () => place,
+        basesOf: () => new Uint8Array(0),
+        segment: async () => new Uint8Array(4),
+        matches: () => isRight,
+      },
+      [id],
+    )
+  expect((await found(true)).get(toHex(id))?.length).toBe(4)
+  expect((await found(false)).size).toBe(0)
 })
