@@ -2129,9 +2129,16 @@ const DELTAS_AND_SCAN = [
   ],
   [
     'src/repository/undecodable.ts',
-    ' && base.run === run)',
-    ')',
+    ' && base.run === run && ',
+    ' && ',
     'not relying on a base that another run has stored and no entry names',
+    [unit('repository/undecodable')],
+  ],
+  [
+    'src/repository/undecodable.ts',
+    ' && base.no <= no',
+    '',
+    'not relying on a base that the same run has stored later',
     [unit('repository/undecodable')],
   ],
   [
