@@ -284,7 +284,8 @@ export class WriteSession implements AsyncDisposable {
 
   /**
    * Where others collected meanwhile, or took packs out of this manifest: every chunk of the snapshot still lies in a pack that may be
-   * relied upon. Of those that no entry names yet only `named` are: another run on this manifest may never name its own.
+   * relied upon. Of those that no entry names yet only `named` are: another run on this manifest may never name its own. What this key
+   * cannot read cannot be checked, and counts as taken away.
    */
   async #refuseTaken(root: Content, named: ReadonlySet<PackId>): Promise<void> {
     this.recorder.flush()
@@ -310,7 +311,7 @@ export class WriteSession implements AsyncDisposable {
     try {
       await reachable.add(encodeContent(root))
     } catch (error) {
-      if (hasCode(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED') throw new PrunedMeanwhile()
+      if (hasCode(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED', 'KEY_WRONG')) throw new PrunedMeanwhile()
       throw error
     }
   }

@@ -2079,6 +2079,20 @@ const DELTAS_AND_SCAN = [
     [unit('manifest/packs')],
   ],
   [
+    'src/ops/backup/previous.ts',
+    "'LIMIT_EXCEEDED', 'KEY_WRONG')",
+    "'LIMIT_EXCEEDED')",
+    'a backup going on with a key that cannot read the parent snapshot',
+    [unit('ops/backup/writer')],
+  ],
+  [
+    'src/repository/write-session.ts',
+    "hasCode(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED', 'KEY_WRONG')",
+    "hasCode(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED')",
+    'a backup going over the sources again where its key cannot check what was collected',
+    [unit('ops/backup/writer')],
+  ],
+  [
     'src/manifest/chunks-table.ts',
     '(p.state = 0 AND (p.run = ? OR p.no <= ?))',
     '(p.state = 0 AND (p.run = ? OR p.no <= ? OR 1))',
