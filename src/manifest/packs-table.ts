@@ -84,6 +84,8 @@ export class PacksTable {
   readonly #promote: Statement
   readonly #trust: Statement
   readonly #verified: Statement
+  readonly #taken: Statement<number>
+  readonly #countTaken: Statement
   readonly #removals: readonly Statement[]
 
   constructor(connection: Connection, chunks: ChunksTable) {
@@ -114,6 +116,13 @@ export class PacksTable {
     this.#promote = connection.prepare('UPDATE packs SET state = 1 WHERE id = ? AND state = 0')
     this.#trust = connection.prepare('UPDATE packs SET trusted = 1 WHERE no = ?')
     this.#verified = connection.prepare('UPDATE packs SET verified_ms = ? WHERE no = ?')
+    this.#taken = connection.prepareValue("SELECT value FROM meta WHERE key = 'packs taken away'")
+    // States 0 and 1 are pending and live.
+    this.#countTaken = connection.prepare(
+      `INSERT INTO meta (key, value)
+         SELECT 'packs taken away', 1 FROM packs WHERE no = ? AND trusted = 1 AND state <= 1
+       ON CONFLICT (key) DO UPDATE SET value = value + 1`,
+    )
     this.#removals = [
       connection.prepare('DELETE FROM listings WHERE pack = ?'),
       connection.prepare('DELETE FROM segments WHERE pack = ?'),
@@ -227,7 +236,18 @@ export class PacksTable {
 
   /** Returns false for an unknown number. */
   setState(no: number, state: PackState): boolean {
-    return this.#setState.run(STATES.indexOf(state), no) === 1
+    return this.#connection.transaction(() => {
+      if (state === 'quarantined') this.#countTaken.run(no)
+      return this.#setState.run(STATES.indexOf(state), no) === 1
+    })
+  }
+
+  /**
+   * How often, by whichever process, a pack was removed or quarantined that could be relied upon before. Where that is as it was, every
+   * chunk that was found in such a pack is there still.
+   */
+  takenAway(): number {
+    return this.#taken.one() ?? 0
   }
 
   /** Pending packs become live, all or none; others are left as they are. Returns how many became live. */
@@ -251,6 +271,7 @@ export class PacksTable {
   /** Removes the pack with its segments and chunks. Returns false for an unknown number. */
   remove(no: number): boolean {
     return this.#connection.transaction(() => {
+      this.#countTaken.run(no)
       this.#chunks.remove(no, this.#chunksOf(no).ids)
       let removed = 0
       for (const removal of this.#removals) removed = removal.run(no)

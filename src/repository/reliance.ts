@@ -2,7 +2,6 @@
  * What a run that writes may take for stored. Packs that another run is still storing are its own affair: whoever named them would
  * hand them to the next collector, to which they look as if nobody needed them, long before that run comes to its end.
  */
-import { createHash } from 'node:crypto'
 import type { Reliance } from '../manifest/chunks-table.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import type { Processes } from '../storage/processes.ts'
@@ -11,8 +10,8 @@ import { setUndecodableAside } from './undecodable.ts'
 /** The kind of such runs in the manifest's history. */
 export const BACKUP_RUN = 'backup'
 
-/** What a run relies on from its beginning. `packs`: as `reliedPacks` has it then. */
-export type BegunRun = { readonly reliance: Reliance; readonly packs: string }
+/** What a run relies on. `takenAway`: as the manifest's packs have it at the beginning. */
+export type BegunRun = { readonly reliance: Reliance; readonly takenAway: number }
 
 /**
  * Begins a run of this process. What runs that were killed have stored may be relied on, and must be named then; what lies over
@@ -27,19 +26,8 @@ export function beginRun(manifest: Manifest, processes: Processes, startedMs: nu
       .map(({ id }) => id)
     const run = manifest.runs.begin(BACKUP_RUN, startedMs, { writer: processes.own ?? null })
     const reliance = { run, others, upTo: manifest.packs.lastNo() }
-    return { reliance, packs: reliedPacks(manifest, reliance) }
+    return { reliance, takenAway: manifest.packs.takenAway() }
   })
-}
-
-/**
- * Stands for the packs that may be relied on and were there at the beginning: it is another text when one of them is gone or was set
- * aside, by whichever process on this manifest.
- */
-export function reliedPacks({ packs }: Manifest, { upTo }: Reliance): string {
-  const digest = createHash('sha256')
-  for (const { no, id, state, trusted } of packs.list())
-    if (no <= upTo && trusted && state !== 'quarantined') digest.update(id)
-  return digest.digest('hex')
 }
 
 /** For certain. */

@@ -30,11 +30,15 @@ export function setAside({ packs }: Manifest, { no, state }: PackRow): void {
   else packs.setState(no, 'quarantined')
 }
 
-/** What another run has stored and no entry names yet may never be named: only what the same run stored counts. */
+/**
+ * What another run has stored and no entry names yet may never be named: only what the same run stored counts. And that only as far as it
+ * came before: whoever names a pack of a run that may be at work still names those before it too, and none that come later.
+ */
 function isDecodable({ packs, chunks }: Manifest, { no, state, run }: PackRow): boolean {
   const isUsable = (pack: number): boolean => {
     const base = packs.byNo(pack)
-    return base?.state === 'live' || (base?.state === 'pending' && state === 'pending' && base.run === run)
+    if (base?.state !== 'pending') return base?.state === 'live'
+    return state === 'pending' && base.run === run && base.no <= no
   }
   return packs.deltasOf(no).every((number) => {
     const { bases, depth } = packs.segmentOf(no, number) ?? { bases: new Uint8Array(0), depth: 0 }

@@ -36,7 +36,7 @@ import { discardIndexes, IndexWriter, type StoredIndex } from './index-writer.ts
 import { PackStore } from './pack-store.ts'
 import { PrunedMeanwhile } from './pruned-meanwhile.ts'
 import { Reachable } from './reachable.ts'
-import { beginRun, reliedPacks } from './reliance.ts'
+import { beginRun } from './reliance.ts'
 import type { Repository } from './repository.ts'
 import { TreeRecorder } from './tree-recorder.ts'
 import { setAside, setUndecodableAside } from './undecodable.ts'
@@ -76,7 +76,6 @@ export class WriteSession implements AsyncDisposable {
   readonly unnamedPacks: readonly PackRow[]
   readonly #repository: Repository
   readonly #reliance: Reliance
-  readonly #relied: string
   #hasEnded = false
   readonly #box: Box
   readonly #store: PackStore
@@ -84,8 +83,9 @@ export class WriteSession implements AsyncDisposable {
   readonly #treeFiller: PackFiller
   readonly #treeDeltas: DeltaFiller | undefined
   readonly #treeBases: ArrivingSource
-  /** What this run relies on was looked at since. */
+  /** What was taken away when this run began: it relies on nothing of that. */
   readonly #collections: number
+  readonly #takenAway: number
   #treeStores: Promise<void> = Promise.resolve()
 
   static async begin(
@@ -117,7 +117,7 @@ export class WriteSession implements AsyncDisposable {
     const { keys, config, manifest, storage, random, id } = repository
     const begun = beginRun(manifest, repository.processes, repository.clock.now())
     this.#reliance = begun.reliance
-    this.#relied = begun.packs
+    this.#takenAway = begun.takenAway
     this.#store = new PackStore(repository, box, this.#reliance.run)
     this.recorder = new TreeRecorder(manifest)
     this.#index = new IndexWriter({ storage, repository: id, indexKey: keys.indexKey, random })
@@ -257,12 +257,15 @@ export class WriteSession implements AsyncDisposable {
     const { series, time: timeMs } = draft
     const root = encodeContent(draft.root)
     const named = new Set(indexes.flatMap(({ packs }) => packs))
-    let checked = this.#collections
+    let [collections, takenAway] = [this.#collections, this.#takenAway]
     await log.append(
       async (state) => {
-        const isSame = reliedPacks(manifest, this.#reliance) === this.#relied
-        if (log.collections !== checked || !isSame) await this.#refuseTaken(draft.root, named)
-        checked = log.collections
+        // More may be taken away while that goes on.
+        while (log.collections !== collections || manifest.packs.takenAway() !== takenAway) {
+          collections = log.collections
+          takenAway = manifest.packs.takenAway()
+          await this.#refuseTaken(draft.root, named)
+        }
         if (indexes.some((index) => state.condemnedIndexes.has(index.id))) throw new PrunedMeanwhile()
         return {
           kind: 'commit',
@@ -281,7 +284,8 @@ export class WriteSession implements AsyncDisposable {
 
   /**
    * Where others collected meanwhile, or took packs out of this manifest: every chunk of the snapshot still lies in a pack that may be
-   * relied upon. Of those that no entry names yet only `named` are: another run on this manifest may never name its own.
+   * relied upon. Of those that no entry names yet only `named` are: another run on this manifest may never name its own. What this key
+   * cannot read cannot be checked, and counts as taken away.
    */
   async #refuseTaken(root: Content, named: ReadonlySet<PackId>): Promise<void> {
     this.recorder.flush()
@@ -307,7 +311,7 @@ export class WriteSession implements AsyncDisposable {
     try {
       await reachable.add(encodeContent(root))
     } catch (error) {
-      if (hasCode(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED')) throw new PrunedMeanwhile()
+      if (hasCode(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED', 'KEY_WRONG')) throw new PrunedMeanwhile()
       throw error
     }
   }

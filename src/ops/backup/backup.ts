@@ -305,7 +305,7 @@ export function walkEvents(
       ports.progress({ kind: 'done', files, bytes })
     },
     queued: (path, why) => {
-      if (why === 'lost') ports.decided?.(path, 'again', 'the repository has not all of it any more')
+      if (why === 'lost') ports.decided?.(path, 'again', 'the repository may not have all of it any more')
       else if (why === 'reread') ports.decided?.(path, 'again', 'everything is read again')
       else ports.decided?.(path, why)
     },

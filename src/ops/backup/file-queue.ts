@@ -21,7 +21,7 @@ const LARGE_AT_ONCE_MAX = 2
 const LARGE_WAITING_MAX = 64
 
 /**
- * Beside the parent snapshot. `lost`: as there, but the repository has not all of it any more; `reread`: as there by its stat, and
+ * Beside the parent snapshot. `lost`: as there, but the repository may not have all of it any more; `reread`: as there by its stat, and
  * read because everything is.
  */
 export type WhyQueued = 'new' | 'changed' | 'lost' | 'reread'

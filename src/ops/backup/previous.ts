@@ -40,14 +40,14 @@ export class PreviousSnapshot {
     })
   }
 
-  /** Damage must not stop the next backup: what cannot be read any more is backed up as if it were new. */
+  /** Damage must not stop the next backup: what cannot be read is backed up as if it were new. */
   async #directory(contentOf: () => Content | undefined): Promise<PreviousDirectory | undefined> {
     try {
       const content = contentOf()
       if (content === undefined) return undefined
       return { content, tree: await this.#repository.trees.encoded(content) }
     } catch (error) {
-      if (isLoss(error)) return undefined
+      if (isUnreadable(error)) return undefined
       throw error
     }
   }
@@ -72,7 +72,7 @@ export class PreviousSnapshot {
         if (!isWhole) return false
       }
     } catch (error) {
-      if (isLoss(error)) return false
+      if (isUnreadable(error)) return false
       throw error
     }
     return isWhole
@@ -87,5 +87,6 @@ export class PreviousSnapshot {
   }
 }
 
-const isLoss = (error: unknown): boolean =>
-  hasCode(error, 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'LIMIT_EXCEEDED')
+/** To this key: a writer's opens nothing that is not in the manifest. */
+const isUnreadable = (error: unknown): boolean =>
+  hasCode(error, 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'LIMIT_EXCEEDED', 'KEY_WRONG')

@@ -5,10 +5,16 @@ import { openManifest } from '../../../src/manifest/open-manifest.ts'
 import type { PackState } from '../../../src/manifest/packs-table.ts'
 import { hash, LAST_RUN, pack, packNamed, ScratchDirectory, segment } from './sample.ts'
 
-function withManifest(test: (manifest: Manifest) => void): void {
+function withScratch(test: (file: string) => void): void {
   using scratch = new ScratchDirectory()
-  using manifest = openManifest(scratch.file)
-  test(manifest)
+  test(scratch.file)
+}
+
+function withManifest(test: (manifest: Manifest) => void): void {
+  withScratch((file) => {
+    using manifest = openManifest(file)
+    test(manifest)
+  })
 }
 
 test('a chunk is found at its place', () =>
@@ -133,6 +139,31 @@ test('a known pending pack becomes live when it is added as live, and keeps its 
       verifiedMs: null,
       run: 7,
     })
+  }))
+
+test('what is taken away is counted, whoever does it, where it could be relied upon; and nothing that is added', () =>
+  withScratch((file) => {
+    using manifest = openManifest(file)
+    using other = openManifest(file)
+    const { packs } = manifest
+    const counts: number[] = []
+    const count = () => counts.push(packs.takenAway())
+    const nos = CASES.map(([state, trusted]) =>
+      packs.add(pack(`${state} ${trusted}`, [], { state, trusted })),
+    )
+    packs.add(pack('pending false', [], { state: 'live' })) // replaces what was not trusted
+    packs.promote([packNamed('pending true')])
+    count()
+    for (const no of nos) {
+      other.packs.setState(no, 'quarantined')
+      count()
+    }
+    for (const no of nos) packs.remove(no)
+    packs.remove(packs.lastNo())
+    count()
+    packs.remove(1_000)
+    count()
+    expect(counts).toEqual([0, 1, 2, 2, 2, 2, 2, 3, 3])
   }))
 
 test('a quarantined pack stays so when it is added again', () =>

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { packKey } from '../../../src/object/object-keys.ts'
 import { setUndecodableAside } from '../../../src/repository/undecodable.ts'
 import { addDeltaSnapshot } from '../../support/delta-repository.ts'
@@ -39,19 +39,38 @@ it('looks at some alone, and forgets those that no entry names', async () => {
   expect(await storage.stat(packKey(packs.deeper.id))).toBeDefined()
 })
 
-it('relies on no base that another run has stored and no entry names', async () => {
-  const { packs } = await addDeltaSnapshot(repo.repository)
-  const { manifest } = repo.repository
-  const [killed, running] = [manifest.runs.begin('backup', 0), manifest.runs.begin('backup', 0)]
-  const pendingOf = (name: keyof typeof packs, run: number): void => {
-    const row = manifest.packs.byId(packs[name].id)
-    const segments = manifest.packs.tableOf(row?.no ?? 0)
-    manifest.packs.remove(row?.no ?? 0)
-    manifest.packs.add({ ...packs[name], segments, state: 'pending', trusted: true, run })
+describe('a base that no entry names', () => {
+  const NAMES = ['base', 'delta', 'deeper'] as const
+
+  /** Packs as if a run had stored them just now, in that order. */
+  async function stored() {
+    const { packs } = await addDeltaSnapshot(repo.repository)
+    const { manifest } = repo.repository
+    const pendingOf = (name: (typeof NAMES)[number], run: number): void => {
+      const row = manifest.packs.byId(packs[name].id)
+      const segments = manifest.packs.tableOf(row?.no ?? 0)
+      manifest.packs.remove(row?.no ?? 0)
+      manifest.packs.add({ ...packs[name], segments, state: 'pending', trusted: true, run })
+    }
+    return { manifest, packs, pendingOf }
   }
-  for (const name of ['base', 'delta', 'deeper'] as const) pendingOf(name, killed)
-  expect(setUndecodableAside(manifest, manifest.packs.pending())).toBe(0)
-  pendingOf('base', running)
-  expect(setUndecodableAside(manifest, manifest.packs.pending())).toBe(2)
-  expect(manifest.packs.pending().map(({ id }) => id)).toEqual([packs.base.id])
+
+  it('is relied on where the same run has stored it before, not where another has', async () => {
+    const { manifest, packs, pendingOf } = await stored()
+    const [killed, running] = [manifest.runs.begin('backup', 0), manifest.runs.begin('backup', 0)]
+    for (const name of NAMES) pendingOf(name, killed)
+    expect(setUndecodableAside(manifest, manifest.packs.pending())).toBe(0)
+    pendingOf('base', running)
+    for (const name of ['delta', 'deeper'] as const) pendingOf(name, killed)
+    expect(setUndecodableAside(manifest, manifest.packs.pending())).toBe(2)
+    expect(manifest.packs.pending().map(({ id }) => id)).toEqual([packs.base.id])
+  })
+
+  it('is not relied on where the same run has stored it later: who names what it had stored before names no more', async () => {
+    const { manifest, packs, pendingOf } = await stored()
+    const unknown = manifest.runs.begin('backup', 0)
+    for (const name of ['delta', 'deeper', 'base'] as const) pendingOf(name, unknown)
+    expect(setUndecodableAside(manifest, manifest.packs.pending())).toBe(2)
+    expect(manifest.packs.pending().map(({ id }) => id)).toEqual([packs.base.id])
+  })
 })

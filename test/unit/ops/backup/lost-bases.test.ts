@@ -67,6 +67,12 @@ async function expectWhole(snapshot: SnapshotId): Promise<void> {
     { ...QUIET, pool: fresh.pool() },
   )
   expect({ damages, affectedTotal }).toEqual({ damages: [], affectedTotal: 0 })
+  await expectRestored(snapshot)
+}
+
+/** For such a client again, but something else may be damaged. */
+async function expectRestored(snapshot: SnapshotId): Promise<void> {
+  await using fresh = await repo.another()
   const target = join(repo.directory, 'back')
   rmSync(target, { recursive: true, force: true })
   mkdirSync(target)
@@ -145,12 +151,16 @@ describe('a difference of which another client prunes the bases while it is stor
 })
 
 describe('a pack that a backup relied on and that another process on its manifest takes away', () => {
-  /** Backs up the directory, and does `act` when everything in it has been looked up. */
-  async function meanwhile(act: () => void): Promise<SnapshotId> {
+  /** Backs up the directory, does `before` when nothing in it has been looked up, and `act` when everything has. */
+  async function meanwhile(act: () => void, before: () => void = () => undefined): Promise<SnapshotId> {
     const source = createSourceFiles()
     let left = 1
     const closing = {
       ...source,
+      open: (path: string) => {
+        if (left === 1) before()
+        return source.open(path)
+      },
       close: (fd: number) => {
         source.close(fd)
         if (--left === 0) act()
@@ -181,11 +191,48 @@ describe('a pack that a backup relied on and that another process on its manifes
         packs.setState(no, 'quarantined')
       }
     })
-    await using fresh = await repo.another()
-    const target = join(repo.directory, 'back')
-    mkdirSync(target)
-    expect((await fresh.restore(after, target, repo.source('directory'))).failures).toEqual([])
-    expect(Buffer.compare(readFileSync(join(target, 'image')), edited)).toBe(0)
+    await expectRestored(after)
+  })
+
+  it('is stored again, where an entry named it only after the backup had begun', async () => {
+    writeFileSync(repo.source('other', 'image'), edited)
+    await repo.backup(repo.source('other'))
+    write(edited)
+    const { packs } = repo.repository.manifest
+    const others = packs.list('live').filter(({ kind }) => kind === 'data')
+    const added = others.map((row) => ({ ...row, segments: packs.tableOf(row.no), run: undefined }))
+    for (const { no } of others) packs.remove(no)
+    const after = await meanwhile(
+      () => {
+        expect(packs.pending()).toEqual([])
+        for (const { id } of added) {
+          repo.storage.objects.delete(packKey(id))
+          packs.setState(packs.byId(id)?.no ?? 0, 'quarantined')
+        }
+      },
+      () => {
+        for (const pack of added) packs.add(pack)
+      },
+    )
+    await expectRestored(after)
+  })
+
+  it('is stored again, where the backup itself had stored it', async () => {
+    write(edited)
+    const { packs } = repo.repository.manifest
+    const { put } = repo.storage
+    repo.storage.put = async (key, parts) => {
+      if (key.startsWith('index/')) {
+        repo.storage.put = put
+        for (const { no, id, kind } of packs.pending()) {
+          if (kind !== 'data') continue
+          repo.storage.objects.delete(packKey(id))
+          packs.remove(no)
+        }
+      }
+      return put.call(repo.storage, key, parts)
+    }
+    await expectRestored((await repo.backup(repo.source('directory'))).snapshot)
   })
 })
 
