@@ -2093,6 +2093,27 @@ const DELTAS_AND_SCAN = [
     [LOST_BASES],
   ],
   [
+    'src/repository/log-follower.ts',
+    '    let next: number\n    do {\n',
+    '    this.#unrecorded = []\n    let next: number\n    do {\n',
+    'taking in what a follow that failed has read',
+    [unit('repository/log-follower')],
+  ],
+  [
+    'src/repository/log-follower.ts',
+    '    if (this.#unrecorded.length > 0) await this.follow()\n',
+    '',
+    'drafting an entry over what the manifest has when it has all of the log',
+    [unit('repository/log-follower')],
+  ],
+  [
+    'src/repository/log-follower.ts',
+    '      this.#refuseGap(known, entries)\n',
+    '',
+    'recording nothing above an entry that the manifest lacks',
+    [unit('repository/log-follower')],
+  ],
+  [
     'src/ops/prune/prune.ts',
     '    setUndecodableAside(manifest, manifest.packs.pending())\n',
     '',
