@@ -35,6 +35,7 @@ const LOG = unit('log/log', 'log/entry', 'log/fold', 'log/checkpoint')
 const PRUNE = unit('ops/prune/prune')
 const LOST_BASES = unit('ops/backup/lost-bases')
 const RACES = unit('ops/prune/races')
+const REPAIR = unit('ops/repair/repair')
 const BACKUP = unit('ops/backup/lost-pack', 'ops/backup/lost-index')
 const PACKS = unit('pack/pack', 'workers/pack-filler', 'workers/restore-task')
 const T2 = (pattern) => suite('t02-power-loss', pattern)
@@ -2112,6 +2113,27 @@ const DELTAS_AND_SCAN = [
     '',
     'recording nothing above an entry that the manifest lacks',
     [unit('repository/log-follower')],
+  ],
+  [
+    'src/ops/repair/repair.ts',
+    "    refuseOvertaken()\n    return {\n      kind: 'gc',",
+    "    return {\n      kind: 'gc',",
+    'naming no index object that others have condemned since it was made',
+    [REPAIR],
+  ],
+  [
+    'src/ops/repair/repair.ts',
+    '    await log.follow()\n    refuseOvertaken()\n',
+    '',
+    'taking nothing for lost that others have collected',
+    [REPAIR],
+  ],
+  [
+    'src/ops/repair/repair.ts',
+    '...rebuilt.unsupported()',
+    '...[]',
+    'setting aside what lies over bases that nobody keeps',
+    [REPAIR],
   ],
   [
     'src/ops/prune/prune.ts',
