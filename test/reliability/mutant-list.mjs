@@ -2136,6 +2136,13 @@ const DELTAS_AND_SCAN = [
     [REPAIR],
   ],
   [
+    'src/repository/chunk-reader.ts',
+    '    if (packs.byNo(pack) === undefined) {',
+    '    if (false) {',
+    'taking a pack that another process took out of the manifest for missing',
+    [unit('repository/chunk-reader')],
+  ],
+  [
     'src/ops/prune/prune.ts',
     '    setUndecodableAside(manifest, manifest.packs.pending())\n',
     '',
