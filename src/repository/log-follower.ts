@@ -55,6 +55,8 @@ export class LogFollower {
   readonly #recorder: EntryRecorder
   readonly #author: string
   #state: LogState
+  /** Folded into the state, and not yet in the manifest: what failed between the two is made good by the next to follow. */
+  #unrecorded: AppliedEntry[] = []
   #collections = 0
   #appending = false
   #refreshing: Promise<boolean> | undefined
@@ -74,7 +76,10 @@ export class LogFollower {
     return this.#state
   }
 
-  /** How often packs were condemned or quarantined since this was opened: what was looked up before may be gone. */
+  /**
+   * How often the manifest learnt since this was opened that packs were condemned or quarantined: what was looked up before
+   * may be gone.
+   */
   get collections(): number {
     return this.#collections
   }
@@ -140,18 +145,15 @@ export class LogFollower {
   }
 
   async #follow(): Promise<readonly AppliedEntry[]> {
-    const entries: AppliedEntry[] = []
-    let found: number
+    let next: number
     do {
-      found = entries.length
-      await catchUp(this.#log, this.#state, (entry) => entries.push(entry))
+      next = this.#state.next
+      await catchUp(this.#log, this.#state, (entry) => this.#unrecorded.push(entry))
       await this.#takeIndexes()
       // What could not be read may have been replaced just now.
-    } while (this.indexProblems.length > 0 && entries.length > found)
-    this.#collections += entries.filter(takesAway).length
+    } while (this.indexProblems.length > 0 && this.#state.next > next)
     // First what they bring, then what they take away: whoever reads meanwhile always finds a place of each chunk.
-    await this.#record(entries)
-    return entries
+    return this.#record()
   }
 
   /**
@@ -171,6 +173,8 @@ export class LogFollower {
   async #append(draft: Draft, indexes: () => readonly StoredIndex[]): Promise<AppliedEntry> {
     const { random, clock, keys } = this.#parts
     let lost: readonly AppliedEntry[] = []
+    // What is drafted is looked up in the manifest.
+    if (this.#unrecorded.length > 0) await this.follow()
     for (let tries = 0; tries < APPEND_TRIES_MAX; tries++) {
       const prepared = await preparePayload(this.#log, await draft(this.#state, lost), random)
       const raw = await during('log append', () =>
@@ -183,8 +187,8 @@ export class LogFollower {
       )
       if (raw !== undefined) {
         const entry = applyEntry(this.#state, raw, this.#log)
-        if (takesAway(entry)) this.#collections += 1
-        await this.#record([entry], entry.applied === undefined ? [] : indexes())
+        this.#unrecorded.push(entry)
+        await this.#record(entry.applied === undefined ? [] : indexes())
         if (entry.applied === undefined) {
           const reasons = entry.problems.map(({ reason }) => reason).join(', ')
           throw new SnapError('KEY_WRONG', `the repository does not accept this entry (${reasons})`, {
@@ -199,14 +203,19 @@ export class LogFollower {
     throw new SnapError('STORAGE_FAILED', `gave up adding to the log after ${APPEND_TRIES_MAX} tries`)
   }
 
-  /** What another process on this manifest has recorded meanwhile stays: it may know more than this state. */
-  async #record(entries: readonly AppliedEntry[], indexes: readonly StoredIndex[] = []): Promise<void> {
-    if (entries.length === 0) return
+  /**
+   * Takes into the manifest what is folded and not there yet, and returns it. What another process on this manifest has recorded
+   * meanwhile stays: it may know more than this state.
+   */
+  async #record(indexes: readonly StoredIndex[] = []): Promise<readonly AppliedEntry[]> {
+    const entries = [...this.#unrecorded]
+    if (entries.length === 0) return entries
     const { manifest } = this.#parts
     const opened = await this.#recorder.open(entries)
     manifest.transaction(() => {
       if (this.#isBehindManifest()) return
       const known = manifest.meta.head()?.number ?? -1
+      this.#refuseGap(known, entries)
       for (const index of indexes) this.#addIndex(index, index.packs)
       for (const entry of entries) {
         if (entry.number > known) this.#recorder.record(entry, opened, this.#state)
@@ -216,6 +225,20 @@ export class LogFollower {
       else if (entries.some(takesAway)) setUndecodableAside(manifest, manifest.packs.pending())
       manifest.meta.setLogState(encodeState(this.#state))
       manifest.meta.setHead(this.#state.next - 1, this.#state.lastHash)
+    })
+    const last = entries.at(-1)?.number ?? -1
+    this.#unrecorded = this.#unrecorded.filter(({ number }) => number > last)
+    this.#collections += entries.filter(takesAway).length
+    return entries
+  }
+
+  /** Below its head the manifest lacks nothing: what a GC entry that it missed has condemned would count as stored for good. */
+  #refuseGap(known: number, entries: readonly AppliedEntry[]): void {
+    const first = entries[0]?.number ?? 0
+    const isWhole = first <= known + 1 && first + entries.length === this.#state.next
+    if (isWhole) return
+    throw new SnapError('MANIFEST_FAILED', `the manifest would lack log entries behind ${known}`, {
+      hint: 'Run it again. If that does not help, `snap manifest rebuild` makes the manifest anew.',
     })
   }
 

@@ -1,4 +1,5 @@
 /** Packs of which a segment has lost bases: nobody may rely on what they hold, though they are there whole. */
+import type { ChunkLocation } from '../manifest/chunks-table.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import type { PackRow } from '../manifest/packs-table.ts'
 import { CHUNK_ID_BYTES } from '../model/ids.ts'
@@ -34,17 +35,27 @@ export function setAside({ packs }: Manifest, { no, state }: PackRow): void {
  * What another run has stored and no entry names yet may never be named: only what the same run stored counts. And that only as far as it
  * came before: whoever names a pack of a run that may be at work still names those before it too, and none that come later.
  */
-function isDecodable({ packs, chunks }: Manifest, { no, state, run }: PackRow): boolean {
-  const isUsable = (pack: number): boolean => {
-    const base = packs.byNo(pack)
-    if (base?.state !== 'pending') return base?.state === 'live'
-    return state === 'pending' && base.run === run && base.no <= no
-  }
+function isDecodable(manifest: Manifest, { no, state, run }: PackRow): boolean {
+  return hasBases(manifest, no, ({ pack, trusted }) => {
+    const base = manifest.packs.byNo(pack)
+    const isNamed = base?.state === 'live'
+    const isNamedTogether =
+      base?.state === 'pending' && state === 'pending' && base.run === run && base.no <= no
+    return trusted && (isNamed || isNamedTogether)
+  })
+}
+
+/** Whether every base of every segment of the pack lies, with less depth than that segment, in a place that is usable. */
+export function hasBases(
+  { packs, chunks }: Manifest,
+  no: number,
+  isUsable: (place: ChunkLocation) => boolean,
+): boolean {
   return packs.deltasOf(no).every((number) => {
     const { bases, depth } = packs.segmentOf(no, number) ?? { bases: new Uint8Array(0), depth: 0 }
     for (let at = 0; at < bases.length; at += CHUNK_ID_BYTES) {
       const places = chunks.locations(bases.subarray(at, at + CHUNK_ID_BYTES))
-      if (!places.some((place) => place.trusted && place.depth < depth && isUsable(place.pack))) return false
+      if (!places.some((place) => place.depth < depth && isUsable(place))) return false
     }
     return true
   })

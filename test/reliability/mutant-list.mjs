@@ -35,6 +35,7 @@ const LOG = unit('log/log', 'log/entry', 'log/fold', 'log/checkpoint')
 const PRUNE = unit('ops/prune/prune')
 const LOST_BASES = unit('ops/backup/lost-bases')
 const RACES = unit('ops/prune/races')
+const REPAIR = unit('ops/repair/repair')
 const BACKUP = unit('ops/backup/lost-pack', 'ops/backup/lost-index')
 const PACKS = unit('pack/pack', 'workers/pack-filler', 'workers/restore-task')
 const T2 = (pattern) => suite('t02-power-loss', pattern)
@@ -2189,6 +2190,55 @@ const DELTAS_AND_SCAN = [
     '',
     'forgetting what no entry names when its bases are collected',
     [LOST_BASES],
+  ],
+  [
+    'src/repository/log-follower.ts',
+    '    let next: number\n    do {\n',
+    '    this.#unrecorded = []\n    let next: number\n    do {\n',
+    'taking in what a follow that failed has read',
+    [unit('repository/log-follower')],
+  ],
+  [
+    'src/repository/log-follower.ts',
+    '    if (this.#unrecorded.length > 0) await this.follow()\n',
+    '',
+    'drafting an entry over what the manifest has when it has all of the log',
+    [unit('repository/log-follower')],
+  ],
+  [
+    'src/repository/log-follower.ts',
+    '      this.#refuseGap(known, entries)\n',
+    '',
+    'recording nothing above an entry that the manifest lacks',
+    [unit('repository/log-follower')],
+  ],
+  [
+    'src/ops/repair/repair.ts',
+    "    refuseOvertaken()\n    return {\n      kind: 'gc',",
+    "    return {\n      kind: 'gc',",
+    'naming no index object that others have condemned since it was made',
+    [REPAIR],
+  ],
+  [
+    'src/ops/repair/repair.ts',
+    '    await log.follow()\n    refuseOvertaken()\n',
+    '',
+    'taking nothing for lost that others have collected',
+    [REPAIR],
+  ],
+  [
+    'src/ops/repair/repair.ts',
+    '...rebuilt.unsupported()',
+    '...[]',
+    'setting aside what lies over bases that nobody keeps',
+    [REPAIR],
+  ],
+  [
+    'src/repository/chunk-reader.ts',
+    '    if (packs.byNo(pack) === undefined) {',
+    '    if (false) {',
+    'taking a pack that another process took out of the manifest for missing',
+    [unit('repository/chunk-reader')],
   ],
   [
     'src/ops/prune/prune.ts',

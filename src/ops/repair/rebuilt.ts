@@ -2,10 +2,12 @@
  * Makes index objects anew for packs that none names, from the packs themselves. While that goes on, this client's manifest
  * has the packs as pending: their chunks are bases of others, and who is interrupted leaves what the next backup names.
  */
+import type { ChunkLocation } from '../../manifest/chunks-table.ts'
 import type { IndexId, PackId } from '../../model/ids.ts'
 import { packKey } from '../../object/object-keys.ts'
 import { IndexWriter, type StoredIndex } from '../../repository/index-writer.ts'
 import type { Repository } from '../../repository/repository.ts'
+import { hasBases } from '../../repository/undecodable.ts'
 import { isDamage } from '../verify/report.ts'
 import { type PackContents, PackContentsReader } from './read-pack.ts'
 
@@ -58,6 +60,30 @@ export class Rebuilt implements Disposable {
       }
       waiting = later.map(({ pack }) => pack)
     }
+  }
+
+  /**
+   * Whole packs over bases that lie neither in a pack in force nor in another whole one of these: they can be read as long as
+   * those are there, but nobody keeps them.
+   */
+  unsupported(): DamagedPack[] {
+    const { manifest, log } = this.#parts.repository
+    const { quarantined } = log.state
+    const standing = new Set(this.packs.filter((id) => !quarantined.has(id)))
+    // This manifest may have them as live from an index object that is lost.
+    const looked = new Set([...this.packs, ...this.damaged.map(({ pack }) => pack)])
+    const isUsable = ({ pack, packId }: ChunkLocation): boolean =>
+      looked.has(packId) ? standing.has(packId) : manifest.packs.byNo(pack)?.state === 'live'
+    for (let before = -1; before !== standing.size; ) {
+      before = standing.size
+      for (const id of standing) {
+        const row = manifest.packs.byId(id)
+        if (row === undefined || !hasBases(manifest, row.no, isUsable)) standing.delete(id)
+      }
+    }
+    return this.packs
+      .filter((id) => !standing.has(id) && !quarantined.has(id))
+      .map((pack) => ({ pack, reason: `pack ${pack}: bases of it lie in no pack in force` }))
   }
 
   /** Index objects, durable; none in a dry run. */

@@ -8,6 +8,7 @@ import type { SlotSecret } from '../../keys/slot.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { PackId } from '../../model/ids.ts'
 import { packIdOf } from '../../object/object-keys.ts'
+import { discardIndexes, type StoredIndex } from '../../repository/index-writer.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { checkLog } from '../verify/check-log.ts'
 import { takeInventory } from '../verify/inventory.ts'
@@ -31,7 +32,7 @@ export type RepairReport = {
   /** Packs that index objects made here name, since none named them. */
   readonly packsNamed: readonly PackId[]
   readonly indexesWritten: number
-  /** Packs that were found damaged or missing now, and not before. */
+  /** Packs that were found damaged or missing now, and not before, or over bases that are in no pack in force. */
   readonly quarantined: readonly DamagedPack[]
   /** What is there after the repair. */
   readonly verified: VerifyReport
@@ -39,7 +40,16 @@ export type RepairReport = {
   readonly remaining: number
 }
 
-/** `KEY_WRONG` for any key but an admin's, before anything is read. `pool` is needed for `data`. */
+/** Collections by others that a repair may run into before it gives up. */
+const TRIES_MAX = 5
+
+/** Ends a try whose basis is gone: another collected or quarantined packs after this one began to look. */
+class Overtaken extends Error {}
+
+/**
+ * `KEY_WRONG` for any key but an admin's, before anything is read. `pool` is needed for `data`. What others collect or repair
+ * meanwhile makes it begin again; `STORAGE_FAILED` where they do all the time.
+ */
 export async function repair(
   repository: Repository,
   request: RepairRequest,
@@ -47,29 +57,12 @@ export async function repair(
 ): Promise<RepairReport> {
   refuseOthers(repository)
   const { data, dryRun, secret } = request
-  const inventory = await takeInventory(repository.storage)
-  const { state } = await checkLog(repository, inventory.logHead, new DamageList())
-  const unnamed = await findUnnamed(repository, state, inventory)
-  const needed =
-    unnamed.packs.length > 0 && (await mayBeNeeded(repository, unnamed, state.problems.length, ports))
-  using rebuilt = new Rebuilt({
-    repository,
-    packBytes: inventory.packBytes,
-    dryRun,
-    looksAt: (path) => ports.progress({ kind: 'file', path }),
-    signal: ports.signal,
-  })
-  if (needed) await rebuilt.read(unnamed.packs)
-  const indexes = await rebuilt.finish()
   const before = new Set(repository.log.state.quarantined)
-  if (!dryRun) {
-    // First, so that nobody ever relies on what is damaged in them.
-    await quarantine(repository, rebuilt.damaged)
-    await publish(repository, unnamed, indexes)
-  }
+  const { unnamed, rebuilt: made, indexes, aside } = await rebuildAgain(repository, dryRun, ports)
+  using rebuilt = made
   const planned = dryRun ? rebuilt.packs : []
   const verified = await verify(repository, { data, secret, planned }, ports)
-  const found = [...rebuilt.damaged, ...damagedPacks(repository, verified)]
+  const found = [...aside, ...damagedPacks(repository, verified)]
   if (!dryRun) await quarantine(repository, found)
   const quarantined = uniquePacks(found).filter(({ pack }) => !before.has(pack))
   return {
@@ -79,6 +72,68 @@ export async function repair(
     quarantined,
     verified,
     remaining: remainingOf(verified, unnamed),
+  }
+}
+
+type Renamed = {
+  readonly unnamed: Unnamed
+  readonly rebuilt: Rebuilt
+  readonly indexes: readonly StoredIndex[]
+  /** Not to be relied upon. */
+  readonly aside: readonly DamagedPack[]
+}
+
+async function rebuildAgain(repository: Repository, dryRun: boolean, ports: VerifyPorts): Promise<Renamed> {
+  for (let tries = 1; tries <= TRIES_MAX; tries++) {
+    try {
+      return await rebuild(repository, dryRun, ports)
+    } catch (error) {
+      if (!(error instanceof Overtaken)) throw error
+    }
+  }
+  throw new SnapError('STORAGE_FAILED', `others pruned or repaired ${TRIES_MAX} times meanwhile`, {
+    hint: 'Nothing was lost. Run `snap repair` again when nobody prunes.',
+  })
+}
+
+/** Names what none names. What is looked up and what the entries say of it belong to one moment of the log. */
+async function rebuild(repository: Repository, dryRun: boolean, ports: VerifyPorts): Promise<Renamed> {
+  const { log, storage } = repository
+  await log.follow()
+  let { collections } = log
+  const refuseOvertaken = (): void => {
+    if (log.collections !== collections) throw new Overtaken()
+  }
+  const inventory = await takeInventory(storage)
+  const { state } = await checkLog(repository, inventory.logHead, new DamageList())
+  const unnamed = await findUnnamed(repository, state, inventory)
+  const needed =
+    unnamed.packs.length > 0 && (await mayBeNeeded(repository, unnamed, state.problems.length, ports))
+  const rebuilt = new Rebuilt({
+    repository,
+    packBytes: inventory.packBytes,
+    dryRun,
+    looksAt: (path) => ports.progress({ kind: 'file', path }),
+    signal: ports.signal,
+  })
+  let indexes: readonly StoredIndex[] = []
+  try {
+    if (needed) await rebuilt.read(unnamed.packs)
+    indexes = await rebuilt.finish()
+    await log.follow()
+    refuseOvertaken()
+    const aside = [...rebuilt.damaged, ...rebuilt.unsupported()]
+    if (!dryRun) {
+      // First, so that nobody ever relies on what is damaged in them.
+      if (await quarantine(repository, aside)) collections += 1
+      await publish(repository, unnamed, indexes, refuseOvertaken)
+    }
+    return { unnamed, rebuilt, indexes, aside }
+  } catch (error) {
+    rebuilt[Symbol.dispose]()
+    // Not after any other error: the entry that names them may be there although its writing reported a failure.
+    if (error instanceof Overtaken) await discardIndexes(storage, indexes)
+    throw error
   }
 }
 
@@ -107,15 +162,16 @@ async function mayBeNeeded(
   return (await verify(repository, { data: false }, silent)).affectedTotal > 0
 }
 
-/** One entry for all; none where there is nothing to say. */
+/** One entry for all; none where there is nothing to say. What it names is right only as long as `refuseOvertaken` lets it pass. */
 async function publish(
   repository: Repository,
   { lost }: Unnamed,
-  indexes: Awaited<ReturnType<Rebuilt['finish']>>,
+  indexes: readonly StoredIndex[],
+  refuseOvertaken: () => void,
 ): Promise<void> {
   if (lost.length === 0 && indexes.length === 0) return
-  await repository.log.append((_, others) => {
-    if (others.some(({ applied }) => applied?.payload.kind === 'gc')) throw changedMeanwhile()
+  await repository.log.append(() => {
+    refuseOvertaken()
     return {
       kind: 'gc',
       packs: [],
@@ -127,20 +183,28 @@ async function publish(
   await repository.log.follow()
 }
 
-function changedMeanwhile(): SnapError {
-  return new SnapError('STORAGE_FAILED', 'the repository was pruned or repaired while this repair ran', {
-    hint: 'Nothing was lost. Run `snap repair` again.',
-  })
+/** Returns whether there was anything to say. */
+async function quarantine({ log }: Repository, found: readonly DamagedPack[]): Promise<boolean> {
+  const fresh = (): PackId[] =>
+    uniquePacks(found)
+      .map(({ pack }) => pack)
+      .filter((pack) => !log.state.quarantined.has(pack) && !log.state.condemnedPacks.has(pack))
+  if (fresh().length === 0) return false
+  try {
+    await log.append(() => {
+      const packs = fresh()
+      if (packs.length === 0) throw new NothingToSay()
+      return { kind: 'quarantine', packs }
+    })
+    return true
+  } catch (error) {
+    if (error instanceof NothingToSay) return false
+    throw error
+  }
 }
 
-async function quarantine(repository: Repository, found: readonly DamagedPack[]): Promise<void> {
-  const { log } = repository
-  const isNew = (pack: PackId): boolean =>
-    !log.state.quarantined.has(pack) && !log.state.condemnedPacks.has(pack)
-  const packs = uniquePacks(found).map(({ pack }) => pack)
-  if (!packs.some(isNew)) return
-  await log.append(() => ({ kind: 'quarantine', packs: packs.filter(isNew) }))
-}
+/** Ends an append: others have said all of it meanwhile. */
+class NothingToSay extends Error {}
 
 /** Those that index objects in force name. */
 function damagedPacks({ manifest }: Repository, { damages }: VerifyReport): DamagedPack[] {

@@ -188,3 +188,9 @@ it('takes no base that needs the segment itself', async () => {
     for (const chunk of ring) await refused(() => read(chunk), 'OBJECT_DAMAGED')
   }
 })
+
+it('takes a pack that another process took out of the manifest for missing, not for a broken manifest', async () => {
+  await refused(() => repo.repository.chunks.dictionaryOf(1_000_000, 0), 'OBJECT_MISSING')
+  const [pack] = repo.repository.manifest.packs.list()
+  await refused(() => repo.repository.chunks.dictionaryOf(pack?.no ?? 0, 1_000_000), 'MANIFEST_FAILED')
+})

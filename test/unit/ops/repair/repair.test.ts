@@ -5,10 +5,11 @@ import { SnapError } from '../../../../src/model/errors.ts'
 import { type PackId, packId, type SnapshotId } from '../../../../src/model/ids.ts'
 import { indexKey, logKey, packKey } from '../../../../src/object/object-keys.ts'
 import { noted } from '../../../../src/ops/audit/note.ts'
+import { prune } from '../../../../src/ops/prune/prune.ts'
 import { type RepairReport, repair } from '../../../../src/ops/repair/repair.ts'
 import type { VerifyReport } from '../../../../src/ops/verify/report.ts'
 import { verify } from '../../../../src/ops/verify/verify.ts'
-import { openRepository } from '../../../../src/repository/open-repository.ts'
+import type { Repository } from '../../../../src/repository/repository.ts'
 import { Chance } from '../../../support/builders.ts'
 import { addDeltaSnapshot } from '../../../support/delta-repository.ts'
 import { SECRET, TestRepository } from '../../../support/repository.ts'
@@ -148,34 +149,61 @@ describe('lost index objects', () => {
     expect(await check()).toMatchObject({ damages: [], affectedTotal: 0, snapshots: 3 })
   })
 
-  test('that another repair makes again meanwhile stop this one, and running it again finds nothing to do', async () => {
+  test('over bases in a pack that was set aside are made again, and set aside with it', async () => {
+    const { packs } = await addDeltaSnapshot(repo.repository)
+    await repo.repository.log.append(() => ({ kind: 'quarantine', packs: [packs.base.id] }))
     for (const id of repo.repository.log.state.indexes.keys()) repo.storage.objects.delete(indexKey(id))
     await repo.reopen({ forgetting: true })
+    const report = await mend()
+    const quarantined = report.quarantined.map(({ pack }) => pack)
+    expect(new Set(quarantined)).toEqual(new Set([packs.delta.id, packs.deeper.id]))
+    expect(report).toMatchObject({ remaining: 0, verified: { affectedTotal: 0, damages: [] } })
+    await expectNothingToDo()
+  })
+
+  /** Another client goes to work when an index object has been made again. */
+  function beside(work: (other: Repository) => Promise<unknown>, times = 1): void {
     const put = repo.storage.put.bind(repo.storage)
+    let left = times
     repo.storage.put = async (key, parts) => {
-      repo.storage.put = put
-      expect(key).toMatch(/^index\//)
       await put(key, parts)
-      const cacheDirectory = join(repo.directory, 'other')
-      const borrowed = Object.create(repo.storage, {
-        [Symbol.asyncDispose]: { value: async () => undefined },
-      })
-      await using other = await openRepository({ ...repo.ports, storage: borrowed, cacheDirectory }, SECRET)
-      const report = await repair(
-        other,
-        { data: false, dryRun: false },
-        { progress: () => undefined, signal },
-      )
-      expect(report.packsNamed).toHaveLength(4)
+      if (!key.startsWith('index/') || left === 0) return
+      left -= 1
+      const { put: hooked } = repo.storage
+      repo.storage.put = put
+      await using other = await repo.another()
+      await work(other.repository)
+      repo.storage.put = hooked
     }
-    await expect(mend()).rejects.toMatchObject({
-      code: 'STORAGE_FAILED',
-      hint: expect.stringContaining('again'),
+  }
+
+  test('that another repair makes again meanwhile are left to it', async () => {
+    for (const id of repo.repository.log.state.indexes.keys()) repo.storage.objects.delete(indexKey(id))
+    await repo.reopen({ forgetting: true })
+    beside(async (other) => {
+      const ports = { progress: () => undefined, signal }
+      expect((await repair(other, { data: false, dryRun: false }, ports)).packsNamed).toHaveLength(4)
     })
+    expect(await mend()).toMatchObject({ packsNamed: [], indexesWritten: 0, quarantined: [] })
+    expect(repo.keys('index/')).toHaveLength(1)
     await expectNothingToDo()
     expect(repo.repository.manifest.packs.list('pending')).toEqual([])
     await repo.reopen({ forgetting: true })
     expect(await check()).toMatchObject({ damages: [], affectedTotal: 0, snapshots: 2 })
+  })
+
+  test('are not made again where others collect each time, and what was made is not left', async () => {
+    for (const id of repo.repository.log.state.indexes.keys()) repo.storage.objects.delete(indexKey(id))
+    await repo.reopen({ forgetting: true })
+    const payload = { kind: 'gc' as const, packs: [], indexes: [], newIndexes: [], snapshots: [] }
+    beside((other) => other.log.append(() => payload), 5)
+    await expect(mend()).rejects.toMatchObject({
+      code: 'STORAGE_FAILED',
+      message: expect.stringContaining('5 times'),
+    })
+    expect(repo.keys('index/')).toEqual([])
+    expect(repo.repository.manifest.packs.list('pending')).toEqual([])
+    expect((await mend()).packsNamed).toHaveLength(4)
   })
 
   test('an interrupted repair leaves nothing that the next one minds', async () => {
@@ -304,4 +332,67 @@ describe('damaged and missing packs', () => {
       ).toBe(0)
     }
   })
+})
+
+describe('beside a prune', () => {
+  const request = { unusedShareMax: 0.05, repackBytesMax: Number.POSITIVE_INFINITY, undoMs: 0, dryRun: false }
+  const DAY_MS = 86_400_000
+
+  for (const dryRun of [false, true]) {
+    test(`whose removals have begun, nothing is ${dryRun ? 'taken for lost' : 'named over bases that it has condemned'}`, async () => {
+      await using other = await repo.another()
+      await using pruner = await repo.another()
+      const edited = readFileSync(repo.source('a', 'two')).map((byte, at) =>
+        at % 40_000 < 4 ? byte ^ 1 : byte,
+      )
+      writeFileSync(repo.source('a', 'two'), edited)
+      const { create, read, remove } = repo.storage
+      repo.storage.create = () => Promise.reject(new Error('killed'))
+      await expect(other.backup()).rejects.toThrow('killed')
+      repo.storage.create = create
+      expect(other.repository.manifest.packs.withDeltas().length).toBeGreaterThan(0)
+      const largest = repo.repository.manifest.packs.list().reduce((a, b) => (a.bytes > b.bytes ? a : b))
+      // The base's pack is the last that goes.
+      repo.storage.remove = async (key) => (key === packKey(largest.id) ? undefined : remove(key))
+      repo.storage.read = async (key, range) => {
+        if (key.startsWith('index/')) {
+          repo.storage.read = read
+          await pruner.repository.log.append(() => ({ kind: 'forget', snapshots: [first, second] }))
+          await prune(
+            pruner.repository,
+            { ...request, strayMs: DAY_MS },
+            { progress: () => undefined, signal },
+          )
+        }
+        return read(key, range)
+      }
+      const report = await mend({ dryRun })
+      expect(report).toMatchObject({ lostIndexes: [], packsNamed: [], quarantined: [], remaining: 0 })
+      const { state } = repo.repository.log
+      expect([...state.quarantined, ...state.indexes.keys(), ...state.problems]).toEqual([])
+      expect(state.condemnedPacks).toContain(largest.id)
+    })
+  }
+
+  for (const damaged of [true, false]) {
+    test(`that takes its index object for a stray, that is not named, with ${damaged ? 'a' : 'no'} damaged pack`, async () => {
+      const [pack] = packsOf('data')
+      await repo.repository.log.append(() => ({ kind: 'forget', snapshots: [second] }))
+      repo.damage(logKey(repo.snapshot(first).number), 200)
+      if (damaged) repo.damage(packKey(pack!), 2_500_000)
+      await repo.reopen({ forgetting: true })
+      const { create } = repo.storage
+      repo.storage.create = async (key, bytes) => {
+        repo.storage.create = create
+        await using pruner = await repo.another()
+        const ports = { progress: () => undefined, signal }
+        await prune(pruner.repository, { ...request, strayMs: 0, acceptDamagedLog: true }, ports)
+        return create(key, bytes)
+      }
+      const { length } = repo.repository.log.state.problems
+      expect(await mend()).toMatchObject({ packsNamed: [], indexesWritten: 0, quarantined: [] })
+      expect(repo.repository.log.state.problems).toHaveLength(length)
+      expect(repo.keys('index/')).toEqual([])
+    })
+  }
 })
