@@ -141,13 +141,15 @@ export class LogFollower {
 
   async #follow(): Promise<readonly AppliedEntry[]> {
     const entries: AppliedEntry[] = []
-    let found: number
+    let hasProblems = false
     do {
-      found = entries.length
+      const found = entries.length
       await catchUp(this.#log, this.#state, (entry) => entries.push(entry))
+      // What could not be read may have been replaced just now, by an entry that was not there yet.
+      if (hasProblems && entries.length === found) break
       await this.#takeIndexes()
-      // What could not be read may have been replaced just now.
-    } while (this.indexProblems.length > 0 && entries.length > found)
+      hasProblems = this.indexProblems.length > 0
+    } while (hasProblems)
     this.#collections += entries.filter(takesAway).length
     // First what they bring, then what they take away: whoever reads meanwhile always finds a place of each chunk.
     await this.#record(entries)
