@@ -145,13 +145,15 @@ export class LogFollower {
   }
 
   async #follow(): Promise<readonly AppliedEntry[]> {
-    let next: number
+    let hasProblems = false
     do {
-      next = this.#state.next
+      const { next } = this.#state
       await catchUp(this.#log, this.#state, (entry) => this.#unrecorded.push(entry))
+      // What could not be read may have been replaced just now, by an entry that was not there yet.
+      if (hasProblems && this.#state.next === next) break
       await this.#takeIndexes()
-      // What could not be read may have been replaced just now.
-    } while (this.indexProblems.length > 0 && this.#state.next > next)
+      hasProblems = this.indexProblems.length > 0
+    } while (hasProblems)
     // First what they bring, then what they take away: whoever reads meanwhile always finds a place of each chunk.
     return this.#record()
   }

@@ -2000,6 +2000,20 @@ const DELTAS_AND_SCAN = [
     [unit('ops/purge/differences')],
   ],
   [
+    'src/ops/prune/prune.ts',
+    ".filter(({ no, state }) => known.has(no) || state !== 'pending')",
+    '.filter(({ no }) => known.has(no))',
+    'finding what snapshots need that were committed while the disk filled up',
+    [unit('ops/prune/prune')],
+  ],
+  [
+    'src/ops/purge/copies.ts',
+    '  if (fresh.some(({ logged }) => !snapshots.has(logged.id))) throw new PrunedMeanwhile()\n',
+    '',
+    'making no copy of a snapshot that was pruned before the copy began',
+    [unit('ops/purge/purge')],
+  ],
+  [
     'src/ops/prune/repack.ts',
     "if (!isDamage(error) || row.state !== 'quarantined') throw error",
     'throw error',

@@ -35,7 +35,8 @@ export const SCORECARD: Readonly<Record<SuiteId, Row>> = {
     remark: 'A look opens the repository, runs `verify --data` and reads every file.',
   },
   T5: {
-    title: 'real processes, killed and stopped at random',
+    title:
+      'processes, killed and stopped at random; clients who come between each other at every storage call',
     target: 'at least 1,000 commits, none lost, none stuck',
   },
   T6: { title: 'faults of a remote storage', target: 'nothing lost in at least 10,000 simulated runs' },

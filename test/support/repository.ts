@@ -13,6 +13,7 @@ import type { SlotSecret } from '../../src/keys/slot.ts'
 import type { LoggedSnapshot } from '../../src/log/log-state.ts'
 import type { SourceFiles } from '../../src/model/files.ts'
 import type { SnapshotId } from '../../src/model/ids.ts'
+import type { Storage } from '../../src/model/storage.ts'
 import { type BackupPorts, type BackupResult, backup } from '../../src/ops/backup/backup.ts'
 import type { WalkOptions } from '../../src/ops/backup/walk.ts'
 import type { RestoreReport } from '../../src/ops/restore/report.ts'
@@ -24,6 +25,7 @@ import {
 } from '../../src/repository/open-repository.ts'
 import type { Repository } from '../../src/repository/repository.ts'
 import { createMemoryStorage, type MemoryStorage } from '../../src/storage/memory.ts'
+import type { ExecutorFactory } from '../../src/workers/executor.ts'
 import { createInThreadExecutor } from '../../src/workers/in-thread.ts'
 import { PackChecker, type PackCheckResult, type PackCheckTask } from '../../src/workers/pack-check.ts'
 import { RestoreWriter } from '../../src/workers/restore-writer.ts'
@@ -32,9 +34,15 @@ import { createInThreadPool, type TaskPool } from '../../src/workers/task-pool.t
 export const SECRET: SlotSecret = { kind: 'key file', secret: new Uint8Array(32).fill(9) }
 const CHUNK_BYTES = 4096
 
+/** What is not as for every client of the tests. `through`: the storage as this client sees it. */
+export type ClientPorts = Partial<Pick<RepositoryPorts, 'random' | 'processes'>> & {
+  readonly through?: (storage: MemoryStorage) => Storage
+}
+
 /** What is not as in every backup of the tests. */
 export type BackupChanges = {
   readonly decided?: NonNullable<BackupPorts['decided']>
+  readonly executor?: ExecutorFactory
   readonly hostname?: string
   /** Instead of the files in `source`. */
   readonly source?: SourceFiles
@@ -53,27 +61,32 @@ export class TestRepository implements AsyncDisposable {
   #repository: Repository | undefined
   readonly #isGuest: boolean
 
-  static async create(): Promise<TestRepository> {
-    const test = new TestRepository()
+  static async create(ports: ClientPorts = {}): Promise<TestRepository> {
+    const test = new TestRepository(ports)
     const request = { secret: async () => SECRET, slotName: 'test', chunkBytes: CHUNK_BYTES }
     test.#repository = await createRepository(test.ports, request)
     return test
   }
 
-  private constructor(of?: TestRepository, sharesManifest = false) {
+  private constructor(
+    { through = (storage) => storage, ...ports }: ClientPorts,
+    of?: TestRepository,
+    sharesManifest = false,
+  ) {
     this.directory = of?.directory ?? mkdtempSync(join(tmpdir(), 'snap-ops-'))
     if (of !== undefined) this.now = of.now
     const clock = { now: () => this.now }
     this.storage = of?.storage ?? createMemoryStorage(clock)
     this.#isGuest = of !== undefined
     this.ports = {
-      storage: this.storage,
+      storage: through(this.storage),
       cacheDirectory:
         of === undefined || sharesManifest
           ? join(this.directory, 'cache')
           : mkdtempSync(join(this.directory, 'cache-')),
       clock,
       random: systemRandom,
+      ...ports,
     }
   }
 
@@ -83,8 +96,11 @@ export class TestRepository implements AsyncDisposable {
   }
 
   /** Another client of the same storage and sources, with a manifest of its own or as another process on this one's. */
-  async another({ sharesManifest = false } = {}): Promise<TestRepository> {
-    const other = new TestRepository(this, sharesManifest)
+  async another({
+    sharesManifest = false,
+    ...ports
+  }: ClientPorts & { readonly sharesManifest?: boolean } = {}): Promise<TestRepository> {
+    const other = new TestRepository(ports, this, sharesManifest)
     other.#repository = await openRepository(other.ports, SECRET)
     return other
   }
@@ -99,7 +115,14 @@ export class TestRepository implements AsyncDisposable {
   }
 
   async backupWith(
-    { hostname = 'host', source, scan, decided, walk: changed = {} }: BackupChanges,
+    {
+      hostname = 'host',
+      source,
+      scan,
+      decided,
+      executor = createInThreadExecutor,
+      walk: changed = {},
+    }: BackupChanges,
     ...paths: string[]
   ): Promise<BackupResult> {
     this.now += 60_000
@@ -124,7 +147,7 @@ export class TestRepository implements AsyncDisposable {
         excludes: [],
         program: { name: 'snap', version: '0' },
         walk,
-        write: { compression: 'auto', recheck: true, deltas: true, executor: createInThreadExecutor },
+        write: { compression: 'auto', recheck: true, deltas: true, executor },
       },
       {
         source: source ?? this.meddle(standingStill(createSourceFiles(), this.directory)),

@@ -141,7 +141,7 @@ class Prune {
       return outcome
     } catch (error) {
       if (!hasCode(error, 'REPOSITORY_FULL') || hadRoomMade) throw error
-      return await this.#makeRoom(rows, holdings, strays)
+      return await this.#makeRoom(rows, strays)
     }
   }
 
@@ -271,14 +271,15 @@ class Prune {
    * On a full disk: an entry as small as can be, from the reserve, for what needs no copying. It cannot name packs: what only
    * packs hold that no entry names yet must stay where else it lies.
    */
-  async #makeRoom(rows: readonly PackRow[], holdings: Holdings, strays: Strays): Promise<'done' | 'again'> {
+  async #makeRoom(rows: readonly PackRow[], strays: Strays): Promise<'done' | 'again'> {
     const { storage, manifest, log, clock } = this.#repository
     await storage.releaseReserve()
     this.#tally.wasFull = true
     const { kept } = divideSnapshots(log.state, clock.now(), this.#request.undoMs, this.#request.atOnce)
     const known = new Set(rows.map(({ no }) => no))
-    // Another process on this manifest may have named some since.
-    const current = manifest.packs.list().filter(({ no }) => known.has(no))
+    // Others may have named some since, which snapshots that were committed meanwhile need.
+    const current = manifest.packs.list().filter(({ no, state }) => known.has(no) || state !== 'pending')
+    const holdings = await listHoldings(storage, log.state.next)
     const needed = await this.#mark(current, holdings, kept, ({ state }) => state !== 'pending')
     const plan = this.#plan(needed, holdings)
     // Copies made so far are in nobody's way but the disk's; another backup on this manifest may have named them by now.

@@ -5,6 +5,7 @@ import { type ContentKeys, openDetails, type SnapshotDetails } from '../../log/d
 import type { LogState } from '../../log/log-state.ts'
 import { hasCode, SnapError } from '../../model/errors.ts'
 import type { SnapshotId } from '../../model/ids.ts'
+import { PrunedMeanwhile } from '../../repository/pruned-meanwhile.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { type SnapshotDraft, WriteSession } from '../../repository/write-session.ts'
 import { decodeContent } from '../../snapshot/content.ts'
@@ -40,6 +41,9 @@ export async function makeCopies(
   const write = { compression: 'auto', recheck: true, deltas: false, executor: noFiles } as const
   const details = await detailsReader(repository)
   await using session = await WriteSession.begin(repository, write, createSourceFiles())
+  // What others take from here on is in the way of the commit. What they took before, nothing would miss but the copies.
+  const { snapshots } = repository.log.state
+  if (fresh.some(({ logged }) => !snapshots.has(logged.id))) throw new PrunedMeanwhile()
   const trees = new RemainingTrees(repository, selectionOf(paths), {
     signal,
     store: (bytes) => {

@@ -2,8 +2,19 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SnapError } from '../../../src/model/errors.ts'
 import { packId } from '../../../src/model/ids.ts'
+import { logKey } from '../../../src/object/object-keys.ts'
+import { prune } from '../../../src/ops/prune/prune.ts'
 import { TestRepository } from '../../support/repository.ts'
 import { seededBytes } from '../../support/tree.ts'
+
+const QUIET = { progress: () => undefined, signal: new AbortController().signal }
+const NOW = {
+  unusedShareMax: 0,
+  repackBytesMax: Number.POSITIVE_INFINITY,
+  undoMs: 0,
+  strayMs: 0,
+  dryRun: false,
+}
 
 let repo: TestRepository
 let other: TestRepository
@@ -112,4 +123,27 @@ it('no entry is recorded above one that the manifest lacks', async () => {
   expect(head()).toEqual(before)
   await log.follow()
   expectInStep()
+})
+
+it('misses no index object that was pruned right after it had seen the end of the log', async () => {
+  const [snapshot] = repo.repository.log.state.snapshots.keys()
+  writeFileSync(repo.source('file'), 'second')
+  await repo.backup()
+  await using same = await repo.another({ sharesManifest: true })
+  const { log } = repo.repository
+  await log.follow()
+  const { stat } = repo.storage
+  repo.storage.stat = async (key) => {
+    const answer = await stat.call(repo.storage, key)
+    if (key !== logKey(log.state.next) || answer !== undefined) return answer
+    repo.storage.stat = stat
+    await other.repository.log.append(() => ({ kind: 'forget', snapshots: [snapshot!] }))
+    await prune(other.repository, NOW, QUIET)
+    await same.repository.log.follow()
+    return undefined
+  }
+  await log.follow()
+  expect(repo.storage.stat).toBe(stat)
+  expect(log.indexProblems).toEqual([])
+  expect(log.state.next).toBe(other.repository.log.state.next)
 })

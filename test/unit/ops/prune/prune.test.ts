@@ -511,6 +511,31 @@ describe('prune, on a full disk', () => {
     for (const key of going) expect(repo.keys('packs/')).not.toContain(key)
     await expectWhole()
   })
+
+  it('finds what a snapshot needs that was committed while it filled up', async () => {
+    writeFileSync(repo.source('directory', 'first'), noise(300_000, 1))
+    writeFileSync(repo.source('directory', 'kept'), noise(300_000, 2))
+    const { snapshot } = await repo.backup()
+    writeFileSync(repo.source('directory', 'first'), noise(30_000, 3))
+    await repo.backup()
+    await forget(snapshot)
+    const { put, remove } = repo.storage
+    repo.storage.put = async (key, parts) => {
+      await put.call(repo.storage, key, parts)
+      if (!key.startsWith('index/')) return
+      repo.storage.put = put
+      await using other = await repo.another()
+      writeFileSync(repo.source('directory', 'more'), noise(30_000, 4))
+      await other.backup()
+      repo.storage.put = () => Promise.reject(new SnapError('REPOSITORY_FULL', 'no room'))
+    }
+    repo.storage.remove = async (key) => {
+      await remove.call(repo.storage, key)
+      if (key.startsWith('packs/')) repo.storage.put = put
+    }
+    expect(await pruneNow()).toMatchObject({ snapshots: [snapshot] })
+    await expectWhole()
+  })
 })
 
 describe('prune, with others at work', () => {

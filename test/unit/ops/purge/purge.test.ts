@@ -326,6 +326,27 @@ describe('purge', () => {
     await expectWhole()
   })
 
+  it('makes no copy of what was forgotten and pruned before it began to', async () => {
+    write(1, 30_000, 'directory', 'gone')
+    write(2, 30_000, 'directory', 'early')
+    const { snapshot } = await repo.backup()
+    write(3, 30_000, 'directory', 'early')
+    await repo.backup()
+    const { list } = repo.storage
+    repo.storage.list = async function* (prefix) {
+      repo.storage.list = list
+      await using other = await repo.another()
+      await forgetByIds(other.repository, [snapshot], { dryRun: false, evenLast: false })
+      const now = { unusedShareMax: 0, repackBytesMax: Number.POSITIVE_INFINITY, undoMs: 0, strayMs: 0 }
+      await prune(other.repository, { ...now, dryRun: false }, quiet)
+      yield* list.call(repo.storage, prefix)
+    }
+    const report = await purgeNow(repo.source('directory', 'gone'))
+    expect(report.snapshots.map(({ original }) => original.id)).not.toContain(snapshot)
+    expect((await all()).filter(({ forgotten }) => !forgotten)).toHaveLength(1)
+    await expectWhole()
+  })
+
   /** Runs a purge; right before its log entry `at`, another client does `act`. */
   async function purgeWith(at: number, act: (other: TestRepository) => Promise<unknown>): Promise<number> {
     const { create } = repo.storage
