@@ -1045,8 +1045,8 @@ const ORDER = [
   ],
   [
     'src/ops/prune/collect.ts',
-    'parts.packs.filter(({ no }) => !needed.touched.has(no))',
-    'parts.packs',
+    '!needed.touched.has(no) && ',
+    '',
     'sparing packs that became needed meanwhile',
     [PRUNE, T10],
   ],
@@ -1150,8 +1150,8 @@ const ORDER = [
   ],
   [
     'src/ops/prune/prune.ts',
-    'if (!needed.keepBasesOf(needed.packs.filter(({ no }) => !gone.has(no)))) return plan',
-    'return (void gone, plan)',
+    '      if (needed.keepBases(going)) continue\n',
+    '',
     'keeping the bases of what stays, while it is chosen',
     [PRUNE],
   ],
@@ -2179,8 +2179,8 @@ const DELTAS_AND_SCAN = [
   ],
   [
     'src/manifest/chunks-table.ts',
-    'return run === own || (no <= upTo && (',
-    'return run === own || (no >= 0 && (upTo >= 0) && (',
+    '(no <= reliance.upTo && (',
+    '(no >= 0 && (',
     'naming nothing that others store later',
     [unit('repository/reliance')],
   ],
@@ -2207,8 +2207,8 @@ const DELTAS_AND_SCAN = [
   ],
   [
     'src/repository/log-follower.ts',
-    '    let next: number\n    do {\n',
-    '    this.#unrecorded = []\n    let next: number\n    do {\n',
+    '    let hasProblems = false\n    do {\n',
+    '    this.#unrecorded = []\n    let hasProblems = false\n    do {\n',
     'taking in what a follow that failed has read',
     [unit('repository/log-follower')],
   ],
