@@ -127,8 +127,7 @@ export class ChunkReader {
   /** The joined bases of a delta segment, in its order. */
   async dictionaryOf(pack: number, number: number): Promise<Uint8Array> {
     const row = this.#parts.manifest.packs.segmentOf(pack, number)
-    if (row === undefined)
-      throw new SnapError('MANIFEST_FAILED', 'the manifest lacks a segment that it names')
+    if (row === undefined) throw gone('a segment')
     return this.#dictionary(row.bases, row.depth, { segments: 1 })
   }
 
@@ -162,8 +161,7 @@ export class ChunkReader {
   ): Promise<Uint8Array> {
     const { storage, manifest, keyring, zstd } = this.#parts
     const row = manifest.packs.segmentOf(location.pack, location.segment)
-    if (row === undefined)
-      throw new SnapError('MANIFEST_FAILED', 'the manifest has a chunk without its segment')
+    if (row === undefined) throw gone(`pack ${location.packId}`)
     const opened = await (await keyring()).of(location.packId)
     const sealed = await storage.read(packKey(location.packId), { offset: row.offset, bytes: row.sealed })
     const segment = openPackSegment(location.packId, opened.header, opened, location.segment, sealed)
@@ -258,6 +256,11 @@ function wholeItems(bytes: Uint8Array): number {
     if (at + length > bytes.length || at >= bytes.length) return at
     at += length
   }
+}
+
+/** Another process on this manifest may have taken in that it was pruned, after its place was looked up. */
+function gone(what: string): SnapError {
+  return new SnapError('OBJECT_MISSING', `${what} that was to be read is not in the manifest any more`)
 }
 
 /** What another place may make good; anything else is thrown on. */
