@@ -9,7 +9,6 @@ import type { Zstd } from '../codec/zstd.ts'
 import type { ChunkHasher } from '../crypto/blake3.ts'
 import type { ChunkLocation } from '../manifest/chunks-table.ts'
 import type { Manifest } from '../manifest/manifest.ts'
-import type { SegmentPlace } from '../manifest/packs-table.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
 import { CHUNK_ID_BYTES } from '../model/ids.ts'
 import { DICTIONARY_BYTES_MAX, SEGMENT_CLOSURE_MAX } from '../model/limits.ts'
@@ -20,6 +19,7 @@ import { decodeSegment, readSegmentHeader } from '../pack/segment.ts'
 import { type Content, readItems } from '../snapshot/content.ts'
 import type { PackKeyring } from './pack-keyring.ts'
 import { readTogether } from './read-together.ts'
+import { segmentPlace } from './segment-place.ts'
 
 /**
  * A directory is cut like a file, whose chunks have 1 KiB at least but for the last: many that are smaller are no writer's
@@ -127,19 +127,8 @@ export class ChunkReader {
 
   /** The joined bases of a delta segment, in its order. */
   async dictionaryOf(pack: number, number: number): Promise<Uint8Array> {
-    const row = this.#placeOf(pack, number)
+    const row = segmentPlace(this.#parts.manifest, pack, number)
     return this.#dictionary(row.bases, row.depth, { segments: 1 })
-  }
-
-  /** `OBJECT_MISSING` where another process on this manifest has taken the pack out of it since it was looked up, as a collection does. */
-  #placeOf(pack: number, number: number): SegmentPlace {
-    const { packs } = this.#parts.manifest
-    const place = packs.segmentOf(pack, number)
-    if (place !== undefined) return place
-    if (packs.byNo(pack) === undefined) {
-      throw new SnapError('OBJECT_MISSING', 'a pack was pruned or set aside while it was read')
-    }
-    throw new SnapError('MANIFEST_FAILED', 'the manifest lacks a segment that it names')
   }
 
   async #segment(location: ChunkLocation, budget: Budget, depthBelow: number): Promise<Uint8Array> {
@@ -170,8 +159,8 @@ export class ChunkReader {
     location: ChunkLocation,
     dictionaryOf: (bases: Uint8Array, depth: number) => Promise<Uint8Array>,
   ): Promise<Uint8Array> {
-    const { storage, keyring, zstd } = this.#parts
-    const row = this.#placeOf(location.pack, location.segment)
+    const { storage, manifest, keyring, zstd } = this.#parts
+    const row = segmentPlace(manifest, location.pack, location.segment)
     const opened = await (await keyring()).of(location.packId)
     const sealed = await storage.read(packKey(location.packId), { offset: row.offset, bytes: row.sealed })
     const segment = openPackSegment(location.packId, opened.header, opened, location.segment, sealed)

@@ -2248,8 +2248,8 @@ const DELTAS_AND_SCAN = [
     [REPAIR],
   ],
   [
-    'src/repository/chunk-reader.ts',
-    '    if (packs.byNo(pack) === undefined) {',
+    'src/repository/segment-place.ts',
+    '  if (packs.byNo(pack) === undefined) {',
     '    if (false) {',
     'taking a pack that another process took out of the manifest for missing',
     [unit('repository/chunk-reader')],

@@ -72,7 +72,8 @@ export class FileWindow {
    * copies. And in how many tasks each of the `files` files has a part.
    */
   plan(files: number): { waves: readonly (readonly PlannedTask[])[]; parts: Uint32Array } {
-    const batches = planBatches(this.#repository, this.#segments, this.#slots)
+    const { manifest } = this.#repository
+    const batches = manifest.reading(() => planBatches(this.#repository, this.#segments, this.#slots))
     const waves = batches.flatMap(({ plain, deltas }) => [tasksOf(inOrder(plain)), tasksOf(inOrder(deltas))])
     return { waves, parts: countParts(waves.flat(), files) }
   }

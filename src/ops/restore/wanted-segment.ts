@@ -2,8 +2,8 @@
 import type { ChunkPlace } from '../../manifest/chunk-finder.ts'
 import type { Manifest } from '../../manifest/manifest.ts'
 import type { SegmentPlace } from '../../manifest/packs-table.ts'
-import { SnapError } from '../../model/errors.ts'
 import type { PackId } from '../../model/ids.ts'
+import { segmentPlace } from '../../repository/segment-place.ts'
 import type { BaseCopy, SharedBases } from '../../workers/shared-bases.ts'
 
 /** More segments than a pack may have, so that pack and segment make one number. */
@@ -47,15 +47,12 @@ export class WantedSegments {
     this.#manifest = manifest
   }
 
-  /** The one of this name; of one that was not wanted yet, nothing is wanted so far. */
+  /** The one of this name; of one that was not wanted yet, nothing is wanted so far. Throws as `segmentPlace`. */
   at(name: SegmentName): WantedSegment {
     const number = numberOf(name)
     const known = this.#byName.get(number)
     if (known !== undefined) return known
-    const place = this.#manifest.packs.segmentOf(name.pack, name.segment)
-    if (place === undefined)
-      throw new SnapError('MANIFEST_FAILED', 'the manifest has a chunk without its segment')
-    const segment = new WantedSegment(name, place)
+    const segment = new WantedSegment(name, segmentPlace(this.#manifest, name.pack, name.segment))
     this.#byName.set(number, segment)
     return segment
   }

@@ -1,9 +1,9 @@
 /** Fetches the segments of a pack that are decoded for the bases in them alone. */
-import { SnapError } from '../../model/errors.ts'
 import type { PackId } from '../../model/ids.ts'
 import { packKey } from '../../object/object-keys.ts'
 import { neighbours } from '../../repository/neighbours.ts'
 import type { Repository } from '../../repository/repository.ts'
+import { segmentPlace } from '../../repository/segment-place.ts'
 import type { BasesTask } from '../../workers/pack-check.ts'
 import type { PackCopies } from './delta-schedule.ts'
 
@@ -18,10 +18,8 @@ export async function readBases(
   const { storage, manifest } = repository
   const { header, packKey: key, footerKey } = await (await repository.keyring()).of(id)
   const places = [...copies].map(([number, bases]) => {
-    const place = manifest.packs.segmentOf(no, number)
-    if (place === undefined)
-      throw new SnapError('MANIFEST_FAILED', 'the manifest has a chunk without its segment')
-    return { number, copies: bases, offset: place.offset, bytes: place.sealed }
+    const { offset, sealed } = segmentPlace(manifest, no, number)
+    return { number, copies: bases, offset, bytes: sealed }
   })
   places.sort((a, b) => a.number - b.number)
   const segments: BasesTask['segments'][number][] = []

@@ -76,7 +76,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
       paths: [{ text: `${directory}/${name}`, isGlob: false }],
       concerns: () => true,
       undoMs: happens(chance, 0.5) ? 0 : YEAR_MS,
-      strayMs: happens(chance, 0.5) ? 0 : DAY_MS,
+      strayMs: happens(chance, 0.2) ? 0 : DAY_MS,
       acceptDamagedLog: false,
     }
     await purge(test.repository, options, silent())
@@ -105,7 +105,7 @@ const COMMON: readonly OperationName[] = [
 export function operationsOf({ purges, quarantines }: Modes): readonly OperationName[] {
   return [
     ...COMMON,
-    ...Array<OperationName>(purges ? 2 : 0).fill('purge'),
+    ...Array<OperationName>(purges ? 4 : 0).fill('purge'),
     ...Array<OperationName>(quarantines ? 1 : 0).fill('quarantine'),
   ]
 }

@@ -25,7 +25,7 @@ const OPERATIONS_IN_ROUND = 3
 const DEPTH_MAX = 3
 const VISITS_MAX = 6
 const VISIT_SHARE = 0.05
-const KILL_SHARE = 0.15
+const KILL_SHARE = 0.2
 /** Times that a client comes to the storage before it is killed, at most. */
 const LIVES_MAX = 60
 const FULL_SHARE = 0.3
