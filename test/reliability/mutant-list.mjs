@@ -2248,6 +2248,13 @@ const DELTAS_AND_SCAN = [
     [REPAIR],
   ],
   [
+    'src/ops/repair/pack-segments.ts',
+    '(await this.#own(id, depth)) ?? ',
+    '',
+    'finding bases in the pack that is listed anew',
+    [unit('ops/repair/repair')],
+  ],
+  [
     'src/repository/segment-place.ts',
     '  if (packs.byNo(pack) === undefined) {',
     '    if (false) {',

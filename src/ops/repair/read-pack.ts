@@ -6,19 +6,14 @@ import type { Zstd } from '../../codec/zstd.ts'
 import { type ChunkHasher, createChunkHasher } from '../../crypto/blake3.ts'
 import { SnapError } from '../../model/errors.ts'
 import { CHUNK_ID_BYTES, type PackId } from '../../model/ids.ts'
-import {
-  DICTIONARY_BYTES_MAX,
-  PACK_BYTES_MAX,
-  PACK_HEADER_BYTES,
-  PACK_TRAILER_BYTES,
-} from '../../model/limits.ts'
-import type { PackTable, SegmentRow } from '../../model/pack-table.ts'
+import { PACK_BYTES_MAX, PACK_HEADER_BYTES, PACK_TRAILER_BYTES } from '../../model/limits.ts'
+import type { PackTable } from '../../model/pack-table.ts'
 import { packKey } from '../../object/object-keys.ts'
 import { openPackKeys, readPackHead } from '../../pack/pack-header.ts'
-import { openPackSegment, readPackFooter, readPackTrailer } from '../../pack/pack-reader.ts'
-import { decodeSegment, readSegmentHeader } from '../../pack/segment.ts'
+import { readPackFooter, readPackTrailer } from '../../pack/pack-reader.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { isDamage } from '../verify/report.ts'
+import { LacksBases, PackSegments } from './pack-segments.ts'
 
 export type PackContents = {
   /** The ids of chunks in damaged segments are zeros, which no chunk has. */
@@ -55,80 +50,28 @@ export class PackContentsReader {
     const trailer = readPackTrailer(id, bytes, opened, last, bytes.length)
     const footer = bytes.subarray(trailer.footerAt, trailer.footerAt + trailer.footerBytes)
     const rows = readPackFooter(id, bytes, opened, trailer, footer)
-    const segments: SegmentRow[] = []
+    const parts = { repository: this.#repository, zstd: this.#zstd, hasher: this.#hasher }
+    const pack = new PackSegments({ ...parts, id, bytes, keys: opened, rows })
+    const segments = rows.map((row) => ({
+      ...row,
+      chunkIds: new Uint8Array(row.chunkLengths.length * CHUNK_ID_BYTES),
+    }))
     const damaged: { segment: number; reason: string }[] = []
     let lacksBases = true
-    let at = PACK_HEADER_BYTES
-    for (const [segment, row] of rows.entries()) {
-      const chunkIds = new Uint8Array(row.chunkLengths.length * CHUNK_ID_BYTES)
-      const sealed = bytes.subarray(at, at + row.sealed)
-      at += row.sealed
-      segments.push({ ...row, chunkIds })
+    for (const segment of pack.order()) {
       try {
-        this.#identify(
-          openPackSegment(id, bytes, opened, segment, sealed),
-          row,
-          await this.#dictionary(row),
-          chunkIds,
-        )
+        segments[segment]?.chunkIds.set(await pack.chunkIds(segment))
       } catch (error) {
         if (!(error instanceof LacksBases) && !isDamage(error)) throw error
         if (!(error instanceof LacksBases)) lacksBases = false
         damaged.push({ segment, reason: `pack ${id}: segment ${segment}: ${error.message}` })
       }
     }
+    damaged.sort((a, b) => a.segment - b.segment)
     return {
       table: { id, kind, bytes: bytes.length, segments },
       damaged,
       lacksBases: damaged.length > 0 && lacksBases,
     }
-  }
-
-  #identify(
-    segment: Uint8Array,
-    row: SegmentRow,
-    dictionary: Uint8Array | undefined,
-    chunkIds: Uint8Array,
-  ): void {
-    const header = readSegmentHeader(segment)
-    const agrees =
-      header.depth === row.depth &&
-      header.plain === row.plain &&
-      Buffer.compare(header.bases, row.bases) === 0
-    if (!agrees) throw new SnapError('OBJECT_DAMAGED', 'it differs from the footer')
-    const plain = decodeSegment(this.#zstd, segment, header, new Uint8Array(header.plain), dictionary)
-    let at = 0
-    row.chunkLengths.forEach((length, index) => {
-      this.#hasher.hashInto(plain.subarray(at, at + length), chunkIds, index * CHUNK_ID_BYTES)
-      at += length
-    })
-  }
-
-  /** The joined bases of a delta segment, each of which must have a place that is less deep. */
-  async #dictionary({ depth, bases }: SegmentRow): Promise<Uint8Array | undefined> {
-    if (depth === 0) return undefined
-    const { chunks, manifest } = this.#repository
-    const parts: Uint8Array[] = []
-    let bytes = 0
-    for (let at = 0; at < bases.length; at += CHUNK_ID_BYTES) {
-      const base = bases.subarray(at, at + CHUNK_ID_BYTES)
-      if (!manifest.chunks.locations(base).some((place) => place.depth < depth)) throw new LacksBases()
-      const part = await chunks.chunk(base).catch((error: unknown) => {
-        throw isDamage(error) ? new LacksBases() : error
-      })
-      bytes += part.length
-      if (bytes > DICTIONARY_BYTES_MAX) {
-        throw new SnapError('LIMIT_EXCEEDED', `a dictionary above ${DICTIONARY_BYTES_MAX} bytes`)
-      }
-      parts.push(part)
-    }
-    return Buffer.concat(parts)
-  }
-}
-
-/** Internal: the pack of a base may be read later. */
-class LacksBases extends Error {
-  constructor() {
-    super('its bases cannot be read')
   }
 }

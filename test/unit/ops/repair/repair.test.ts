@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SnapError } from '../../../../src/model/errors.ts'
-import { type PackId, packId, type SnapshotId } from '../../../../src/model/ids.ts'
+import { chunkIdsIn, type PackId, packId, type SnapshotId } from '../../../../src/model/ids.ts'
 import { indexKey, logKey, packKey } from '../../../../src/object/object-keys.ts'
 import { noted } from '../../../../src/ops/audit/note.ts'
 import { prune } from '../../../../src/ops/prune/prune.ts'
@@ -147,6 +147,30 @@ describe('lost index objects', () => {
     expect(report.packsNamed).toEqual(expect.arrayContaining(Object.values(packs).map(({ id }) => id)))
     await repo.reopen({ forgetting: true })
     expect(await check()).toMatchObject({ damages: [], affectedTotal: 0, snapshots: 3 })
+  })
+
+  test('that named delta segments over bases in the same pack are made again', async () => {
+    const text = chance.text(200_000)
+    for (let day = 0; day < 9; day += 1) {
+      text.set(chance.text(20), chance.int(text.length - 20))
+      writeFileSync(repo.source('a', 'text'), text)
+      await repo.backup()
+    }
+    const all = { unusedShareMax: 0, repackBytesMax: Number.POSITIVE_INFINITY, undoMs: 0, strayMs: 0 }
+    // So many small packs are merged.
+    await prune(repo.repository, { ...all, dryRun: false }, { progress: () => undefined, signal })
+    const { packs, chunks } = repo.repository.manifest
+    const isOverItself = (no: number): boolean =>
+      packs
+        .deltasOf(no)
+        .flatMap((number) => chunkIdsIn(packs.segmentOf(no, number)?.bases ?? new Uint8Array(0)))
+        .some((id) => chunks.locate(id)?.pack === no)
+    expect(packs.withDeltas().some(isOverItself)).toBe(true)
+    for (const id of repo.repository.log.state.indexes.keys()) repo.storage.objects.delete(indexKey(id))
+    await repo.reopen({ forgetting: true })
+    expect(await mend()).toMatchObject({ quarantined: [], remaining: 0 })
+    await repo.reopen({ forgetting: true })
+    expect(await check()).toMatchObject({ damages: [], affectedTotal: 0, snapshots: 11 })
   })
 
   test('over bases in a pack that was set aside are made again, and set aside with it', async () => {
