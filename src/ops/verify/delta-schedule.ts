@@ -12,8 +12,9 @@ import { type BaseCopies, type BaseCopy, baseCopies } from '../../workers/shared
 import { BaseRoom } from './base-room.ts'
 import type { KeptBase, ScheduledDelta } from './scheduled-delta.ts'
 
-/** Bases that are planned with at once, of some 300 bytes each. */
-const BASES_MAX = 250_000
+/** Bases that are planned with at once, of some 500 bytes each, and how often delta segments may name them. */
+const BASES_MAX = 100_000
+const USES_MAX = 2_000_000
 
 /** What is to be copied out of a pack while it is decoded, by segment number. */
 export type PackCopies = ReadonlyMap<number, BaseCopies>
@@ -32,6 +33,7 @@ export class DeltaSchedule {
   readonly #parts: ScheduleParts
   /** By name. */
   readonly #bases = new Map<string, KeptBase>()
+  #uses = 0
   /** By pack, those that are needed of it. */
   readonly #basesOf = new Map<number, KeptBase[]>()
   /** Of packs that will be decoded: their own delta segments that wait. */
@@ -50,7 +52,8 @@ export class DeltaSchedule {
       if (delta.bases.length > 0) located.push(delta)
       else this.#later.push(delta)
     }
-    const room = new BaseRoom(parts.basesBytes, Math.max(0, ...located.map((delta) => this.#lastPack(delta))))
+    const lastPack = located.reduce((last, delta) => Math.max(last, this.#lastPack(delta)), 0)
+    const room = new BaseRoom(parts.basesBytes, lastPack)
     // Where not all have room at once, those that need the same segments are checked together.
     for (const delta of located.sort(byFirstBase)) {
       if (room.takes(new Set(delta.bases), this.#lastPack(delta))) this.#await(delta)
@@ -61,10 +64,12 @@ export class DeltaSchedule {
   /** None where they are to be read for it, or to be planned later. */
   #locate({ pack, number }: ScheduledDelta, known: Map<string, LocatedBase>): KeptBase[] {
     const { repository, packs } = this.#parts
-    if (this.#bases.size >= BASES_MAX) return []
+    if (this.#bases.size >= BASES_MAX || this.#uses >= USES_MAX) return []
     const places = locateBases(repository, pack.no, number, known) ?? []
     const areDecoded = packs === undefined || places.every((place) => packs.has(place.pack))
-    return areDecoded ? places.map((place) => this.#baseAt(place)) : []
+    if (!areDecoded) return []
+    this.#uses += places.length
+    return places.map((place) => this.#baseAt(place))
   }
 
   #baseAt({ name, pack, packId, segment, offset, bytes }: LocatedBase): KeptBase {
