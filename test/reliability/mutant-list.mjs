@@ -1072,7 +1072,7 @@ const ORDER = [
     [RACES, T10],
   ],
   [
-    'src/ops/prune/prune.ts',
+    'src/ops/prune/refusals.ts',
     '  refuseUnknown(repository)\n  if',
     '  if',
     'refusing to prune where an index object is unreadable',
