@@ -6,7 +6,7 @@ import { toHex } from '../base/bytes.ts'
 import { addTo } from '../base/lists.ts'
 import type { ChunkLocation } from '../manifest/chunks-table.ts'
 import { hasCode } from '../model/errors.ts'
-import { CHUNK_ID_BYTES } from '../model/ids.ts'
+import { chunkIdsIn } from '../model/ids.ts'
 import { DICTIONARY_BYTES_MAX, SEGMENT_CLOSURE_MAX } from '../model/limits.ts'
 
 /** Bases that are in memory at once. */
@@ -103,11 +103,10 @@ class Reading {
   #deltaOf(chunks: readonly WantedChunk[]): Delta | undefined {
     const [first] = chunks
     if (first === undefined) return undefined
-    const ids = this.#source.basesOf(first.place)
     const bases: WantedChunk[] = []
     let bytes = 0
-    for (let at = 0; at < ids.length; at += CHUNK_ID_BYTES) {
-      const base = this.#locate(ids.subarray(at, at + CHUNK_ID_BYTES))
+    for (const id of chunkIdsIn(this.#source.basesOf(first.place))) {
+      const base = this.#locate(id)
       bytes += base?.place.bytes ?? 0
       if (base === undefined || base.place.depth > 0 || bytes > DICTIONARY_BYTES_MAX) return undefined
       bases.push(base)
