@@ -18,6 +18,7 @@ import { FormerContent } from './former-content.ts'
 import type { PackFiller } from './pack-filler.ts'
 import type { SeenTable } from './seen-table.ts'
 import {
+  type BlockTask,
   type FailedFile,
   type FilesResult,
   type FilesTask,
@@ -36,6 +37,8 @@ const PROBE_BYTES = 65_536
 /** Smaller files are not worth the verdict. */
 const PROBE_FILE_BYTES_MIN = 16_384
 const NSEC_MAX = 999_999_999
+/** Of what is in memory. */
+const NO_DESCRIPTOR = -1
 
 export type PipelineParts = {
   readonly source: SourceFiles
@@ -114,6 +117,19 @@ export class FilePipeline {
       this.#endRun(former?.isLast === true)
     }
     return { kind: 'piece', items: this.#items.done(), bytes: got, counts: this.#counts }
+  }
+
+  block({ bytes, isIncompressible, former }: BlockTask): PieceResult {
+    this.#counts = noCounts()
+    this.#items.clear()
+    this.#media = isIncompressible
+    if (former !== undefined) {
+      this.#isFormerStored = former.isStored
+      this.#parts.run.begin(new FormerContent(former.items), former.first - 1)
+    }
+    this.#data(readerOf(bytes), NO_DESCRIPTOR, 0, bytes.length)
+    this.#parts.run.end(former?.isLast === true)
+    return { kind: 'piece', items: this.#items.done(), bytes: bytes.length, counts: this.#counts }
   }
 
   #pieceFailed(failed: string): PieceResult {
@@ -205,7 +221,7 @@ export class FilePipeline {
     for (const extent of clip(extents, from, to)) {
       if (extent.offset > at) writeHole(this.#items, extent.offset - at)
       const end = extent.offset + extent.bytes
-      at = extent.offset + this.#data(fd, extent.offset, end)
+      at = extent.offset + this.#data(this.#parts.source, fd, extent.offset, end)
       if (at < end) return at - from
     }
     if (sparse && at < to) {
@@ -222,8 +238,8 @@ export class FilePipeline {
   }
 
   /** Cuts, names and stores the bytes of `from` to `to`; returns how many there were. */
-  #data(fd: number, from: number, to: number): number {
-    const { source, chunker, params, mediaParams } = this.#parts
+  #data(source: Reader, fd: number, from: number, to: number): number {
+    const { chunker, params, mediaParams } = this.#parts
     const { window } = chunker
     let position = from
     let filled = 0
@@ -269,6 +285,18 @@ export class FilePipeline {
     else filler.add(chunk, id, 0, compress)
     this.#counts.newChunks += 1
     this.#counts.newBytes += chunk.length
+  }
+}
+
+type Reader = Pick<SourceFiles, 'read'>
+
+function readerOf(bytes: Uint8Array): Reader {
+  return {
+    read(_fd, into, at, wanted, position) {
+      const part = bytes.subarray(position, position + wanted)
+      into.set(part, at)
+      return part.length
+    },
   }
 }
 

@@ -131,7 +131,9 @@ export function makePipeline(
     run(task) {
       if (task.kind === 'scan') return scan(task)
       filing ??= makeFiling()
-      return task.kind === 'files' ? filing.files.files(task) : filing.files.piece(task)
+      const { files } = filing
+      if (task.kind === 'files') return files.files(task)
+      return task.kind === 'piece' ? files.piece(task) : files.block(task)
     },
     flush() {
       filing?.deltas?.flush()

@@ -44,6 +44,16 @@ export type PieceTask = {
   readonly former?: FormerPiece | undefined
 }
 
+/** A part of a stream, which the main thread has read: what a command prints is no file that a thread could open. */
+export type BlockTask = {
+  readonly kind: 'block'
+  /** At most `TASK_BYTES_MAX`, and the thread's own: transferred where it is another. */
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** The stream's head looks as if it did not get smaller. */
+  readonly isIncompressible: boolean
+  readonly former?: FormerPiece | undefined
+}
+
 /** `items`: what the file, or the part of it that is near the piece, consisted of, encoded. */
 export type FormerPiece = {
   readonly items: Uint8Array
@@ -83,7 +93,7 @@ export type ScanTask = {
   readonly limits: ScanLimits
 }
 
-export type FileTask = FilesTask | PieceTask
+export type FileTask = FilesTask | PieceTask | BlockTask
 export type Task = FileTask | ScanTask
 
 /** Counts of one task. */
@@ -113,6 +123,7 @@ export type FilesResult = {
   readonly counts: TaskCounts
 }
 
+/** Of a piece or a block. */
 export type PieceResult = {
   readonly kind: 'piece'
   /** The piece's items, holes included. */

@@ -134,7 +134,7 @@ class Threads implements Executor {
         task: next.task,
         tickets: isScan ? [] : this.#ticketsFor(thread),
       }
-      thread.worker.postMessage(message)
+      thread.worker.postMessage(message, next.task.kind === 'block' ? [next.task.bytes.buffer] : [])
     }
   }
 

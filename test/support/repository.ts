@@ -14,7 +14,12 @@ import type { LoggedSnapshot } from '../../src/log/log-state.ts'
 import type { SourceFiles } from '../../src/model/files.ts'
 import type { SnapshotId } from '../../src/model/ids.ts'
 import type { Storage } from '../../src/model/storage.ts'
-import { type BackupPorts, type BackupResult, backup } from '../../src/ops/backup/backup.ts'
+import {
+  type BackupPorts,
+  type BackupRequest,
+  type BackupResult,
+  backup,
+} from '../../src/ops/backup/backup.ts'
 import type { WalkOptions } from '../../src/ops/backup/walk.ts'
 import type { RestoreReport } from '../../src/ops/restore/report.ts'
 import { restore } from '../../src/ops/restore/restore.ts'
@@ -48,6 +53,9 @@ export type BackupChanges = {
   readonly source?: SourceFiles
   readonly scan?: boolean
   readonly walk?: Partial<WalkOptions>
+  /** With these alone where no path is given. */
+  readonly streamed?: BackupRequest['streamed']
+  readonly signal?: AbortSignal
 }
 
 export class TestRepository implements AsyncDisposable {
@@ -122,6 +130,8 @@ export class TestRepository implements AsyncDisposable {
       decided,
       executor = createInThreadExecutor,
       walk: changed = {},
+      streamed,
+      signal = new AbortController().signal,
     }: BackupChanges,
     ...paths: string[]
   ): Promise<BackupResult> {
@@ -140,7 +150,8 @@ export class TestRepository implements AsyncDisposable {
     return backup(
       this.repository,
       {
-        paths: paths.length === 0 ? [this.source()] : paths,
+        paths: paths.length === 0 && streamed === undefined ? [this.source()] : paths,
+        ...(streamed === undefined ? {} : { streamed }),
         hostname,
         username: 'user',
         tags: [],
@@ -153,7 +164,7 @@ export class TestRepository implements AsyncDisposable {
         source: source ?? this.meddle(standingStill(createSourceFiles(), this.directory)),
         clock: this.ports.clock,
         progress: () => undefined,
-        signal: new AbortController().signal,
+        signal,
         ...(scan === undefined ? {} : { scan }),
         ...(decided === undefined ? {} : { decided }),
       },

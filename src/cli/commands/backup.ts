@@ -17,6 +17,7 @@ import { openIfMade, openOrCreateDefault, ownPaths, placeOf } from '../repositor
 import { parseTags } from '../retention-options.ts'
 import { parseSize } from '../sizes.ts'
 import { sourcePaths } from '../sources.ts'
+import { type StdinOptions, stdinDirectory } from '../stdin-source.ts'
 
 type Options = {
   readonly full: boolean
@@ -35,7 +36,7 @@ type Options = {
   readonly recheck: boolean
   readonly delta: boolean
   readonly threads?: string
-}
+} & StdinOptions
 
 const THREADS_MAX = 64
 const COMPRESSIONS: readonly CompressionMode[] = ['off', 'fast', 'auto', 'max']
@@ -47,7 +48,7 @@ export const backupCommand: CommandModule = {
     program
       .command('backup')
       .description('save a snapshot of files and directories')
-      .argument('<paths...>', 'what to save')
+      .argument('[paths...]', 'what to save')
       .option('--full', 'read every file again, also those that look unchanged', false)
       .option('-n, --dry-run', 'store nothing; with -v, say what would be stored and why', false)
       .option('-e, --exclude <pattern>', 'leave out what matches (gitignore syntax; repeatable)', collect, [])
@@ -56,6 +57,9 @@ export const backupCommand: CommandModule = {
       .option('--exclude-caches', 'leave out directories with a CACHEDIR.TAG', false)
       .option('--exclude-larger-than <size>', 'leave out files above a size, as 500M')
       .option('-x, --one-file-system', 'do not enter other file systems', false)
+      .option('--stdin', 'save what standard input gives', false)
+      .option('--stdin-from-command', 'save what a command prints: the command comes behind --', false)
+      .option('--stdin-filename <name>', 'what to call that in the snapshot (stdin)')
       .option('--label <label>', 'a label for the snapshot, as incremental, full or monthly')
       .option('--tag <tags>', 'tags for the snapshot (comma-separated, repeatable)', collect, [])
       .option('--host <name>', 'the host that the snapshot is filed under (this machine)')
@@ -68,11 +72,14 @@ export const backupCommand: CommandModule = {
         'after',
         `
 Unchanged files are recognised by size, mtime, ctime and inode and are not read again.
+What comes from standard input or a command lies in the snapshot at /@stdin. A command that fails saves nothing; that whoever
+writes into a pipe has failed cannot be seen, so prefer a command.
 Exit status 3: a snapshot was saved, but something could not be read.
 
 Examples:
   $ snap backup ~/documents
-  $ snap backup /etc /srv --exclude '*.tmp' --tag nightly`,
+  $ snap backup /etc /srv --exclude '*.tmp' --tag nightly
+  $ snap backup --stdin-from-command --stdin-filename app.sql -- pg_dump app`,
       )
       .action(run<[string[], Options]>(backupAction))
   },
@@ -157,12 +164,14 @@ async function requestOf(
   const { createSourceFiles } = await import('../../filesystem/source-files.ts')
   const excludes = [...options.exclude, ...(await patternsOf(options.excludeFile))]
   const source = createSourceFiles()
-  const absolute = await sourcePaths(context, paths)
+  const piped = stdinDirectory(context, paths, options)
+  const absolute = piped === undefined ? await sourcePaths(context, paths) : []
   const own = ownPaths(context)
   refuseOwn(absolute, own, placeOf(context).path)
   warnOfAbsolute(context, excludes, absolute)
   return {
     paths: absolute,
+    ...(piped === undefined ? {} : { streamed: [piped] }),
     hostname: options.host ?? hostname(),
     username: userInfo().username,
     tags: [...new Set(options.tag.flatMap(parseTags))],

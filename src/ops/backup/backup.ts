@@ -21,14 +21,17 @@ import { TreeScanner } from '../../workers/tree-scanner.ts'
 import type { DirectoryNode, PreviousDirectory } from './directory-node.ts'
 import { FileQueue } from './file-queue.ts'
 import { PreviousSnapshot } from './previous.ts'
-import { rootTree } from './roots.ts'
+import { joinPath, rootTree } from './roots.ts'
 import { ScanAhead } from './scan-ahead.ts'
+import type { StreamedDirectory } from './streamed-file.ts'
 import { BackupCounter, type BackupSummary, summaryNumbers, type UnreadablePath } from './summary.ts'
 import { Walk, type WalkOptions } from './walk.ts'
 
 export type BackupRequest = {
   /** Absolute, normal paths. */
   readonly paths: readonly string[]
+  /** What is no file of this machine, in directories beside them. */
+  readonly streamed?: readonly StreamedDirectory[]
   readonly hostname: string
   readonly username: string
   readonly job?: string | undefined
@@ -81,6 +84,7 @@ export async function backup(
   ports: BackupPorts,
 ): Promise<BackupResult> {
   const startedMs = ports.clock.now()
+  checkSources(request, ports)
   for (let tries = 1; ; tries++) {
     const { collections } = repository.log
     try {
@@ -144,6 +148,8 @@ async function backupOnce(
     contents,
     source: ports.source,
     former: { chunks: repository.chunks, isStored: before.isWhole },
+    clock: ports.clock,
+    signal: ports.signal,
   }
   const queue = new FileQueue(parts, {
     stored: (file, encoded) => {
@@ -178,11 +184,13 @@ async function backupOnce(
       scan,
       complete: (node) => completeDirectory(node, before, session, counter, idKey, ports.source),
       events,
+      clock: ports.clock,
       signal: ports.signal,
     },
     request.walk,
   )
-  const root = await during('walk', () => walk.run(rootTree(paths.readable), previous))
+  const root = await during('walk', () => walk.run(rootTree(paths.readable), previous, request.streamed))
+  if (paths.readable.length === 0) refuseFailed(request, counter)
   ports.progress({ kind: 'total', files: counter.filesTotal, bytes: counter.bytesTotal, final: true })
   await during('flush', () => session.flush())
   ports.signal.throwIfAborted()
@@ -195,7 +203,7 @@ async function backupOnce(
     details: {
       hostname: request.hostname,
       username: request.username,
-      paths: request.paths,
+      paths: sourcesOf(request),
       tags: request.tags,
       ...(request.label === undefined ? {} : { label: request.label }),
       ...(request.job === undefined ? {} : { job: request.job }),
@@ -231,8 +239,16 @@ function onAbort(signal: AbortSignal, act: () => void): Disposable {
   return { [Symbol.dispose]: () => signal.removeEventListener('abort', act) }
 }
 
-function seriesOfRequest({ keys }: Repository, { job, paths, hostname }: BackupRequest): SeriesId {
-  return seriesOf(keys.idKey, hostname, job === undefined ? { paths } : { job })
+function seriesOfRequest({ keys }: Repository, request: BackupRequest): SeriesId {
+  const { job, hostname } = request
+  return seriesOf(keys.idKey, hostname, job === undefined ? { paths: sourcesOf(request) } : { job })
+}
+
+/** As the snapshot names them: paths of the machine, and those of streams in the snapshot. */
+function sourcesOf({ paths, streamed = [] }: BackupRequest): readonly string[] {
+  if (streamed.length === 0) return paths
+  const streams = streamed.flatMap(({ name, files }) => files.map((file) => `/${name}/${file.name}`))
+  return [...paths, ...streams]
 }
 
 /** The newest snapshot of the series: what has not changed since is taken over from it. */
@@ -267,6 +283,39 @@ export function readablePaths(
   for (const { path, reason } of missing)
     ports.progress({ kind: 'warning', path, reason: reasonInWords(reason) })
   return { readable, missing }
+}
+
+/** Where there are streams alone and none came to its end, there is nothing to save. */
+function refuseFailed({ streamed = [] }: BackupRequest, { filesTotal, unreadable }: BackupCounter): void {
+  const [failed] = unreadable
+  if (filesTotal > 0 || streamed.length === 0 || failed === undefined) return
+  throw new SnapError('SOURCE_UNREADABLE', `${failed.path}: ${failed.reason}`, { hint: 'Nothing was saved.' })
+}
+
+/** `USAGE` where there is nothing to save, or where a directory of this machine lies in the place of streams, and would not be saved. */
+function checkSources({ paths, streamed = [] }: BackupRequest, { source }: BackupPorts): void {
+  if (paths.length === 0 && streamed.length === 0)
+    throw new SnapError('USAGE', 'nothing to back up', { hint: 'Name at least one path.' })
+  for (const { name } of streamed) {
+    const path = joinPath('/', name)
+    if (!isThere(source, path)) continue
+    throw new SnapError(
+      'USAGE',
+      `${path} exists on this machine: what ${name} names cannot be stored there`,
+      {
+        hint: 'Choose another name for it.',
+      },
+    )
+  }
+}
+
+function isThere(source: SourceFiles, path: string): boolean {
+  try {
+    source.lstat(path)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function sourceUnreadable({ path, reason }: UnreadablePath): SnapError {

@@ -2,6 +2,7 @@
  * Files on their way to the pipeline: gathers them into tasks, keeps a bounded number under way, and puts what comes
  * back into the directories' slots. Files too large for one thread go piece by piece.
  */
+import type { Clock } from '../../model/clock.ts'
 import type { FileStat, SourceFiles } from '../../model/files.ts'
 import type { ContentStore } from '../../repository/content-store.ts'
 import { encodeEntry } from '../../snapshot/entry.ts'
@@ -11,6 +12,7 @@ import { type FilesResult, GREW, PIECE_BYTES, TASK_BYTES_MAX, type TaskCounts } 
 import type { DirectoryNode } from './directory-node.ts'
 import { contentOfFile, type FormerVersions, formerItemsOf } from './former-items.ts'
 import { readLargeFile } from './large-file.ts'
+import { readStreamedFile, type StreamedFile, streamedStat } from './streamed-file.ts'
 
 /** A task holds at most this many files: with `TASK_BYTES_MAX`, enough to fill segments with neighbours, small enough to balance. */
 const TASK_FILES_MAX = 256
@@ -26,23 +28,29 @@ const LARGE_WAITING_MAX = 64
  */
 export type WhyQueued = 'new' | 'changed' | 'lost' | 'reread'
 
-export type QueuedFile = {
+type Queued = {
   readonly node: DirectoryNode
   readonly slot: number
+  /** Absolute, in the snapshot. */
   readonly path: string
   readonly name: string
-  readonly stat: FileStat
   readonly why: WhyQueued
   /** Its entry, or that of what it was made from most likely, in the parent snapshot: encoded. */
   readonly former?: Uint8Array | undefined
+}
+
+export type QueuedStream = Queued & { readonly file: StreamedFile }
+
+export type QueuedFile = Queued & {
+  readonly stat: FileStat
   /** How often something else was found in its place. */
   readonly replaced?: number
 }
 
 export type FileQueueEvents = {
   /** The entry, `encoded`, is in its slot. */
-  readonly stored: (file: QueuedFile, encoded: Uint8Array) => void
-  readonly unreadable: (file: QueuedFile, reason: string) => void
+  readonly stored: (file: Queued, encoded: Uint8Array) => void
+  readonly unreadable: (file: Queued, reason: string) => void
   /** Asked when reading failed: whether something else is there by now. If true, the slot is the listener's to fill or drop. */
   readonly isReplaced: (file: QueuedFile, reason: string) => boolean
   readonly changed: (file: QueuedFile) => void
@@ -55,13 +63,12 @@ export type FileQueueParts = {
   readonly contents: ContentStore
   readonly source: SourceFiles
   readonly former: FormerVersions
+  readonly clock: Clock
+  readonly signal: AbortSignal
 }
 
 export class FileQueue {
-  readonly #executor: Executor
-  readonly #contents: ContentStore
-  readonly #source: SourceFiles
-  readonly #former: FormerVersions
+  readonly #parts: FileQueueParts
   readonly #events: FileQueueEvents
   readonly counts: TaskCounts = { read: 0, chunks: 0, newChunks: 0, newBytes: 0 }
   #batch: QueuedFile[] = []
@@ -69,6 +76,8 @@ export class FileQueue {
   #ahead = 0
   readonly #waitingLarge: QueuedFile[] = []
   #largeRunning = 0
+  /** The last stream, and with it all before. */
+  #streams: Promise<void> = Promise.resolve()
   readonly #running = new Set<Promise<void>>()
   #failure: { readonly error: unknown } | undefined
   #wake: (() => void) | undefined
@@ -78,10 +87,7 @@ export class FileQueue {
   })
 
   constructor(parts: FileQueueParts, events: FileQueueEvents) {
-    this.#executor = parts.executor
-    this.#contents = parts.contents
-    this.#source = parts.source
-    this.#former = parts.former
+    this.#parts = parts
     this.#events = events
   }
 
@@ -104,6 +110,12 @@ export class FileQueue {
     this.#batch.push(file)
     this.#batchBytes += file.stat.size
     if (this.#batch.length >= TASK_FILES_MAX || this.#batchBytes >= TASK_BYTES_MAX) this.#submit()
+  }
+
+  /** Streams are read one after the other, beside everything else. */
+  addStream(stream: QueuedStream): void {
+    this.#streams = this.#streams.then(() => this.#stream(stream))
+    this.#track(this.#streams)
   }
 
   #addLarge(file: QueuedFile): void {
@@ -159,9 +171,9 @@ export class FileQueue {
   async #small(files: readonly QueuedFile[]): Promise<void> {
     const known = files.map((file) => file.former)
     const former = known.some((entry) => entry !== undefined)
-      ? await formerItemsOf(known, this.#former)
+      ? await formerItemsOf(known, this.#parts.former)
       : undefined
-    const result = await this.#executor.run({
+    const result = await this.#parts.executor.run({
       kind: 'files',
       paths: files.map((file) => file.path),
       names: files.map((file) => file.name),
@@ -185,7 +197,7 @@ export class FileQueue {
       else if (list !== undefined)
         this.#stored(
           file,
-          encodeEntry({ ...list.entry, content: this.#contents.list(list.items, listOf(file.former)) }),
+          encodeEntry({ ...list.entry, content: this.#parts.contents.list(list.items, listOf(file.former)) }),
         )
       else this.#stored(file, result.encoded.subarray(start, end))
       start = end
@@ -197,8 +209,12 @@ export class FileQueue {
   }
 
   #stored(file: QueuedFile, encoded: Uint8Array): void {
-    file.node.fill(file.slot, encoded)
     this.#ahead -= 1
+    this.#fill(file, encoded)
+  }
+
+  #fill(file: Queued, encoded: Uint8Array): void {
+    file.node.fill(file.slot, encoded)
     this.#events.stored(file, encoded)
     this.#events.settled(file.node)
   }
@@ -208,14 +224,13 @@ export class FileQueue {
     this.#ahead -= 1
     if (reason === 'ENOENT') file.node.drop()
     else if (this.#events.isReplaced(file, reason)) return
-    else {
-      file.node.fill(
-        file.slot,
-        encodeEntry({ ...entryOf(file.name, file.stat, undefined), unreadable: reason }),
-      )
-      this.#events.unreadable(file, reason)
-    }
+    else this.#unreadable(file, file.stat, reason)
     this.#events.settled(file.node)
+  }
+
+  #unreadable(file: Queued, stat: FileStat, reason: string): void {
+    file.node.fill(file.slot, encodeEntry({ ...entryOf(file.name, stat, undefined), unreadable: reason }))
+    this.#events.unreadable(file, reason)
   }
 
   /** A few at a time: each keeps every thread busy and has a list under construction. */
@@ -235,22 +250,24 @@ export class FileQueue {
 
   async #large(file: QueuedFile): Promise<void> {
     if (this.#failure !== undefined) return
-    const outcome = await readLargeFile(
-      {
-        executor: this.#executor,
-        contents: this.#contents,
-        source: this.#source,
-        former: this.#former,
-        count: (counts) => this.#count(counts),
-      },
-      file,
-    )
+    const outcome = await readLargeFile({ ...this.#parts, count: this.#count }, file)
     if ('reason' in outcome) return this.#failed(file, outcome.reason)
     if (outcome.changed === true) this.#events.changed(file)
     this.#stored(file, encodeEntry(outcome))
   }
 
-  #count(counts: TaskCounts): void {
+  async #stream(stream: QueuedStream): Promise<void> {
+    if (this.#failure !== undefined) return
+    const nowMs = this.#parts.clock.now()
+    const { file, former, node } = stream
+    const outcome = await readStreamedFile({ ...this.#parts, count: this.#count }, file, former, nowMs)
+    if ('reason' in outcome) {
+      this.#unreadable(stream, streamedStat('file', nowMs), outcome.reason)
+      this.#events.settled(node)
+    } else this.#fill(stream, encodeEntry(outcome))
+  }
+
+  readonly #count = (counts: TaskCounts): void => {
     this.counts.read += counts.read
     this.counts.chunks += counts.chunks
     this.counts.newChunks += counts.newChunks

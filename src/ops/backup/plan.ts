@@ -7,6 +7,7 @@ import { type BackupPorts, type BackupRequest, parentOf, readablePaths, walkEven
 import type { QueuedFile } from './file-queue.ts'
 import { PreviousSnapshot } from './previous.ts'
 import { rootTree } from './roots.ts'
+import { streamedStat } from './streamed-file.ts'
 import { BackupCounter, type BackupSummary, type UnreadablePath } from './summary.ts'
 import { Walk } from './walk.ts'
 
@@ -42,6 +43,13 @@ export async function planBackup(
           ports.progress({ kind: 'done', files: 1, bytes: stat.size })
           walk.settled(node)
         },
+        // What it would print is known when it has run.
+        addStream: ({ node, slot, name, why }) => {
+          counter.stored(why, 0, false)
+          const stat = streamedStat('file', startedMs)
+          node.fill(slot, encodeEntry(entryOf(name, stat, undefined)))
+          walk.settled(node)
+        },
         room: async () => undefined,
         drain: async () => undefined,
       },
@@ -50,11 +58,12 @@ export async function planBackup(
       scan: undefined,
       complete: () => EMPTY_CONTENT,
       events: walkEvents(counter, ports),
+      clock: ports.clock,
       signal: ports.signal,
     },
     request.walk,
   )
-  await walk.run(rootTree(paths.readable), previous)
+  await walk.run(rootTree(paths.readable), previous, request.streamed)
   const { filesNew, filesChanged, filesUnmodified, filesAgain, filesTotal, others, bytesTotal, unreadable } =
     counter
   const summary: BackupSummary = {

@@ -1,5 +1,4 @@
 /** The paths to back up as one tree from `/` down, with the directories between that lead to them. */
-import { SnapError } from '../../model/errors.ts'
 
 /** A directory on the way to a source, or a source itself. */
 export type RootNode = {
@@ -14,8 +13,6 @@ type MutableNode = { path: string; selected: boolean; children: Map<string, Muta
 
 /** `paths`: absolute and normal. A path within another is covered by it. */
 export function rootTree(paths: readonly string[]): RootNode {
-  if (paths.length === 0)
-    throw new SnapError('USAGE', 'nothing to back up', { hint: 'Name at least one path.' })
   const root: MutableNode = { path: '/', selected: false, children: new Map() }
   for (const path of paths) {
     let node = root

@@ -1,16 +1,18 @@
 /** What the walk is given: where it looks, what it hands on, and whom it tells. */
+import type { Clock } from '../../model/clock.ts'
 import type { FileStat, SourceFiles } from '../../model/files.ts'
 import type { Content } from '../../snapshot/content.ts'
 import type { ScanUnit, TreeSums } from '../../workers/tasks.ts'
 import type { DirectoryNode, PreviousDirectory } from './directory-node.ts'
 import type { ExclusionEvents } from './exclusions.ts'
-import type { QueuedFile, WhyQueued } from './file-queue.ts'
+import type { QueuedFile, QueuedStream, WhyQueued } from './file-queue.ts'
 
 /** Where the walk puts files whose content is to be read. */
 export type WalkQueue = {
   /** Whether the walk should await `room` before it goes on. */
   readonly isCrowded: boolean
   add(file: QueuedFile): void
+  addStream(stream: QueuedStream): void
   room(): Promise<void>
   drain(): Promise<void>
 }
@@ -27,6 +29,7 @@ export type WalkPorts = {
   /** Encodes and stores a complete directory; the same content where nothing changed. */
   readonly complete: (node: DirectoryNode) => Content
   readonly events: WalkEvents
+  readonly clock: Clock
   readonly signal: AbortSignal
 }
 

@@ -20,8 +20,10 @@ import type { QueuedFile, WhyQueued } from './file-queue.ts'
 import { PreviousNames } from './previous-names.ts'
 import { GONE, ReplacedEntries, type ReplacedEntry } from './replaced-entries.ts'
 import { joinPath, type RootNode } from './roots.ts'
+import { type StreamedDirectory, streamedStat } from './streamed-file.ts'
 import type { WalkPorts } from './walk-ports.ts'
 
+const NO_STREAMS: ReadonlyMap<string, StreamedDirectory> = new Map()
 /** A smaller file is not worth looking for what it may be the next version of. Bytes. */
 const PREDECESSOR_BYTES_MIN = 65_536
 
@@ -41,6 +43,8 @@ export class Walk {
   readonly #breath = createBreath()
   /** While they were on their way. */
   readonly #replaced: ReplacedEntries
+  /** By their names in the root. */
+  #streamed: ReadonlyMap<string, StreamedDirectory> = new Map()
 
   constructor(ports: WalkPorts, options: WalkOptions) {
     this.#ports = ports
@@ -50,7 +54,12 @@ export class Walk {
   }
 
   /** Walks everything; resolves, when the queue has drained too, with the content of the root tree. */
-  async run(roots: RootNode, previous: PreviousDirectory | undefined): Promise<Content> {
+  async run(
+    roots: RootNode,
+    previous: PreviousDirectory | undefined,
+    streamed: readonly StreamedDirectory[] = [],
+  ): Promise<Content> {
+    this.#streamed = new Map(streamed.map((directory) => [directory.name, directory]))
     const node = new DirectoryNode({ name: '', path: '/', stat: undefined, previous, parent: undefined })
     if (roots.selected) await this.#directory(node, this.#options.rules, this.#deviceOf('/'), 0)
     else await this.#connecting(node, roots, 0)
@@ -161,11 +170,16 @@ export class Walk {
 
   /** A directory above the sources: only what leads to them is in it. */
   async #connecting(node: DirectoryNode, root: RootNode, depth: number): Promise<void> {
-    const names = [...root.children.keys()].sort(compareNames)
+    const names = [...root.children.keys(), ...this.#streamedIn(node).keys()].sort(compareNames)
     node.scope = { rules: undefined, device: 0, depth }
     const before = new PreviousNames(node.previous)
     const later: (() => Promise<void>)[] = []
     for (const name of names) {
+      const streamed = this.#streamedIn(node).get(name)
+      if (streamed !== undefined) {
+        await this.#streams(node, streamed, before.find(name))
+        continue
+      }
       const child = root.children.get(name)
       if (child === undefined) continue
       const stat = this.#lstat(child.path)
@@ -205,6 +219,7 @@ export class Walk {
       events.unreadable(node.path, reason)
       names = []
     }
+    names.push(...this.#streamedIn(node).keys())
     names.sort(compareNames)
     const inner = this.#exclusions.withIgnoreFile(node.path, names, rules)
     node.scope = { rules: inner, device, depth }
@@ -214,6 +229,11 @@ export class Walk {
     for (const name of names) {
       if (name === last) continue // some FUSE file systems list a name twice
       last = name
+      const streamed = this.#streamedIn(node).get(name)
+      if (streamed !== undefined) {
+        await this.#streams(node, streamed, before.find(name))
+        continue
+      }
       const path = joinPath(node.path, name)
       const stat = this.#lstat(path, node)
       if (stat === undefined || this.#exclusions.excludes(name, path, stat, inner, device)) continue
@@ -233,6 +253,35 @@ export class Walk {
     for (const step of later) await step()
     node.listed()
     this.settled(node)
+  }
+
+  #streamedIn(node: DirectoryNode): ReadonlyMap<string, StreamedDirectory> {
+    return node.parent === undefined ? this.#streamed : NO_STREAMS
+  }
+
+  async #streams(
+    node: DirectoryNode,
+    { name, files }: StreamedDirectory,
+    previous: Uint8Array | undefined,
+  ): Promise<void> {
+    const { events, queue, clock } = this.#ports
+    const path = joinPath(node.path, name)
+    const stat = streamedStat('dir', clock.now())
+    events.found(path, stat)
+    const parent = { node, slot: node.reserve() }
+    const child = await this.#child(parent, name, path, stat, previous)
+    const before = new PreviousNames(child.previous)
+    const sorted = files.toSorted((a, b) => compareNames(a.name, b.name))
+    for (const file of sorted) {
+      const former = before.find(file.name)
+      const why = former === undefined ? 'new' : 'changed'
+      const place = joinPath(path, file.name)
+      events.found(place, streamedStat('file', clock.now()))
+      events.queued(place, why)
+      queue.addStream({ node: child, slot: child.reserve(), path: place, name: file.name, why, former, file })
+    }
+    child.listed()
+    this.settled(child)
   }
 
   /** The node is given up then: nothing is in it yet. */

@@ -38,7 +38,14 @@ beforeEach(() => {
     },
   } as unknown as ChunkReader
   queue = new FileQueue(
-    { executor, contents: lists.contents, source, former: { chunks, isStored: true } },
+    {
+      executor,
+      contents: lists.contents,
+      source,
+      former: { chunks, isStored: true },
+      clock: { now: () => 0 },
+      signal: new AbortController().signal,
+    },
     {
       stored: (file, encoded) => events.push(`stored ${file.path} ${fileBytesOf(encoded)}`),
       unreadable: (file, reason) => events.push(`unreadable ${file.path} ${reason}`),

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { joinPath, type RootNode, rootTree } from '../../../../src/ops/backup/roots.ts'
-import { codeOf } from '../../../support/builders.ts'
 
 /** The selected paths of a tree, sorted. */
 function selected(node: RootNode): string[] {
@@ -43,10 +42,6 @@ describe('the tree of sources', () => {
         expect(selected(rootTree(paths))).toEqual([...new Set(uncovered)].sort())
       }),
     )
-  })
-
-  it('needs a path', () => {
-    expect(codeOf(() => rootTree([]))).toBe('USAGE')
   })
 
   it('joins names to the root without a double slash', () => {

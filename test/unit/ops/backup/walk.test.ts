@@ -69,6 +69,7 @@ async function walk(
   const walker: Walk = new Walk(
     {
       source,
+      clock: { now: () => 0 },
       signal,
       queue: {
         isCrowded: false,
@@ -76,6 +77,9 @@ async function walk(
           queued.push(file)
           if (chance.int(3) === 0)
             for (const each of chance.shuffle(queued.splice(0, chance.int(5)))) fill(each)
+        },
+        addStream: ({ path }) => {
+          throw new Error(`${path}: these walks have no streams`)
         },
         room: () => Promise.resolve(),
         drain: async () => {

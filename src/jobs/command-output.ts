@@ -1,0 +1,115 @@
+/**
+ * What a command prints, as a stream: a failure of the command is a failure of the stream, whatever it had printed by then.
+ * Knows nothing of backups.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { codeInWords, systemCode } from '../filesystem/system-error.ts'
+
+export type Command = {
+  /** The program and its arguments; no shell is between. */
+  readonly argv: readonly [string, ...string[]]
+  /** Over this process's own; `undefined` takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  readonly cwd?: string | undefined
+  /** Standard input; nothing where it is absent. */
+  readonly input?: string | undefined
+}
+
+export type CommandEvents = {
+  /** Each line that it says on its standard error. */
+  readonly said?: (line: string) => void
+}
+
+/** What a command that nobody wants any more has to end by itself. ms */
+const GRACE_MS = 5_000
+/** Of its standard error, for the reason of a failure. */
+const SAID_CHARS_MAX = 4_096
+
+/** Runs the command; yields what it prints. Throws an `Error` with its last words where it cannot be run, fails or is killed. */
+export async function* commandOutput(
+  command: Command,
+  signal: AbortSignal,
+  events: CommandEvents = {},
+): AsyncGenerator<Uint8Array> {
+  signal.throwIfAborted()
+  const [program, ...args] = command.argv
+  const child = spawn(program, args, {
+    cwd: command.cwd,
+    env: { ...process.env, ...command.env },
+    stdio: [command.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    // A group of its own: what it started ends with it.
+    detached: process.platform !== 'win32',
+  })
+  const ended = endOf(child)
+  // What is not waited for any more, because the reader has gone, fails for nobody.
+  ended.catch(() => undefined)
+  const said = gatherWords(child, events)
+  child.stdin?.on('error', () => undefined) // it does not read what it is given: its business
+  child.stdin?.end(command.input)
+  const stop = (): void => void end(child)
+  signal.addEventListener('abort', stop, { once: true })
+  let isRead = false
+  try {
+    if (child.stdout !== null) for await (const bytes of child.stdout) yield bytes as Uint8Array
+    isRead = true
+  } finally {
+    signal.removeEventListener('abort', stop)
+    if (!isRead) await end(child)
+  }
+  const { code, killedBy } = await ended.catch((cause: unknown) => {
+    throw new Error(`${program} cannot be run: ${codeInWords(systemCode(cause))}`, { cause })
+  })
+  signal.throwIfAborted()
+  if (code === 0) return
+  const how = killedBy === null ? `ended with status ${code}` : `was ended by ${killedBy}`
+  const last = said()
+  throw new Error(`${program} ${how}${last === '' ? '' : `: ${last}`}`)
+}
+
+type End = { readonly code: number | null; readonly killedBy: NodeJS.Signals | null }
+
+/** Rejects where it was never started. */
+async function endOf(child: ChildProcess): Promise<End> {
+  const [code, killedBy] = (await once(child, 'close')) as [End['code'], End['killedBy']]
+  return { code, killedBy }
+}
+
+/** Resolves when it has ended, by its own will or not. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  kill(child, 'SIGTERM')
+  const timer = setTimeout(() => kill(child, 'SIGKILL'), GRACE_MS)
+  await gone
+  clearTimeout(timer)
+  kill(child, 'SIGKILL') // what it started and left behind
+}
+
+function kill({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined) return
+  try {
+    process.kill(process.platform === 'win32' ? pid : -pid, signal)
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+/** Passes its lines on; the answer is the last that says something. */
+function gatherWords(child: ChildProcess, { said }: CommandEvents): () => string {
+  let tail = ''
+  let open = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    tail = (tail + text).slice(-SAID_CHARS_MAX)
+    const lines = (open + text).split('\n')
+    open = (lines.pop() ?? '').slice(-SAID_CHARS_MAX)
+    for (const line of lines) said?.(line)
+  })
+  child.stderr?.on('end', () => {
+    if (open !== '') said?.(open)
+  })
+  return () => {
+    const lines = tail.split('\n').filter((line) => line.trim() !== '')
+    return lines.at(-1)?.trim() ?? ''
+  }
+}
