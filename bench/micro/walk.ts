@@ -64,7 +64,7 @@ const requestFor = (tree: string): Parameters<typeof planBackup>[1] => ({
     oneFileSystem: false,
     largestFile: undefined,
     excludeCaches: false,
-    rules: createIgnoreRules([]),
+    rulesAt: () => createIgnoreRules([]),
     ignoreFile: '.snapignore',
     isCacheDirectory: () => false,
     neverPaths: new Set(),

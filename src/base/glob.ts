@@ -13,6 +13,8 @@ export type Glob = {
 export type PathGlob = {
   /** `names`: the path from the root. */
   matches(names: readonly string[]): boolean
+  /** Whether something below a directory could match. */
+  mayMatchBelow(names: readonly string[]): boolean
   /** For the last name; `undefined` where it can be any. */
   readonly last: Glob | undefined
 }
@@ -104,6 +106,16 @@ export function globOfNames(patterns: readonly string[], ignoreCase = false): Pa
   const last = sequence.at(-1)
   return {
     matches: (names) => fits(sequence, names, (glob, name) => glob.matches(name)),
+    mayMatchBelow: (names) => {
+      const many = sequence.indexOf(MANY)
+      const fixed = many < 0 ? sequence : sequence.slice(0, many)
+      // Behind the first `**` anything may follow; before it, name stands for name.
+      if (many < 0 && names.length >= sequence.length) return false
+      return fixed.every((part, index) => {
+        const name = names[index]
+        return name === undefined || (part !== MANY && part.matches(name))
+      })
+    },
     last: typeof last === 'object' ? last : undefined,
   }
 }

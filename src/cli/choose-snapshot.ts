@@ -1,5 +1,6 @@
 /** Which snapshots a command is about: from its arguments, with a note on what was chosen. */
 import { isAbsolute } from 'node:path'
+import { sourcePath } from '../filesystem/absolute-path.ts'
 import type { SnapshotRow } from '../manifest/snapshots-table.ts'
 import { hasCode, SnapError } from '../model/errors.ts'
 import { parseMoment } from '../ops/parse-moment.ts'
@@ -12,7 +13,6 @@ import {
   selectSnapshot,
 } from '../ops/select-moment.ts'
 import type { Repository } from '../repository/repository.ts'
-import { sourcePath } from './absolute-path.ts'
 import type { CommandContext } from './context.ts'
 import { stderrNote } from './output/notes.ts'
 

@@ -17,6 +17,8 @@ export type GlobalOptions = {
   /** `--repo` or SNAP_REPOSITORY; `undefined`: the default one. */
   readonly repository: string | undefined
   readonly keyFile: string | undefined
+  /** `--config` or SNAP_CONFIG; `undefined`: the first that is there of the usual places. */
+  readonly configFile: string | undefined
   /** `--cache-dir` or SNAP_CACHE_DIR; `undefined`: the default one. */
   readonly cacheDirectory: string | undefined
 }
@@ -50,6 +52,7 @@ export function addGlobalOptions(program: Command): Command {
     )
     .option('--repo <place>', 'the repository (SNAP_REPOSITORY)')
     .option('--key-file <file>', 'key file that opens the repository (SNAP_KEY_FILE)')
+    .option('--config <file>', 'the file of repositories, sources and jobs (SNAP_CONFIG)')
     .option('--cache-dir <dir>', 'where the local database is kept (SNAP_CACHE_DIR)')
 }
 
@@ -60,6 +63,7 @@ type ParsedGlobals = {
   readonly verbose: number
   readonly repo?: string
   readonly keyFile?: string
+  readonly config?: string
   readonly cacheDir?: string
 }
 
@@ -73,6 +77,7 @@ export function readGlobalOptions(command: Command, env: Environment): GlobalOpt
     verbosity: parsed.verbose,
     repository: parsed.repo ?? variable(env, 'SNAP_REPOSITORY'),
     keyFile: parsed.keyFile,
+    configFile: parsed.config ?? variable(env, 'SNAP_CONFIG'),
     cacheDirectory: parsed.cacheDir ?? variable(env, 'SNAP_CACHE_DIR'),
   }
 }

@@ -21,6 +21,8 @@ export type Locations = {
   readonly repository: string
   /** Its generated key file. */
   readonly keyFile: string
+  /** Where a configuration is looked for, the first first. */
+  readonly configFiles: readonly string[]
   /** Everything below may be deleted at any time. */
   readonly cache: string
 }
@@ -33,6 +35,10 @@ export function defaultLocations(machine: Machine): Locations {
   return {
     repository: join(data, 'snap', 'repository'),
     keyFile: join(config, 'snap', 'keys', `${DEFAULT_NAME}.key`),
+    configFiles: [
+      join(config, 'snap', 'snap.yaml'),
+      ...(machine.platform === 'win32' ? [] : ['/etc/snap/snap.yaml']),
+    ],
     cache: machine.platform === 'win32' ? join(cache, 'snap', 'cache') : join(cache, 'snap'),
   }
 }

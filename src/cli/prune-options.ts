@@ -1,10 +1,10 @@
 /** The options that say how a prune goes about, for `prune` and for `forget --prune`, and the request that they make. */
 import type { Command } from 'commander'
+import { parseSize } from '../base/sizes.ts'
 import { SnapError } from '../model/errors.ts'
 import { parseSpan, spanBefore } from '../ops/forget/span.ts'
 import type { PruneRequest } from '../ops/prune/prune.ts'
 import { localTimeZone } from '../ops/zoned-time.ts'
-import { parseSize } from './sizes.ts'
 
 export type PruneOptions = {
   readonly maxUnused: string
@@ -14,20 +14,29 @@ export type PruneOptions = {
   readonly acceptDamagedLog: boolean
 }
 
+/** What holds where nothing is said. */
+export const DEFAULT_PRUNE_OPTIONS: PruneOptions = {
+  maxUnused: '5%',
+  undeleteWindow: '14d',
+  strayAge: '7d',
+  acceptDamagedLog: false,
+}
+
 export function addPruneOptions(command: Command): Command {
+  const { maxUnused, undeleteWindow, strayAge, acceptDamagedLog } = DEFAULT_PRUNE_OPTIONS
   return command
-    .option('--max-unused <percent>', 'write packs anew of which more is not needed', '5%')
+    .option('--max-unused <percent>', 'write packs anew of which more is not needed', maxUnused)
     .option('--max-repack <size>', 'write no more than this anew in one run (no limit)')
     .option(
       '--undelete-window <span>',
       'spare what was forgotten less than this ago; 0 spares nothing',
-      '14d',
+      undeleteWindow,
     )
-    .option('--stray-age <span>', 'remove what unfinished backups left when it is older', '7d')
+    .option('--stray-age <span>', 'remove what unfinished backups left when it is older', strayAge)
     .option(
       '--accept-damaged-log',
       'go on though log entries cannot be read: their snapshots are lost',
-      false,
+      acceptDamagedLog,
     )
 }
 

@@ -1,7 +1,7 @@
 /** The sources of a backup: from what was typed to the paths that the snapshot has, with a word where those are not what was meant. */
 import { lstat, readlink, stat } from 'node:fs/promises'
 import { systemPath } from '../base/names.ts'
-import { realPath, sourcePath } from './absolute-path.ts'
+import { realPath, sourcePath } from '../filesystem/absolute-path.ts'
 import type { CommandContext } from './context.ts'
 import { stderrNote, stderrWarning } from './output/notes.ts'
 

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { formatDuration } from '../base/duration.ts'
 import { codeInWords, systemCode } from '../filesystem/system-error.ts'
 
 export type Command = {
@@ -14,6 +15,8 @@ export type Command = {
   readonly cwd?: string | undefined
   /** Standard input; nothing where it is absent. */
   readonly input?: string | undefined
+  /** From its start to its end. ms */
+  readonly timeoutMs?: number | undefined
 }
 
 export type CommandEvents = {
@@ -49,11 +52,19 @@ export async function* commandOutput(
   child.stdin?.end(command.input)
   const stop = (): void => void end(child)
   signal.addEventListener('abort', stop, { once: true })
+  let isLate = false
+  const { timeoutMs } = command
+  const late = (): void => {
+    isLate = true
+    stop()
+  }
+  const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs)
   let isRead = false
   try {
     if (child.stdout !== null) for await (const bytes of child.stdout) yield bytes as Uint8Array
     isRead = true
   } finally {
+    clearTimeout(timer)
     signal.removeEventListener('abort', stop)
     if (!isRead) await end(child)
   }
@@ -61,6 +72,7 @@ export async function* commandOutput(
     throw new Error(`${program} cannot be run: ${codeInWords(systemCode(cause))}`, { cause })
   })
   signal.throwIfAborted()
+  if (isLate) throw new Error(`${program} was ended: it took longer than ${formatDuration(timeoutMs ?? 0)}`)
   if (code === 0) return
   const how = killedBy === null ? `ended with status ${code}` : `was ended by ${killedBy}`
   const last = said()

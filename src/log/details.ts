@@ -13,6 +13,21 @@ export const UNREADABLE_MAX = 100
 
 export type UnreadablePath = { readonly path: string; readonly reason: string }
 
+/** What was asked for, of which the snapshot's paths are made up. A job has several; what was typed on a command line has none. */
+export type SnapshotSource = {
+  /** In the configuration; absent where a category's globs name the files. */
+  readonly name?: string | undefined
+  readonly category?: string | undefined
+  /** The data type, within the category. */
+  readonly type?: string | undefined
+  /** As `files` or `command`. */
+  readonly kind: string
+  /** Of the snapshot; they may be globs. */
+  readonly paths: readonly string[]
+  /** What was found out about it, as the rows of a database's tables. */
+  readonly facts?: Note | undefined
+}
+
 /** In paths each byte that is not part of valid UTF-8 is U+DC00 + byte. */
 export type SnapshotDetails = {
   readonly hostname: string
@@ -23,6 +38,7 @@ export type SnapshotDetails = {
   readonly job?: string | undefined
   readonly program: { readonly name: string; readonly version: string }
   readonly excludes: readonly string[]
+  readonly sources?: readonly SnapshotSource[] | undefined
   /** Something was unreadable. */
   readonly incomplete: boolean
   readonly unreadable: readonly UnreadablePath[]
@@ -106,6 +122,9 @@ export function validateDetails(value: unknown): SnapshotDetails {
     ...optional('job', fields.job),
     program: { name: text(program.name, 'program'), version: text(program.version, 'program') },
     excludes: texts(fields.excludes, 'excludes'),
+    ...(fields.sources === undefined
+      ? {}
+      : { sources: array(fields.sources, 'sources').map(snapshotSource) }),
     incomplete: boolean(fields.incomplete, 'incomplete'),
     unreadable: unreadable.map(unreadablePath),
     summary: numbers(fields.summary, 'summary'),
@@ -118,6 +137,18 @@ function logPlace(value: unknown): LogPlace {
   const { number, committedMs } = numbers(value, 'place')
   if (!Number.isSafeInteger(number) || !Number.isSafeInteger(committedMs)) throw wrongType('place')
   return { number: Number(number), committedMs: Number(committedMs) }
+}
+
+function snapshotSource(value: unknown): SnapshotSource {
+  const fields: Partial<Record<keyof SnapshotSource, unknown>> = object(value, 'a source')
+  return {
+    ...optional('name', fields.name),
+    ...optional('category', fields.category),
+    ...optional('type', fields.type),
+    kind: text(fields.kind, 'kind'),
+    paths: texts(fields.paths, 'paths'),
+    ...(fields.facts === undefined ? {} : { facts: object(fields.facts, 'facts') as Note }),
+  }
 }
 
 function unreadablePath(value: unknown): UnreadablePath {

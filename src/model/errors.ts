@@ -44,18 +44,22 @@ export type SnapErrorDetails = {
   /** What the user can do about it: one sentence. */
   readonly hint?: string
   readonly cause?: unknown
+  /** What else is wrong, where several things are found at once: a sentence each, as `message`. */
+  readonly also?: readonly string[]
 }
 
 /** `message` says what happened and to what; `hint` what to do; `cause` keeps the system's own error. */
 export class SnapError extends Error {
   readonly code: ErrorCode
   readonly hint: string | undefined
+  readonly also: readonly string[]
 
   constructor(code: ErrorCode, message: string, details: SnapErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.name = 'SnapError'
     this.code = code
     this.hint = details.hint
+    this.also = details.also ?? []
   }
 }
 

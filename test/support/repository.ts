@@ -141,7 +141,7 @@ export class TestRepository implements AsyncDisposable {
       oneFileSystem: false,
       largestFile: undefined,
       excludeCaches: false,
-      rules: createIgnoreRules([]),
+      rulesAt: () => createIgnoreRules([]),
       ignoreFile: undefined,
       isCacheDirectory: () => false,
       neverPaths: new Set<string>(),

@@ -144,12 +144,23 @@ function summaryOf({ id, series, number, timeMs, host, paths, label, tags }: Cur
 async function policyAction(
   context: CommandContext,
   request: ForgetRequest,
-  { dryRun, undeleteWindow, prune }: Options,
+  options: Options,
   afterwards: Afterwards | undefined,
+): Promise<void> {
+  await using repository = await openChosen(context)
+  await forgetAndTell(context, repository, request, options, afterwards)
+}
+
+/** Forgets what the policy does not keep, and prints what. `afterwards` happens before it is told that a series was left alone. */
+export async function forgetAndTell(
+  context: CommandContext,
+  repository: Repository,
+  request: ForgetRequest,
+  { dryRun, undeleteWindow, prune }: Pick<Options, 'dryRun' | 'undeleteWindow' | 'prune'>,
+  afterwards?: Afterwards,
 ): Promise<void> {
   const { forgetByPolicy } = await import('../../ops/forget/forget.ts')
   const { nameOf } = await import('../../ops/current-snapshots.ts')
-  await using repository = await openChosen(context)
   const plan = await forgetByPolicy(repository, request, { dryRun })
   warnOfUnused(context, plan, request)
   const { globals, stdout } = context

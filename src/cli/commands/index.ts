@@ -2,6 +2,7 @@
 import type { CommandModule } from '../program.ts'
 import { auditCommand } from './audit.ts'
 import { backupCommand } from './backup.ts'
+import { configCommand } from './config.ts'
 import { duCommand } from './du.ts'
 import { dumpCommand } from './dump.ts'
 import { findCommand } from './find.ts'
@@ -41,4 +42,5 @@ export const COMMANDS: readonly CommandModule[] = [
   statsCommand,
   keyCommand,
   manifestCommand,
+  configCommand,
 ]

@@ -1,12 +1,12 @@
 /** `snap init`: makes a repository. */
 import { assert } from '../../base/assert.ts'
+import { parseSize } from '../../base/sizes.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { CommandContext } from '../context.ts'
 import { variable } from '../locations.ts'
 import { chooseSecret } from '../password.ts'
 import type { CommandModule } from '../program.ts'
 import { createWithKeyFile, createWithPassword, placeOf, secretSources } from '../repository.ts'
-import { parseSize } from '../sizes.ts'
 
 type Options = { readonly chunkSize?: string }
 

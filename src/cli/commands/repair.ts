@@ -10,7 +10,7 @@ import { progressOf } from '../output/progress-of.ts'
 import type { CommandModule } from '../program.ts'
 import { type RepairSummary, renderRepair, renderRepairJson } from '../render/repair.ts'
 import { openWithSecret } from '../repository.ts'
-import { threadsOf } from './backup.ts'
+import { threadsOf } from '../threads-option.ts'
 import { notesOf, verifyOutcome } from './verify.ts'
 
 type Options = { readonly data: boolean; readonly dryRun: boolean; readonly threads?: string }

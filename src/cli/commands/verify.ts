@@ -9,8 +9,8 @@ import { plural } from '../output/human.ts'
 import { progressOf } from '../output/progress-of.ts'
 import type { CommandModule } from '../program.ts'
 import { renderVerifyReport, renderVerifyReportJson } from '../render/verify-report.ts'
-import { openWithSecret } from '../repository.ts'
-import { threadsOf } from './backup.ts'
+import { type Opened, openWithSecret } from '../repository.ts'
+import { threadsOf } from '../threads-option.ts'
 
 type Options = { readonly data: boolean; readonly threads?: string }
 
@@ -35,14 +35,23 @@ Examples:
 }
 
 async function verifyAction(context: CommandContext, options: Options): Promise<void> {
+  const threads = threadsOf(options.threads)
+  const opened = await openWithSecret(context)
+  await using _ = opened.repository
+  await verifyAndTell(context, opened, { data: options.data, threads })
+}
+
+/** Verifies and prints what was found. `OBJECT_DAMAGED` where something is. */
+export async function verifyAndTell(
+  context: CommandContext,
+  { repository, secret }: Opened,
+  { data, threads }: { readonly data: boolean; readonly threads: number },
+): Promise<void> {
   const { verify } = await import('../../ops/verify/verify.ts')
   const { createThreadPool } = await import('../../workers/task-pool.ts')
-  const threads = threadsOf(options.threads)
-  const { repository, secret } = await openWithSecret(context)
-  await using _ = repository
   const startedMs = context.clock.now()
   const { PACK_CHECK_MODULE } = await import('../../workers/thread-modules.ts')
-  await using pool = options.data
+  await using pool = data
     ? createThreadPool<{ idKey: Uint8Array }, PackCheckTask, PackCheckResult>(threads, PACK_CHECK_MODULE, {
         idKey: repository.keys.idKey,
       })
@@ -51,7 +60,7 @@ async function verifyAction(context: CommandContext, options: Options): Promise<
   const operate = (): Promise<Report> =>
     verify(
       repository,
-      { data: options.data, secret },
+      { data, secret },
       {
         ...(pool === undefined ? {} : { pool }),
         progress: progress.on.bind(progress),
@@ -59,11 +68,11 @@ async function verifyAction(context: CommandContext, options: Options): Promise<
       },
     )
   const report = await noting(context, repository, { operation: 'verify' }, operate, (found) =>
-    verifyOutcome(found, options.data),
+    verifyOutcome(found, data),
   )
   progress.close()
   const rendered = {
-    data: options.data,
+    data,
     snapshots: report.snapshots,
     packs: report.packsChecked,
     chunks: report.chunksChecked,

@@ -79,6 +79,7 @@ export function renderError(error: unknown, output: ErrorOutput): string {
 function textError(error: unknown, verbosity: number): string {
   const known = error instanceof SnapError || isSystemError(error)
   const lines = known ? [`snap: ${messageOf(error)}`] : bugLines(error)
+  lines.push(...alsoOf(error).map((message) => `snap: ${message}`))
   const hint = hintOf(error)
   if (hint !== undefined) lines.push(`hint: ${hint}`)
   if (verbosity > 0) lines.push(...causeLines(error))
@@ -87,6 +88,10 @@ function textError(error: unknown, verbosity: number): string {
 
 function hintOf(error: unknown): string | undefined {
   return error instanceof SnapError ? (error.hint ?? HINTS[error.code]) : undefined
+}
+
+function alsoOf(error: unknown): readonly string[] {
+  return error instanceof SnapError ? error.also : []
 }
 
 function bugLines(error: unknown): string[] {
@@ -116,6 +121,7 @@ function jsonError(error: unknown): string {
     code: exitStatus(error),
     message: jsonText(bug ? `this is a bug in snap: ${messageOf(error)}` : messageOf(error)),
     ...(known ? { error: error.code } : {}),
+    ...(alsoOf(error).length === 0 ? {} : { also: alsoOf(error).map(jsonText) }),
     ...(hint === undefined ? {} : { hint: jsonText(hint) }),
     ...(bug && error instanceof Error ? { stack: jsonText(error.stack ?? '') } : {}),
   }

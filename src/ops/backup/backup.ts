@@ -3,6 +3,7 @@
  * session's; this file decides what goes into the snapshot and what is reported.
  */
 import { during } from '../../base/trace.ts'
+import type { SnapshotSource } from '../../log/details.ts'
 import type { SnapshotRow } from '../../manifest/snapshots-table.ts'
 import type { Clock } from '../../model/clock.ts'
 import { hasCode, messageOf, SnapError } from '../../model/errors.ts'
@@ -41,6 +42,8 @@ export type BackupRequest = {
   readonly time?: number | undefined
   /** The patterns as given: recorded in the snapshot. */
   readonly excludes: readonly string[]
+  /** What the snapshot records of them; asked for when everything has been read. */
+  readonly sources?: (() => readonly SnapshotSource[]) | undefined
   readonly walk: WalkOptions
   readonly write: WriteOptions
   readonly program: { readonly name: string; readonly version: string }
@@ -209,6 +212,7 @@ async function backupOnce(
       ...(request.job === undefined ? {} : { job: request.job }),
       program: request.program,
       excludes: request.excludes,
+      ...(request.sources === undefined ? {} : { sources: request.sources() }),
       incomplete: counter.unreadableCount > 0,
       unreadable: counter.unreadable,
       summary: summaryNumbers(summary),
@@ -239,7 +243,7 @@ function onAbort(signal: AbortSignal, act: () => void): Disposable {
   return { [Symbol.dispose]: () => signal.removeEventListener('abort', act) }
 }
 
-function seriesOfRequest({ keys }: Repository, request: BackupRequest): SeriesId {
+export function seriesOfRequest({ keys }: Pick<Repository, 'keys'>, request: BackupRequest): SeriesId {
   const { job, hostname } = request
   return seriesOf(keys.idKey, hostname, job === undefined ? { paths: sourcesOf(request) } : { job })
 }

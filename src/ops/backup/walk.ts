@@ -30,8 +30,8 @@ const PREDECESSOR_BYTES_MIN = 65_536
 export type WalkOptions = ExclusionOptions & {
   /** Reread every file. */
   readonly full: boolean
-  /** Rules at the root of each source. */
-  readonly rules: Rules
+  /** Rules inside the source at an absolute path. */
+  readonly rulesAt: (source: string) => Rules
 }
 
 export class Walk {
@@ -61,7 +61,7 @@ export class Walk {
   ): Promise<Content> {
     this.#streamed = new Map(streamed.map((directory) => [directory.name, directory]))
     const node = new DirectoryNode({ name: '', path: '/', stat: undefined, previous, parent: undefined })
-    if (roots.selected) await this.#directory(node, this.#options.rules, this.#deviceOf('/'), 0)
+    if (roots.selected) await this.#directory(node, this.#options.rulesAt('/'), this.#deviceOf('/'), 0)
     else await this.#connecting(node, roots, 0)
     await this.#ports.queue.drain()
     for (let entries = this.#replaced.take(); entries.length > 0; entries = this.#replaced.take()) {
@@ -126,7 +126,8 @@ export class Walk {
       const child = new DirectoryNode({ name, path, stat, previous: undefined, parent, replaced })
       const device = rules === undefined ? stat.device : scope.device
       if (this.#exclusions.isBeyond(stat, device)) this.#leaveEmpty(child)
-      else await this.#directory(child, rules?.descend(name) ?? this.#options.rules, device, depth + 1)
+      else
+        await this.#directory(child, rules?.descend(name) ?? this.#options.rulesAt(path), device, depth + 1)
       return
     }
     const special = this.#special(name, path, stat)
@@ -189,7 +190,7 @@ export class Walk {
         continue
       }
       if (child.selected) {
-        const rules = this.#options.rules
+        const rules = this.#options.rulesAt(child.path)
         later.push(
           // Patterns are relative to the source itself.
           ...(await this.#entry(node, name, child.path, stat, before.find(name), rules, stat.device, depth)),

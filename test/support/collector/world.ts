@@ -49,7 +49,7 @@ const WALK = {
   oneFileSystem: false,
   largestFile: undefined,
   excludeCaches: false,
-  rules: createIgnoreRules([]),
+  rulesAt: () => createIgnoreRules([]),
   ignoreFile: undefined,
   isCacheDirectory: () => false,
   neverPaths: new Set<string>(),

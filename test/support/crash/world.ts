@@ -227,7 +227,7 @@ export class Client {
       oneFileSystem: false,
       largestFile: undefined,
       excludeCaches: false,
-      rules: createIgnoreRules([]),
+      rulesAt: () => createIgnoreRules([]),
       ignoreFile: undefined,
       isCacheDirectory: () => false,
       neverPaths: new Set<string>(),

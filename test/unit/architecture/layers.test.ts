@@ -28,6 +28,8 @@ const OWNERS: Readonly<Record<string, string>> = {
   koffi: 'filesystem',
   commander: 'cli',
   fflate: 'ops',
+  yaml: 'jobs',
+  zod: 'jobs',
 }
 
 type Import = {

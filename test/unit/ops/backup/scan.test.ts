@@ -308,7 +308,7 @@ describe('what a backup leaves out is left out', () => {
   })
 
   it.each([
-    ['patterns', { rules: createIgnoreRules(['er']) }, 6],
+    ['patterns', { rulesAt: () => createIgnoreRules(['er']) }, 6],
     ['a limit of size', { largestFile: 6 }, 5],
     ['tags of caches', { excludeCaches: true, isCacheDirectory: (path: string) => path === '/s/d/in' }, 6],
   ])('where there are %s', async (_what, walk, files) => {

@@ -27,7 +27,7 @@ const OPTIONS: WalkOptions = {
   oneFileSystem: false,
   largestFile: undefined,
   excludeCaches: false,
-  rules: createIgnoreRules([]),
+  rulesAt: () => createIgnoreRules([]),
   ignoreFile: undefined,
   isCacheDirectory: () => false,
   neverPaths: new Set(),
@@ -298,7 +298,12 @@ describe('what a walk leaves out', () => {
   }
 
   it.each<[string, Partial<WalkOptions>, string[], string]>([
-    ['patterns name', { rules: createIgnoreRules(['*.tmp']) }, ['/s/drop.tmp'], 'excluded by a pattern'],
+    [
+      'patterns name',
+      { rulesAt: () => createIgnoreRules(['*.tmp']) },
+      ['/s/drop.tmp'],
+      'excluded by a pattern',
+    ],
     ['is larger than the limit', { largestFile: 4999 }, ['/s/big'], 'larger than the limit'],
     [
       'is a cache',
@@ -339,7 +344,9 @@ describe('what a walk leaves out', () => {
     source.at('/s/mount', 'lstat').fails = {}
     const entered = await walk(['/s'])
     expect(pathsOf((await walk(['/s'], options, entered.content)).content)).not.toContain('/s/mount/x')
-    expect((await left({ ...options, rules: createIgnoreRules(['/mount/']) })).out).toContain('/s/mount')
+    expect((await left({ ...options, rulesAt: () => createIgnoreRules(['/mount/']) })).out).toContain(
+      '/s/mount',
+    )
   })
 
   it('is what ignore files name, in their directory and below', async () => {

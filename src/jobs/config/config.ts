@@ -1,0 +1,78 @@
+/** What a configuration says, as the rest of the program takes it: names resolved, texts parsed. */
+import type { RetentionPolicy } from '../../ops/forget/policy.ts'
+import type { CompressionMode } from '../../workers/tasks.ts'
+
+export type Config = {
+  /** The file that it was read from, absolute. */
+  readonly file: string
+  readonly repositories: ReadonlyMap<string, RepositoryConfig>
+  readonly sources: ReadonlyMap<string, SourceConfig>
+  /** By category, then by data type. */
+  readonly categories: ReadonlyMap<string, ReadonlyMap<string, DataType>>
+  readonly jobs: ReadonlyMap<string, JobConfig>
+}
+
+export type SecretConfig =
+  | { readonly kind: 'key file'; readonly path: string }
+  | { readonly kind: 'password'; readonly text: string }
+  | { readonly kind: 'password file'; readonly path: string }
+  | { readonly kind: 'password command'; readonly command: string }
+
+export type RepositoryConfig = {
+  readonly name: string
+  /** Absolute. */
+  readonly path: string
+  /** `undefined`: what the environment or the terminal gives. */
+  readonly secret: SecretConfig | undefined
+  readonly cacheDirectory: string | undefined
+}
+
+export type SourceConfig = FilesSource | CommandSource
+
+export type FilesSource = {
+  readonly kind: 'files'
+  readonly name: string
+  /** Absolute. */
+  readonly paths: readonly string[]
+  /** In the syntax of gitignore, anchored at each path. */
+  readonly exclude: readonly string[]
+}
+
+export type CommandSource = {
+  readonly kind: 'command'
+  readonly name: string
+  readonly argv: readonly [string, ...string[]]
+  /** Of the file in the snapshot. */
+  readonly as: string
+  readonly env: Readonly<Record<string, string>>
+  readonly cwd: string | undefined
+  readonly timeoutMs: number | undefined
+}
+
+export type DataType = {
+  /** Of whole paths. */
+  readonly globs: readonly string[]
+  /** Names of sources that belong to it. */
+  readonly sources: readonly string[]
+}
+
+export type JobConfig = {
+  readonly name: string
+  readonly repository: RepositoryConfig
+  readonly sources: readonly string[]
+  /** Names of categories. */
+  readonly scope: readonly string[]
+  readonly exclude: readonly string[]
+  readonly excludeCaches: boolean
+  /** Bytes. */
+  readonly largestFile: number | undefined
+  readonly oneFileSystem: boolean
+  readonly ignoreFiles: boolean
+  readonly full: boolean
+  readonly compression: CompressionMode
+  readonly label: string | undefined
+  readonly tags: readonly string[]
+  readonly host: string | undefined
+  readonly retention: RetentionPolicy | undefined
+  readonly after: { readonly verify: 'structure' | 'data' | undefined; readonly prune: boolean }
+}

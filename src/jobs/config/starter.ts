@@ -1,0 +1,79 @@
+/** The file that `snap config init` writes: it can be used as it is once its paths are right, and explains every key. */
+
+/** `place`: of the default repository on this machine. */
+export function starterConfig(place: { readonly repository: string; readonly keyFile: string }): string {
+  return `# What snap protects, where it saves it and how long it keeps it.
+# Check it with \`snap config check\`; try a job with \`snap backup --job daily --dry-run -v\`.
+# \${NAME} is replaced by the environment variable NAME; a dollar sign as it is, is $$.
+
+repositories:
+  local:
+    path: ${JSON.stringify(place.repository)}
+    # What opens it: one of these. Without any, the environment or the terminal is asked.
+    key-file: ${JSON.stringify(place.keyFile)}
+    # password: file:/etc/snap/password
+    # password: \${SNAP_PASSWORD}
+    # password-command: pass show backup
+    # cache-dir: /var/cache/snap
+
+# What can be saved: files, or what a command prints. The latter lies in the snapshot at /@NAME.
+sources:
+  settings:
+    files: [/etc/hostname]
+    # exclude: ['*.tmp', 'cache/']   # gitignore syntax, anchored at each path
+  # shop:
+  #   command: [mysqldump, --all-databases]
+  #   as: shop.sql
+  #   env: { MYSQL_PWD: "\${SHOP_PASSWORD}" }
+  #   cwd: /srv/shop
+  #   timeout: 2h
+
+# Data types by category: globs of whole paths, and names of sources.
+categories:
+  critical:
+    settings: [settings]
+  important:
+    documents: [~/Documents]
+  optional:
+    pictures: ['~/Pictures/**/*.jpg']
+
+# Each job has snapshots, and a retention, of its own. Run one with \`snap backup --job daily\`.
+jobs:
+  daily:
+    repository: local
+    scope: [critical, important]
+    # sources: [shop]
+    label: incremental
+    # tags: [nightly]
+    # exclude: ['node_modules/']
+    # exclude-caches: true
+    # exclude-larger-than: 2G
+    # one-file-system: true
+    # ignore-files: false
+    # compression: max
+    # host: server1
+    retention:
+      keep-labels: { incremental: 30 }
+      min-count: 3
+    # after:
+    #   verify: structure
+    #   prune: true
+  weekly:
+    scope: [critical, important, optional]
+    full: true
+    label: full
+    retention:
+      keep-labels: { full: 84 }
+  monthly:
+    scope: [critical, important, optional]
+    full: true
+    label: full
+    retention:
+      # keep-last, keep-hourly, keep-daily, keep-weekly, keep-monthly, keep-yearly: a number or unlimited
+      keep-monthly: 12
+      # keep-within: 1y6m
+      # keep-tags: [release]
+      # max-count: 24
+      # timezone: Europe/Berlin
+`
+}
