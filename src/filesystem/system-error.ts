@@ -17,7 +17,7 @@ let known: ReturnType<typeof getSystemErrorMap> | undefined
 export function systemError(errno: number, syscall: string, path: string): SystemError {
   known ??= getSystemErrorMap() // made anew by every call
   const [name, words] = known.get(-errno) ?? []
-  const code = name ?? CODES.get(errno) ?? `ERRNO_${errno}`
+  const code = name ?? codeOf(errno)
   const error: SystemError = new Error(`${code}: ${words ?? 'system error'}, ${syscall} '${path}'`)
   error.code = code
   error.errno = -errno
@@ -26,6 +26,9 @@ export function systemError(errno: number, syscall: string, path: string): Syste
   return error
 }
 
+/** `errno` is positive. */
+const codeOf = (errno: number): string => CODES.get(errno) ?? `ERRNO_${errno}`
+
 /** What `code` (as `EACCES`) says: `permission denied`; the code itself where the system has no words for it. */
 export function codeInWords(code: string): string {
   known ??= getSystemErrorMap()
@@ -33,8 +36,13 @@ export function codeInWords(code: string): string {
   return code
 }
 
-/** The system's code of `error`, or '' where it is something else. */
+/**
+ * The system's code of `error`, or '' where it is something else. libuv has no name for some numbers, as EDQUOT, EUCLEAN and ESTALE, and
+ * says `Unknown system error -122` in its place.
+ */
 export function systemCode(error: unknown): string {
   if (!(error instanceof Error) || !('syscall' in error)) return ''
-  return 'code' in error && typeof error.code === 'string' ? error.code : ''
+  const { code, errno } = error as SystemError
+  if (typeof code === 'string' && !code.startsWith('Unknown system error')) return code
+  return typeof errno === 'number' && errno < 0 ? codeOf(-errno) : ''
 }

@@ -41,6 +41,7 @@ export function createTargetFiles(calls: SystemCalls = systemCalls()): TargetFil
     },
 
     read: (fd, into, at, bytes, position) => onFile(fd, () => readSync(fd, into, at, bytes, position)),
+    dataExtents: (fd, size) => onFile(fd, () => calls.dataExtents(fd, size)),
     truncate: (fd, size) => onFile(fd, () => ftruncateSync(fd, size)),
     setFileMeta: (fd, meta) => onFile(fd, () => setFileMeta(context, fd, meta)),
 

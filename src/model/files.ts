@@ -144,6 +144,8 @@ export interface TargetFiles {
   openExisting(path: string): TargetDirectory | undefined
   write(fd: number, bytes: Uint8Array, position: number): void
   read(fd: number, into: Uint8Array, at: number, bytes: number, position: number): number
+  /** As of `SourceFiles`. */
+  dataExtents(fd: number, size: number): Extent[]
   truncate(fd: number, size: number): void
   /** As `setMeta`, on an open file. */
   setFileMeta(fd: number, meta: TargetMeta): string[]

@@ -7,6 +7,7 @@
  * `remove` builds on it. Any number of processes may use one directory at the same time.
  */
 import { dirname, resolve } from 'node:path'
+import { type RetryPolicy, retry } from '../base/retry.ts'
 import { systemRandom } from '../crypto/random.ts'
 import type { Random } from '../model/clock.ts'
 import { SnapError } from '../model/errors.ts'
@@ -18,10 +19,12 @@ import { nodeStorageFs } from './node-storage-fs.ts'
 import { type Processes, systemProcesses } from './processes.ts'
 import { rangeWithin, totalBytes } from './range.ts'
 import type { FsEntry, FsStat, StorageFs } from './storage-fs.ts'
-import { errnoOf, isAbsent, storageError } from './system-error.ts'
+import { errnoOf, isAbsent, isUnreadable, objectError, storageError } from './system-error.ts'
 import { TemporaryFiles } from './temporary-files.ts'
 
 const STATS_AT_ONCE_MAX = 32
+/** It may have been a cable, or a network in between. */
+const READ_POLICY: RetryPolicy = { attempts: 2, firstPauseMs: 200, pauseMsMax: 200 }
 /** What `link` answers where the file system has no hard links. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']
 
@@ -276,7 +279,11 @@ async function readFully(
   const into = new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer)
   let done = 0
   while (done < bytes) {
-    const count = await fs.read(fd, into, done, bytes - done, offset + done)
+    const at = done
+    const read = (): Promise<number> => fs.read(fd, into, at, bytes - at, offset + at)
+    const count = await retry(READ_POLICY, isUnreadable, read).catch((error: unknown) => {
+      throw objectError(error, key)
+    })
     if (count === 0) {
       throw new SnapError('OBJECT_DAMAGED', `${key} ended after ${offset + done} bytes while it was read`)
     }

@@ -1,12 +1,37 @@
 /** What the system's error numbers mean for a repository on a local file system. Knows no verbs and no keys. */
+import { systemCode } from '../filesystem/system-error.ts'
 import { messageOf, SnapError } from '../model/errors.ts'
 
-const ERRNO = /^E[A-Z0-9]+$/
+/** What the system calls its errors, or the number of one that has no name here; never a mistake of ours (`ERR_INVALID_ARG_TYPE`). */
+const ERRNO = /^(?:E[A-Z0-9]+|ERRNO_\d+)$/
+/** A disk, or the file system's own checks, say that what is stored cannot be had. */
+const UNREADABLE: ReadonlySet<string | undefined> = new Set([
+  'EIO',
+  'EUCLEAN',
+  'EBADMSG',
+  'EREMOTEIO',
+  'ENODATA',
+])
 
 /** The system's name of the error (`ENOENT` ...); `undefined` for what no system call threw. */
 export function errnoOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined
-  return ERRNO.test(error.code) ? error.code : undefined
+  const given = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const code = ERRNO.test(given) ? given : systemCode(error)
+  return ERRNO.test(code) ? code : undefined
+}
+
+/** Whether the disk has not got what it should have. */
+export function isUnreadable(error: unknown): boolean {
+  return UNREADABLE.has(errnoOf(error))
+}
+
+/** The error to throw for `error`, which happened while the bytes of an object were read: what lies on a bad sector is damaged. */
+export function objectError(error: unknown, key: string): unknown {
+  if (!isUnreadable(error)) return error
+  return new SnapError('OBJECT_DAMAGED', `${key} cannot be read: ${messageOf(error)}`, {
+    hint: 'The disk reports errors: look at the system log. `snap verify --data` names what is affected; copy the repository to another disk before you repair it.',
+    cause: error,
+  })
 }
 
 /** True where the path, or a directory on the way to it, does not exist. */

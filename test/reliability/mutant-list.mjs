@@ -2298,6 +2298,63 @@ const DELTAS_AND_SCAN = [
   ],
 ]
 
+const HALF_FILE = unit('ops/restore/half-file')
+const SPARSE = unit('ops/restore/sparse')
+const BAD_SECTOR = unit('ops/bad-sector')
+
+/** What a restore leaves alone, and what it says. */
+const RESTORE = [
+  [
+    'src/ops/restore/file-window.ts',
+    '!failed.has(file) && !hasFailed(file)',
+    '!hasFailed(file)',
+    'writing nothing of a file of which a segment of the same task cannot be had',
+    [HALF_FILE],
+  ],
+  [
+    'src/ops/restore/file-window.ts',
+    '  if (error instanceof SnapError) return error\n  throw error\n}\n\n/** Whoever',
+    "  return error instanceof SnapError ? error : new SnapError('STORAGE_FAILED', String(error))\n}\n\n/** Whoever",
+    'ending at an error that is no fault of a pack',
+    [HALF_FILE],
+  ],
+  [
+    'src/ops/restore/file-restorer.ts',
+    '      for (const index of [...this.#created]) this.#discard(index)\n',
+    '',
+    'removing what was begun when a restore is interrupted',
+    [HALF_FILE],
+  ],
+  [
+    'src/ops/restore/same-content.ts',
+    '      if (to > from && !this.#isZero(from, to - from)) return false\n',
+    '',
+    'comparing data with holes',
+    [SPARSE],
+  ],
+  [
+    'src/ops/restore/same-content.ts',
+    '      if (offset + bytes > end) break\n',
+    '',
+    'comparing with the next hole what reaches into it',
+    [SPARSE],
+  ],
+  [
+    'src/storage/system-error.ts',
+    "  if (!isUnreadable(error)) return error\n  return new SnapError('OBJECT_DAMAGED'",
+    "  if (!isUnreadable(error)) return error\n  return new SnapError('STORAGE_FAILED'",
+    'taking what lies on a bad sector for damaged',
+    [BAD_SECTOR],
+  ],
+  [
+    'src/storage/system-error.ts',
+    'const code = ERRNO.test(given) ? given : systemCode(error)',
+    'const code = given',
+    'knowing errors for which libuv has no name, as that of a quota',
+    [STORAGE],
+  ],
+]
+
 const GROUPS = {
   'What is durable': FSYNCS,
   'What is stored': STORED,
@@ -2306,6 +2363,7 @@ const GROUPS = {
   'The order of steps': ORDER,
   Bounds: BOUNDS,
   'Differences, and what is taken over': DELTAS_AND_SCAN,
+  'What a restore leaves': RESTORE,
 }
 
 export const MUTANTS = Object.entries(GROUPS).flatMap(([group, mutants]) =>

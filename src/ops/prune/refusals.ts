@@ -60,7 +60,7 @@ export function refuseStuck(packs: readonly PackRow[], { packs: stored }: Holdin
     `pack ${first.id}${more} ${state} and holds differences to what is to be erased, which snapshots need`,
     {
       hint: isThere
-        ? 'No pack was removed. Run `snap repair --data`, which sets it aside, then this again.'
+        ? 'No pack was removed. Run `snap repair`, which sets it aside, then this again.'
         : 'No pack was removed. Bring it back, or forget the snapshots that need it (`snap verify` names them); then run this again.',
     },
   )

@@ -1,4 +1,5 @@
 /** Writes the files of a restore: gathers them in windows, runs the planned tasks, and finishes files of many parts. */
+import { assert } from '../../base/assert.ts'
 import { inTurn } from '../../base/in-turn.ts'
 import { SharedSlots } from '../../base/shared-slots.ts'
 import { addInFlight, during } from '../../base/trace.ts'
@@ -37,8 +38,8 @@ export type FileRestorerParts = {
   readonly signal: AbortSignal
 }
 
-/** While windows are written, the next is gathered. */
-export class FileRestorer {
+/** While windows are written, the next is gathered. Disposed of when none is written any more. */
+export class FileRestorer implements AsyncDisposable {
   readonly #parts: FileRestorerParts
   /** Of the window that is written, and of the next: taken in turn. */
   #slots: readonly [SharedSlots, SharedSlots]
@@ -69,6 +70,10 @@ export class FileRestorer {
     await this.#writing
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled([this.#before, this.#writing])
+  }
+
   async #turn(): Promise<void> {
     await this.#before
     this.#before = this.#writing
@@ -94,8 +99,10 @@ class WindowRun {
   /** Indexes of files that are written in order instead. */
   readonly #unplanned: number[] = []
   readonly #failed = new Map<number, FileFailure>()
-  /** Made here, under their name in `#names`. */
+  /** Made here, under their name in `#names`, and not finished. */
   readonly #created = new Set<number>()
+  /** By file: tasks that have written their part of it, or failed it. */
+  #partsDone = new Uint32Array(0)
 
   constructor(parts: FileRestorerParts, finder: ChunkFinder, slots: SharedSlots) {
     this.#parts = parts
@@ -140,9 +147,20 @@ class WindowRun {
     return position
   }
 
+  /** What was made and not finished goes where the restore ends before: half a file would pass for the whole one. */
   async run(): Promise<void> {
+    try {
+      await this.#run()
+    } catch (error) {
+      for (const index of [...this.#created]) this.#discard(index)
+      throw error
+    }
+  }
+
+  async #run(): Promise<void> {
     const files = this.#files
     const { waves, parts } = this.#window.plan(files.length)
+    this.#partsDone = new Uint32Array(files.length)
     const manyParts: number[] = []
     for (const index of this.#unplanned) await this.#inOrder(index)
     files.forEach((file, index) => {
@@ -152,6 +170,10 @@ class WindowRun {
     })
     for (const tasks of waves) await this.#runAll(tasks, parts)
     this.#window.release()
+    files.forEach((_, index) => {
+      const isThere = this.#failed.has(index) || this.#partsDone[index] === parts[index]
+      assert(isThere, 'a file that has not failed got all its parts')
+    })
     for (const index of manyParts) if (!this.#failed.has(index)) this.#finish(index)
     for (const index of [...this.#failed.keys()].sort((a, b) => a - b)) await this.#again(index)
     const full = [...this.#failed.values()].find(({ code }) => code === 'TARGET_FULL')
@@ -176,7 +198,7 @@ class WindowRun {
     try {
       await this.#writeChunks(file, this.#names[index] ?? file.entry.name)
     } catch (error) {
-      if (!(error instanceof SnapError)) throw error
+      if (!(error instanceof SnapError) || this.#parts.signal.aborted) throw error
       const side = error.code.startsWith('TARGET') ? 'target' : 'repository'
       this.#failIndex(index, { side, code: error.code, reason: error.message })
       return
@@ -195,17 +217,18 @@ class WindowRun {
       this.#failed.delete(index)
       this.#finish(index)
     } catch (error) {
-      if (!(error instanceof SnapError)) throw error
+      if (!(error instanceof SnapError) || this.#parts.signal.aborted) throw error
     }
     if (this.#failed.has(index)) this.#discard(index)
   }
 
   async #writeChunks({ entry, directory }: Placement, name: string): Promise<void> {
-    const { target, directories, repository, counter } = this.#parts
+    const { target, directories, repository, counter, signal } = this.#parts
     const fd = directories.of(directory).openFile(name, true)
     try {
       let position = 0
       for await (const block of contentBlocks(repository.chunks, entry.content ?? EMPTY_CONTENT)) {
+        signal.throwIfAborted()
         const bytes = 'bytes' in block ? block.bytes : undefined
         const length = 'hole' in block ? block.hole : block.bytes.length
         if (position + length > entry.size)
@@ -228,7 +251,10 @@ class WindowRun {
 
   async #runTask(planned: PlannedTask, parts: Uint32Array): Promise<void> {
     const fetched = await during('fetch', () =>
-      this.#window.fetch(planned, (file) => this.#describe(file, parts[file])),
+      this.#window.fetch(planned, {
+        describe: (file) => this.#describe(file, parts[file]),
+        hasFailed: (file) => this.#failed.has(file),
+      }),
     )
     for (const [file, failure] of fetched.failed) this.#failIndex(file, failure)
     if (fetched.task.segments.length === 0) return
@@ -239,6 +265,7 @@ class WindowRun {
       .finally(() => addInFlight(-bytes))
     this.#window.markUncopied(planned, result.uncopied)
     this.#parts.counter.bytesWritten += result.bytes
+    for (const file of fetched.files) this.#partsDone[file] = (this.#partsDone[file] ?? 0) + 1
     for (const [local, failure] of result.failures) this.#failIndex(fetched.files[local] ?? 0, failure)
     for (const [local, lost] of result.losses)
       this.#parts.counter.lost(this.#files[fetched.files[local] ?? 0]?.path ?? '', lost)
@@ -250,7 +277,7 @@ class WindowRun {
     return {
       directory: file.directory,
       name: this.#names[index] ?? file.entry.name,
-      whole: isWhole(file, parts) && !this.#failed.has(index),
+      whole: isWhole(file, parts),
       size: file.entry.size,
       meta: metaOf(file.entry, this.#parts.keepOwner),
       renameTo: file.replaces ? file.entry.name : undefined,
@@ -288,6 +315,7 @@ class WindowRun {
       }
       file.clear?.(directory)
       if (file.replaces) directory.rename(name, file.entry.name)
+      this.#created.delete(index)
     })
   }
 

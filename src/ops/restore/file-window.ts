@@ -35,6 +35,27 @@ export type PlannedTask = {
   readonly segments: readonly WantedSegment[]
 }
 
+/** What a task needs to know of the files of the window. */
+export type WindowFiles = {
+  /** The file as the task shall see it. */
+  readonly describe: (file: number) => RestoreFile
+  readonly hasFailed: (file: number) => boolean
+}
+
+export type FetchedTask = {
+  readonly task: RestoreTask
+  /** Of the window, by their index in the task. */
+  readonly files: readonly number[]
+  readonly transfer: ArrayBuffer[]
+  readonly failed: ReadonlyMap<number, FileFailure>
+}
+
+type FetchedSegment = {
+  readonly segment: WantedSegment
+  readonly sealed: Uint8Array
+  readonly dictionary: Dictionary | undefined
+}
+
 export class FileWindow {
   readonly #repository: Repository
   readonly #finder: ChunkFinder
@@ -89,40 +110,33 @@ export class FileWindow {
   }
 
   /**
-   * Fetches what a task needs. `describe` gives the file as the task shall see it. Segments that cannot be fetched are
-   * left out, and the files that need them are in `failed`.
+   * Fetches what a task needs. Segments that cannot be fetched are left out, and the files that need them are in `failed`. Of a file that
+   * has failed, there or before, nothing is in the task: whoever writes a part of a file would take it for the whole.
    */
-  async fetch(
-    task: PlannedTask,
-    describe: (file: number) => RestoreFile,
-  ): Promise<{
-    task: RestoreTask
-    files: readonly number[]
-    transfer: ArrayBuffer[]
-    failed: Map<number, FileFailure>
-  }> {
+  async fetch(task: PlannedTask, { describe, hasFailed }: WindowFiles): Promise<FetchedTask> {
     const failed = new Map<number, FileFailure>()
-    const files = new LocalFiles()
-    const segments: RestoreSegment[] = []
     const transfer: ArrayBuffer[] = []
     const keyring = await this.#repository.keyring()
-    const opened = await keyring.of(task.packId).catch((error: unknown) => error)
+    const opened = await keyring.of(task.packId).catch(asDamage)
     if (opened instanceof SnapError) {
       for (const segment of task.segments) failAll(segment, opened, failed)
-    } else {
-      const bytesOf = await this.#read(task, failed, transfer)
-      for (const segment of task.segments) {
-        const sealed = bytesOf.get(segment.number)
-        if (sealed === undefined) continue
-        const dictionary = await this.#dictionary(segment, failed)
-        if (segment.place.depth > 0 && dictionary === undefined) continue
-        if (dictionary !== undefined) transfer.push(...transferOf(dictionary))
-        segments.push(restoreSegment(segment, sealed, dictionary, files))
-      }
+      return { task: emptyTask(task.packId), files: [], transfer, failed }
     }
-    // Files whose only segments failed are in no segment; they are named in `failed`.
-    if (opened instanceof Error) return { task: emptyTask(task.packId), files: files.list, transfer, failed }
-    const { header, packKey: key, footerKey } = opened as Awaited<ReturnType<typeof keyring.of>>
+    const fetched: FetchedSegment[] = []
+    const bytesOf = await this.#read(task, failed, transfer)
+    for (const segment of task.segments) {
+      const sealed = bytesOf.get(segment.number)
+      if (sealed === undefined) continue
+      const dictionary = await this.#dictionary(segment, failed)
+      if (segment.place.depth > 0 && dictionary === undefined) continue
+      if (dictionary !== undefined) transfer.push(...transferOf(dictionary))
+      fetched.push({ segment, sealed, dictionary })
+    }
+    // Not before all have been fetched: the last may fail files that lie in the first too.
+    const files = new LocalFiles()
+    const isWanted = (file: number): boolean => !failed.has(file) && !hasFailed(file)
+    const segments = fetched.flatMap((each) => restoreSegment(each, isWanted, files))
+    const { header, packKey: key, footerKey } = opened
     const restore: RestoreTask = {
       pack: task.packId,
       header,
@@ -225,6 +239,12 @@ class LocalFiles {
   }
 }
 
+/** What is the repository's fault fails files; anything else ends the restore. */
+function asDamage(error: unknown): SnapError {
+  if (error instanceof SnapError) return error
+  throw error
+}
+
 /** Whoever needs a base of this segment has to read it some other way. */
 function failBases({ feeds }: WantedSegment): void {
   for (const gathered of feeds) gathered.hasFailed = true
@@ -236,27 +256,34 @@ function failAll(segment: WantedSegment, error: SnapError, failed: Map<number, F
     failed.set(file, { side: 'repository', code: error.code, reason: error.message })
 }
 
+/** Nothing where neither a file nor a delta segment wants anything of it any more. */
 function restoreSegment(
-  wanted: WantedSegment,
-  sealed: Uint8Array,
-  dictionary: Dictionary | undefined,
+  { segment: wanted, sealed, dictionary }: FetchedSegment,
+  isWanted: (file: number) => boolean,
   files: LocalFiles,
-): RestoreSegment {
-  const ids = new Uint8Array(wanted.ids.length * CHUNK_ID_BYTES)
-  wanted.ids.forEach((id, row) => {
+): RestoreSegment[] {
+  const isAll = wanted.files.every(isWanted)
+  const column = <T>(of: readonly T[]): readonly T[] =>
+    isAll ? of : of.filter((_, row) => isWanted(wanted.files[row] ?? 0))
+  const chunkIds = column(wanted.ids)
+  if (chunkIds.length === 0 && wanted.copies.length === 0) return []
+  const ids = new Uint8Array(chunkIds.length * CHUNK_ID_BYTES)
+  chunkIds.forEach((id, row) => {
     ids.set(id, row * CHUNK_ID_BYTES)
   })
-  return {
-    number: wanted.number,
-    sealed,
-    dictionary,
-    copies: baseCopies(wanted.copies),
-    offsets: Uint32Array.from(wanted.offsets),
-    lengths: Uint32Array.from(wanted.lengths),
-    ids,
-    files: Uint32Array.from(wanted.files, (file) => files.indexOf(file)),
-    positions: Float64Array.from(wanted.positions),
-  }
+  return [
+    {
+      number: wanted.number,
+      sealed,
+      dictionary,
+      copies: baseCopies(wanted.copies),
+      offsets: Uint32Array.from(column(wanted.offsets)),
+      lengths: Uint32Array.from(column(wanted.lengths)),
+      ids,
+      files: Uint32Array.from(column(wanted.files), (file) => files.indexOf(file)),
+      positions: Float64Array.from(column(wanted.positions)),
+    },
+  ]
 }
 
 function emptyTask(pack: PackId): RestoreTask {

@@ -136,7 +136,7 @@ class RestoreRun {
     const fresh = root.list().length === 0
     this.#takeMeta(start, fresh)
     using directories = new DirectoryCache(root)
-    const files = new FileRestorer({
+    await using files = new FileRestorer({
       repository: this.#repository,
       pool,
       target,

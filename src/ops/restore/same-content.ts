@@ -1,5 +1,5 @@
 /** Whether a file at the target has the bytes that the snapshot holds: hashed chunk by chunk, nothing is fetched. */
-import type { TargetDirectory, TargetFiles } from '../../model/files.ts'
+import type { Extent, TargetDirectory, TargetFiles } from '../../model/files.ts'
 import { CHUNK_BYTES_MAX } from '../../model/limits.ts'
 import type { ChunkReader } from '../../repository/chunk-reader.ts'
 import { readItems } from '../../snapshot/content.ts'
@@ -7,7 +7,10 @@ import type { Entry } from '../../snapshot/entry.ts'
 
 const buffer = new Uint8Array(CHUNK_BYTES_MAX)
 
-/** Zeros that are read to compare holes. A file with more is written anew: a hole may be larger than anyone can read. */
+/**
+ * What is read of a file to compare it with holes, where it has none itself. A file with more is written anew: a hole may be larger
+ * than anyone can read. Bytes.
+ */
 const HOLE_BYTES_READ_MAX = 268_435_456
 
 export type ContentParts = {
@@ -42,7 +45,12 @@ class FileToCompare {
   readonly #fd: number
   readonly #size: number
   #position = 0
-  #holes = 0
+  /** Bytes that were compared with holes. */
+  #zeros = 0
+  /** Where the file has data; asked for when the first hole comes. */
+  #extents: readonly Extent[] | undefined
+  /** Of `#extents`, the first that ends behind the position. */
+  #extent = 0
 
   constructor(parts: ContentParts, fd: number, size: number) {
     this.#parts = parts
@@ -58,9 +66,7 @@ class FileToCompare {
   goesOnWith(item: { readonly chunk: Uint8Array } | { readonly hole: number }): boolean {
     const length = 'hole' in item ? item.hole : this.#parts.lengthOf(item.chunk)
     if (length === undefined || this.#position + length > this.#size) return false
-    if ('hole' in item) this.#holes += length
-    if (this.#holes > HOLE_BYTES_READ_MAX) return false
-    if ('hole' in item ? !this.#isZero(length) : !this.#isChunk(length, item.chunk)) return false
+    if ('hole' in item ? !this.#isHole(length) : !this.#isChunk(length, item.chunk)) return false
     this.#position += length
     return true
   }
@@ -74,10 +80,27 @@ class FileToCompare {
     )
   }
 
-  #isZero(length: number): boolean {
+  /** Holes of the file's own are taken for what they are, everything else is read. */
+  #isHole(length: number): boolean {
+    const end = this.#position + length
+    this.#extents ??= this.#parts.target.dataExtents(this.#fd, this.#size)
+    for (; this.#extent < this.#extents.length; this.#extent++) {
+      const { offset = 0, bytes = 0 } = this.#extents[this.#extent] ?? {}
+      if (offset >= end) break
+      const from = Math.max(offset, this.#position)
+      const to = Math.min(offset + bytes, end)
+      if (to > from && !this.#isZero(from, to - from)) return false
+      if (offset + bytes > end) break
+    }
+    return true
+  }
+
+  #isZero(from: number, length: number): boolean {
+    this.#zeros += length
+    if (this.#zeros > HOLE_BYTES_READ_MAX) return false
     for (let done = 0; done < length; ) {
       const wanted = Math.min(buffer.length, length - done)
-      const count = this.#parts.target.read(this.#fd, buffer, 0, wanted, this.#position + done)
+      const count = this.#parts.target.read(this.#fd, buffer, 0, wanted, from + done)
       if (count === 0) return false
       for (let at = 0; at < count; at++) if (buffer[at] !== 0) return false
       done += count

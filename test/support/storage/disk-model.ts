@@ -2,6 +2,8 @@
  * A disk as POSIX promises it and no more: bytes are durable once their file is synced, a name once its directory is.
  * `survivors` yields the disks that a power failure may leave. Pure: no clock, no chance, no real files.
  */
+import { constants } from 'node:os'
+import { getSystemErrorMap } from 'node:util'
 import { assert } from '../../../src/base/assert.ts'
 
 export type DiskOp =
@@ -28,8 +30,11 @@ export type DiskNode = DiskFile | DiskDirectory
 
 type Change = DiskDirectory['pending'][number]
 
-export function systemError(errno: string, call: string, path: string): Error {
-  return Object.assign(new Error(`${errno}: ${call} '${path}'`), { code: errno })
+/** In the shape that Node gives its errors; libuv has no name for some, EDQUOT among them. */
+export function systemError(name: string, syscall: string, path: string): Error {
+  const errno = -(constants.errno as Readonly<Record<string, number>>)[name]!
+  const code = getSystemErrorMap().has(errno) ? name : `Unknown system error ${errno}`
+  return Object.assign(new Error(`${code}: ${syscall} '${path}'`), { code, errno, syscall, path })
 }
 
 const NO_BYTES = new Uint8Array(0)
