@@ -3,7 +3,8 @@ import { resolve } from 'node:path'
 import { umask } from 'node:process'
 import { AssertionError } from '../../base/assert.ts'
 import { absolutePath, realPath } from '../../filesystem/absolute-path.ts'
-import { SnapError } from '../../model/errors.ts'
+import type { SnapshotRow } from '../../manifest/snapshots-table.ts'
+import { SnapError, unlessDamaged } from '../../model/errors.ts'
 import type { Outcome } from '../../ops/audit/note.ts'
 import type { OverwritePolicy } from '../../ops/restore/decide.ts'
 import type { RestoreFailure, RestoreReport } from '../../ops/restore/report.ts'
@@ -21,6 +22,7 @@ import type { CommandModule } from '../program.ts'
 import { renderRestoreAction } from '../render/restore-action.ts'
 import { renderRestoreSummary, renderRestoreSummaryJson } from '../render/restore-summary.ts'
 import { openChosen, ownPaths } from '../repository.ts'
+import { parseTags } from '../retention-options.ts'
 import { threadsOf } from '../threads-option.ts'
 
 type Options = SnapshotOptions & {
@@ -31,7 +33,12 @@ type Options = SnapshotOptions & {
   readonly dryRun: boolean
   readonly owner: boolean
   readonly threads?: string
+  readonly category: readonly string[]
+  readonly type: readonly string[]
+  readonly source: readonly string[]
 }
+
+const collect = (value: string, before: readonly string[]): string[] => [...before, value]
 
 const POLICIES: readonly OverwritePolicy[] = ['always', 'if-changed', 'if-newer', 'never']
 
@@ -45,6 +52,19 @@ export const restoreCommand: CommandModule = {
       .option('--at <time>', 'the state at a moment: "2025-11-19T02:00", "yesterday", "2 hours ago"')
       .option('-t, --target <dir>', 'restore below this directory (made where it does not exist)')
       .option('--in-place', 'put everything back where it was', false)
+      .option(
+        '--category <names>',
+        'only what a job saved of these categories (comma-separated, repeatable)',
+        collect,
+        [],
+      )
+      .option(
+        '--type <names>',
+        'only these data types, of those categories (comma-separated, repeatable)',
+        collect,
+        [],
+      )
+      .option('--source <names>', 'only these sources of a job (comma-separated, repeatable)', collect, [])
       .option('--overwrite <policy>', `what is there already: ${POLICIES.join(', ')}`, 'always')
       .option('--delete', 'remove what the snapshot does not have from restored directories', false)
       .option('-n, --dry-run', 'change nothing; with -v, list what would change', false)
@@ -70,10 +90,21 @@ Examples:
   $ snap restore
   $ snap restore latest /home/me/documents/thesis.tex --target /tmp/back
   $ snap restore --at "2 hours ago" --path /srv --in-place
-  $ snap restore 1a2b3c4d:/srv/www --target /srv/www --delete`,
+  $ snap restore 1a2b3c4d:/srv/www --target /srv/www --delete
+  $ snap restore --category critical --target /tmp/back`,
       )
       .action(run<[string, string[], Options]>(restoreAction))
   },
+}
+
+/** What categories, data types and sources stand for in the snapshot; nothing where none is named. */
+async function pathsOf({ details }: SnapshotRow, { category, type, source }: Options): Promise<string[]> {
+  const { isAnyWanted, pathsOfSources } = await import('../../ops/restore/source-paths.ts')
+  const names = (texts: readonly string[]): string[] => texts.flatMap(parseTags)
+  const wanted = { categories: names(category), types: names(type), names: names(source) }
+  if (!isAnyWanted(wanted)) return []
+  const { validateDetails } = await import('../../log/details.ts')
+  return pathsOfSources(unlessDamaged(() => validateDetails(details))?.sources ?? [], wanted)
 }
 
 async function restoreAction(
@@ -94,6 +125,7 @@ async function restoreAction(
   const { snapshot, subdirectory } = splitSnapshot(text)
   await using repository = await openChosen(context)
   const choice = chooseSnapshot(context, repository, snapshot, options)
+  const sourcePaths = await pathsOf(choice.row, options)
   const target = targetOf(options, choice.id, subdirectory)
   const { restore } = await import('../../ops/restore/restore.ts')
   const { isGone, whileThere } = await import('../../ops/overtaken.ts')
@@ -108,7 +140,11 @@ async function restoreAction(
   const operate = async (): Promise<RestoreReport> =>
     whileThere(repository, choice.id, async () => {
       // Before anything is made: what the snapshot does not have leaves no directory behind.
-      const select = await selectPaths(repository, { root, strip: subdirectory, paths }, context.signal)
+      const select = await selectPaths(
+        repository,
+        { root, strip: subdirectory, paths: [...paths, ...sourcePaths] },
+        context.signal,
+      )
       if (!options.dryRun) files.openRoot(target)[Symbol.dispose]()
       const setup: RestoreSetup = { idKey: repository.keys.idKey, target }
       // A dry run starts no thread: each would open the target, and so make it.

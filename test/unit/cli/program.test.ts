@@ -61,6 +61,8 @@ describe('global options', () => {
     'r',
     '--key-file',
     'k',
+    '--config',
+    'f',
     '--cache-dir',
     'c',
     '-v',
@@ -72,6 +74,7 @@ describe('global options', () => {
     verbosity: 3,
     repository: 'r',
     keyFile: 'k',
+    configFile: 'f',
     cacheDirectory: 'c',
   }
 
@@ -101,6 +104,7 @@ describe('global options', () => {
       verbosity: 0,
       repository: 'er',
       keyFile: undefined,
+      configFile: undefined,
       cacheDirectory: 'ec',
     })
     expect((await snap(['backup', '--repo', 'r'], env)).calls[0]?.globals.repository).toBe('r')
