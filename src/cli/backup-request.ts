@@ -1,6 +1,7 @@
 /** From the command line of `snap backup` to what is backed up: paths, patterns, and how it is written. */
 import { readFile } from 'node:fs/promises'
 import { hostname, userInfo } from 'node:os'
+import { join } from 'node:path'
 import { systemPath } from '../base/names.ts'
 import { parseSize } from '../base/sizes.ts'
 import type { Config, JobConfig } from '../jobs/config/config.ts'
@@ -12,7 +13,7 @@ import type { CompressionMode } from '../workers/tasks.ts'
 import type { CommandContext } from './context.ts'
 import { stderrNote, stderrWarning } from './output/notes.ts'
 import { safeText } from './output/safe-text.ts'
-import { ownPaths, placeOf } from './repository.ts'
+import { cacheOf, ownPaths, placeOf } from './repository.ts'
 import { parseTags } from './retention-options.ts'
 import { sourcePaths } from './sources.ts'
 import { type StdinOptions, stdinDirectory } from './stdin-source.ts'
@@ -95,6 +96,7 @@ export async function requestOfJob(
   const exclude = [...job.exclude, ...(await excludesOf(options))]
   const scope = scopeOf(options)
   const plan = planJob(config, { ...job, exclude }, scope, {
+    copies: join(cacheOf(context), 'copies'),
     followed: (path, real) => stderrNote(context, `${path} leads to ${real}, which is saved`),
     said: (source, line) => stderrNote(context, `${source}: ${safeText(line)}`),
   })
@@ -103,7 +105,7 @@ export async function requestOfJob(
   return {
     paths: plan.paths,
     streamed: plan.streamed,
-    sources: () => plan.sources,
+    sources: plan.sources,
     hostname: options.host ?? job.host ?? hostname(),
     username: userInfo().username,
     job: seriesName(job, scope),

@@ -42,7 +42,7 @@ export function stdinDirectory(
       hint: 'Put it behind two dashes: `snap backup --stdin-from-command -- pg_dump app`.',
     })
   const open = async function* (signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const { commandOutput } = await import('../jobs/command-output.ts')
+    const { commandOutput } = await import('../jobs/sources/command-output.ts')
     const said = (line: string): void => stderrNote(context, safeText(line))
     yield* commandOutput({ argv: [program, ...rest] }, signal, { said })
   }

@@ -12,19 +12,24 @@ import {
 } from '../filesystem/selected-rules.ts'
 import type { SnapshotSource } from '../log/details.ts'
 import { SnapError } from '../model/errors.ts'
-import type { StreamedDirectory } from '../ops/backup/streamed-file.ts'
-import { type CommandEvents, commandOutput } from './command-output.ts'
-import type { CommandSource, Config, JobConfig, SourceConfig } from './config/config.ts'
+import type { StreamedDirectory, StreamedFile } from '../ops/backup/streamed-file.ts'
+import type { Config, FilesSource, JobConfig, SourceConfig } from './config/config.ts'
+import { commandOutput } from './sources/command-output.ts'
+import type { SourceStream } from './sources/source-stream.ts'
+import { sqliteStream } from './sources/sqlite-stream.ts'
 
 export type JobPlan = {
   /** Absolute. */
   readonly paths: readonly string[]
   readonly rulesAt: (source: string) => Rules
   readonly streamed: readonly StreamedDirectory[]
-  readonly sources: readonly SnapshotSource[]
+  /** Known when all has been read. */
+  readonly sources: () => readonly SnapshotSource[]
 }
 
-export type PlanEvents = {
+export type PlanPorts = {
+  /** A directory of this user's for copies of databases, of which each goes when it has been read. */
+  readonly copies: string
   /** A path of the configuration leads through a link; what it leads to is saved. */
   readonly followed: (path: string, real: string) => void
   readonly said: (source: string, line: string) => void
@@ -35,9 +40,9 @@ export function planJob(
   config: Config,
   job: JobConfig,
   scope: readonly string[] | undefined,
-  events: PlanEvents,
+  ports: PlanPorts,
 ): JobPlan {
-  const planner = new Planner(config, job, events)
+  const planner = new Planner(config, job, ports)
   for (const name of job.sources) planner.source(name, {})
   for (const category of scope ?? job.scope) planner.category(category)
   return planner.plan()
@@ -48,15 +53,15 @@ type Belonging = { readonly category?: string; readonly type?: string }
 class Planner {
   readonly #config: Config
   readonly #job: JobConfig
-  readonly #events: PlanEvents
+  readonly #ports: PlanPorts
   readonly #selections: PathSelection[] = []
-  readonly #streamed = new Map<string, StreamedDirectory>()
-  readonly #sources: SnapshotSource[] = []
+  readonly #streams = new Map<string, SourceStream>()
+  readonly #sources: (() => SnapshotSource)[] = []
 
-  constructor(config: Config, job: JobConfig, events: PlanEvents) {
+  constructor(config: Config, job: JobConfig, ports: PlanPorts) {
     this.#config = config
     this.#job = job
-    this.#events = events
+    this.#ports = ports
   }
 
   plan(): JobPlan {
@@ -64,8 +69,8 @@ class Planner {
     return {
       paths: [...new Set(selections.map(({ root }) => root))],
       rulesAt: (source) => rulesOfSelections(selections, source),
-      streamed: [...this.#streamed.values()],
-      sources: this.#sources,
+      streamed: [...this.#streams].map(([name, { file }]) => ({ name: streamedName(name), files: [file] })),
+      sources: () => this.#sources.map((source) => source()),
     }
   }
 
@@ -80,7 +85,7 @@ class Planner {
     for (const [type, { globs, sources }] of types) {
       const belonging = { category: name, type }
       const selected = globs.map((glob) => this.#select(glob))
-      if (globs.length > 0) this.#sources.push({ ...belonging, kind: 'files', paths: selected })
+      if (globs.length > 0) this.#sources.push(() => ({ ...belonging, kind: 'files', paths: selected }))
       for (const source of sources) this.source(source, belonging)
     }
   }
@@ -88,22 +93,39 @@ class Planner {
   source(name: string, belonging: Belonging): void {
     const source = this.#config.sources.get(name)
     if (source === undefined) throw new SnapError('USAGE', `there is no source "${name}"`)
-    const paths = this.#paths(source)
-    this.#sources.push({ name, ...belonging, kind: source.kind, paths })
+    const { kind } = source
+    if (kind === 'files') {
+      const paths = source.paths.map((path) => this.#follow(path))
+      for (const path of paths)
+        this.#selections.push(selectTree(path, [...source.exclude, ...this.#job.exclude]))
+      this.#sources.push(() => ({ name, ...belonging, kind, paths }))
+      return
+    }
+    const { file, facts } = this.#stream(source)
+    const directory = streamedName(name)
+    const paths = [`/${directory}/${file.name}`]
+    this.#sources.push(() => {
+      const found = facts()
+      return { name, ...belonging, kind, paths, ...(found === undefined ? {} : { facts: found }) }
+    })
   }
 
-  /** Of the snapshot. */
-  #paths(source: SourceConfig): string[] {
-    if (source.kind === 'files') {
-      return source.paths.map((path) => {
-        const real = this.#follow(path)
-        this.#selections.push(selectTree(real, [...source.exclude, ...this.#job.exclude]))
-        return real
-      })
-    }
-    const directory = streamOf(source, this.#events)
-    this.#streamed.set(directory.name, directory)
-    return directory.files.map((file) => `/${directory.name}/${file.name}`)
+  /** One for each source, however many data types name it. */
+  #stream(source: Exclude<SourceConfig, FilesSource>): SourceStream {
+    const known = this.#streams.get(source.name)
+    if (known !== undefined) return known
+    const stream = this.#newStream(source)
+    this.#streams.set(source.name, stream)
+    return stream
+  }
+
+  #newStream(source: Exclude<SourceConfig, FilesSource>): SourceStream {
+    if (source.kind === 'sqlite') return sqliteStream(source.path, source.as, this.#ports.copies)
+    const { name, argv, as, env, cwd, timeoutMs } = source
+    const said = (line: string): void => this.#ports.said(name, line)
+    const open: StreamedFile['open'] = (signal) =>
+      commandOutput({ argv, env, cwd, timeoutMs }, signal, { said })
+    return { file: { name: as, open }, facts: () => undefined }
   }
 
   /** The glob, as the snapshot has it. */
@@ -122,7 +144,7 @@ class Planner {
 
   #follow(path: string): string {
     const real = realPath(path)
-    if (real !== path) this.#events.followed(path, real)
+    if (real !== path) this.#ports.followed(path, real)
     return real
   }
 }
@@ -132,15 +154,3 @@ const escaped = (name: string): string => name.replace(/[*?[\\]/g, '\\$&')
 
 /** Where in the snapshot a source lies that is no file of the machine. */
 export const streamedName = (source: string): string => `@${source}`
-
-function streamOf(
-  { name, argv, as, env, cwd, timeoutMs }: CommandSource,
-  events: PlanEvents,
-): StreamedDirectory {
-  const own: CommandEvents = { said: (line) => events.said(name, line) }
-  const command = { argv, env, cwd, timeoutMs }
-  return {
-    name: streamedName(name),
-    files: [{ name: as, open: (signal) => commandOutput(command, signal, own) }],
-  }
-}

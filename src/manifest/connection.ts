@@ -3,9 +3,9 @@
  * are mapped in one place. Knows no table.
  */
 import { existsSync } from 'node:fs'
-import Sqlite from 'better-sqlite3'
 import { inStage } from '../base/trace.ts'
-import { kept } from './kept-alive.ts'
+import { Sqlite } from '../sqlite/database.ts'
+import { kept } from '../sqlite/kept-alive.ts'
 import { manifestDamaged, manifestError } from './manifest-error.ts'
 
 export type SqlValue = number | string | Uint8Array | null

@@ -5,11 +5,11 @@
 import { chmodSync, closeSync, fstatSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { SnapError } from '../model/errors.ts'
+import { isUnsafeSqlite } from '../sqlite/sqlite-version.ts'
 import { BUSY_TIMEOUT_MS, Connection } from './connection.ts'
 import { Manifest } from './manifest.ts'
 import { isBusy, manifestDamaged } from './manifest-error.ts'
 import { migrate, SCHEMA_VERSION, schemaVersion } from './migrations.ts'
-import { isUnsafeSqlite } from './sqlite-version.ts'
 
 /** Page cache of one connection, in KiB. */
 const CACHE_KIB = 16_384

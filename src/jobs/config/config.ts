@@ -27,7 +27,7 @@ export type RepositoryConfig = {
   readonly cacheDirectory: string | undefined
 }
 
-export type SourceConfig = FilesSource | CommandSource
+export type SourceConfig = FilesSource | CommandSource | SqliteSource
 
 export type FilesSource = {
   readonly kind: 'files'
@@ -47,6 +47,15 @@ export type CommandSource = {
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string | undefined
   readonly timeoutMs: number | undefined
+}
+
+export type SqliteSource = {
+  readonly kind: 'sqlite'
+  readonly name: string
+  /** Absolute. */
+  readonly path: string
+  /** Of the file in the snapshot. */
+  readonly as: string
 }
 
 export type DataType = {

@@ -2,7 +2,7 @@
  * From the text of `snap.yaml` to what it says: everything is checked before anything is done, and every problem is told with its line.
  */
 import { homedir } from 'node:os'
-import { dirname, isAbsolute, join, normalize, resolve } from 'node:path'
+import { basename, dirname, isAbsolute, join, normalize, resolve } from 'node:path'
 import { parseDuration } from '../../base/duration.ts'
 import { hasWildcards } from '../../base/glob.ts'
 import { parseSize } from '../../base/sizes.ts'
@@ -15,6 +15,7 @@ import type {
   RepositoryConfig,
   SecretConfig,
   SourceConfig,
+  SqliteSource,
 } from './config.ts'
 import { readRetention } from './retention.ts'
 import type { RawConfig, RawJob, RawRepository, RawSource } from './schema.ts'
@@ -56,6 +57,18 @@ function configError(file: string, problems: readonly ConfigProblem[]): SnapErro
     hint: 'Nothing was done. `snap config init --print` shows a file with every key explained.',
   })
 }
+
+const KINDS = ['files', 'sqlite', 'command'] as const
+
+/** What else may be said of a source. */
+const KEYS_OF: Readonly<Record<(typeof KINDS)[number], readonly (keyof RawSource)[]>> = {
+  files: ['exclude'],
+  sqlite: ['as'],
+  command: ['as', 'env', 'cwd', 'timeout'],
+}
+
+const kindsOf = (key: keyof RawSource): string[] =>
+  KINDS.filter((kind) => kind === key || KEYS_OF[kind].includes(key))
 
 const FILE_REFERENCE = /^file:(.+)$/s
 
@@ -141,34 +154,46 @@ class Reader {
 
   #source(name: string, raw: RawSource): SourceConfig | undefined {
     const path: ConfigPath = ['sources', name]
-    const kinds = (['files', 'command'] as const).filter((kind) => raw[kind] !== undefined)
-    if (kinds.length !== 1) {
-      this.#problem(path, 'expected one of files, command')
+    const kinds = KINDS.filter((kind) => raw[kind] !== undefined)
+    const [kind] = kinds
+    if (kind === undefined || kinds.length > 1) {
+      this.#problem(path, `expected one of ${KINDS.join(', ')}`)
       return undefined
     }
-    return kinds[0] === 'files' ? this.#filesSource(name, raw) : this.#commandSource(name, raw)
+    for (const key of Object.keys(raw) as (keyof RawSource)[]) {
+      if (raw[key] !== undefined && key !== kind && !KEYS_OF[kind].includes(key))
+        this.#problem([...path, key], `goes not with ${kind}, but with ${kindsOf(key).join(', ')}`)
+    }
+    if (kind === 'files') return this.#filesSource(name, raw)
+    return kind === 'sqlite' ? this.#sqliteSource(name, raw) : this.#commandSource(name, raw)
   }
 
   #filesSource(name: string, raw: RawSource): SourceConfig {
-    for (const key of ['as', 'env', 'cwd', 'timeout'] as const)
-      if (raw[key] !== undefined) this.#problem(['sources', name, key], 'goes with a command alone')
     const paths = (raw.files ?? []).map((path) => this.#path(path))
     return { kind: 'files', name, paths, exclude: raw.exclude ?? [] }
   }
 
+  #sqliteSource(name: string, raw: RawSource): SqliteSource {
+    const path = this.#path(raw.sqlite ?? '')
+    return { kind: 'sqlite', name, path, as: this.#fileName(name, raw, basename(path)) }
+  }
+
+  /** Of a source in the snapshot. */
+  #fileName(name: string, { as }: RawSource, otherwise: string): string {
+    if (as === '.' || as === '..' || as?.includes('/') === true)
+      this.#problem(['sources', name, 'as'], 'expected a name without slashes')
+    return as ?? otherwise
+  }
+
   #commandSource(name: string, raw: RawSource): CommandSource {
     const path: ConfigPath = ['sources', name]
-    if (raw.exclude !== undefined) this.#problem([...path, 'exclude'], 'goes with files alone')
     const [program = '', ...args] = raw.command ?? []
     const { timeout } = raw
-    const as = raw.as ?? name
-    if (as === '.' || as === '..' || as.includes('/'))
-      this.#problem([...path, 'as'], 'expected a name without slashes')
     return {
       kind: 'command',
       name,
       argv: [program.startsWith('~/') ? this.#path(program) : program, ...args],
-      as,
+      as: this.#fileName(name, raw, name),
       env: raw.env ?? {},
       cwd: raw.cwd === undefined ? undefined : this.#path(raw.cwd),
       timeoutMs:

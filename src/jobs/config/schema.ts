@@ -17,6 +17,7 @@ export type RawRepository = {
 
 export type RawSource = {
   files?: string[] | undefined
+  sqlite?: string | undefined
   command?: string[] | undefined
   as?: string | undefined
   env?: Record<string, string> | undefined
@@ -94,6 +95,7 @@ const command = z.array(z.string()).min(1)
 const source = z
   .strictObject({
     files: z.array(text('a path')).min(1).describe('paths of files and directories').optional(),
+    sqlite: text('the file of a SQLite database, which may be in use').optional(),
     command: command
       .describe('a program and its arguments; what it prints is a file of the snapshot')
       .optional(),
@@ -103,7 +105,7 @@ const source = z
     timeout: duration('how long the command may run').optional(),
     exclude: z.array(z.string()).describe('patterns in the syntax of gitignore').optional(),
   })
-  .describe('what is saved: files, or what a command prints')
+  .describe('what is saved: files, a SQLite database, or what a command prints')
 
 const dataType = z
   .array(text('a glob or the name of a source'))

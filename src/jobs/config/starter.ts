@@ -16,11 +16,13 @@ repositories:
     # password-command: pass show backup
     # cache-dir: /var/cache/snap
 
-# What can be saved: files, or what a command prints. The latter lies in the snapshot at /@NAME.
+# What can be saved: files, SQLite databases, what a command prints. All but files lie in the snapshot at /@NAME.
 sources:
   settings:
     files: [/etc/hostname]
     # exclude: ['*.tmp', 'cache/']   # gitignore syntax, anchored at each path
+  # ledger:
+  #   sqlite: /var/lib/ledger/ledger.db   # may be in use
   # shop:
   #   command: [mysqldump, --all-databases]
   #   as: shop.sql

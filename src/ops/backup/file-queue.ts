@@ -264,7 +264,11 @@ export class FileQueue {
     if ('reason' in outcome) {
       this.#unreadable(stream, streamedStat('file', nowMs), outcome.reason)
       this.#events.settled(node)
-    } else this.#fill(stream, encodeEntry(outcome))
+      return
+    }
+    this.#fill(stream, encodeEntry(outcome))
+    const problem = file.problem?.()
+    if (problem !== undefined) this.#events.unreadable(stream, problem)
   }
 
   readonly #count = (counts: TaskCounts): void => {

@@ -19,6 +19,8 @@ export type StreamedFile = {
    * came before is no dump: the file is recorded as unreadable, with the error's message as the reason.
    */
   readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array>
+  /** Asked when all has been stored: what is wrong with it all the same, so that the snapshot is not complete. */
+  readonly problem?: () => string | undefined
 }
 
 /** A directory of the snapshot, directly below its root, that holds streams alone. */

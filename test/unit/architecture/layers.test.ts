@@ -7,7 +7,7 @@ const SRC = resolve(import.meta.dirname, '../../../src')
 /** Folders from the ground up. A folder may import from the lines below its own, and from itself. */
 const LINES: readonly (readonly string[])[] = [
   ['base', 'model'],
-  ['crypto', 'codec', 'filesystem'],
+  ['crypto', 'codec', 'filesystem', 'sqlite'],
   ['chunker', 'storage', 'manifest', 'object'],
   ['keys', 'log', 'pack', 'snapshot'],
   ['workers'],
@@ -24,7 +24,7 @@ const OWNERS: Readonly<Record<string, string>> = {
   '@noble/hashes': 'crypto',
   'libsodium-wrappers-sumo': 'crypto',
   'zstd-napi': 'codec',
-  'better-sqlite3': 'manifest',
+  'better-sqlite3': 'sqlite',
   koffi: 'filesystem',
   commander: 'cli',
   fflate: 'ops',

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { looksIncompressible } from '../../../src/codec/probe.ts'
-import { kept } from '../../../src/manifest/kept-alive.ts'
+import { kept } from '../../../src/sqlite/kept-alive.ts'
 
 const KIB = 1024
 const source = readFileSync(new URL('../../../package-lock.json', import.meta.url))

@@ -220,14 +220,14 @@ jobs:
     [
       'a source of no kind, and of two',
       `${MINIMAL}\nsources:\n  a: {}\n  b: { files: [/x], command: [y] }`,
-      ['6:6: sources.a: expected one of files, command', '7:6: sources.b: expected one of files, command'],
+      ['6:6: sources.a: expected one of files, sqlite, command', '7:6: sources.b: expected one of files, sqlite, command'],
     ],
     [
       'what does not go with its kind',
       `${MINIMAL}\nsources:\n  a: { files: [/x], timeout: 3h }\n  b: { command: [y], exclude: [z], as: a/b }`,
       [
-        '6:30: sources.a.timeout: goes with a command alone',
-        '7:31: sources.b.exclude: goes with files alone',
+        '6:30: sources.a.timeout: goes not with files, but with command',
+        '7:31: sources.b.exclude: goes not with command, but with files',
         '7:40: sources.b.as: expected a name without slashes',
       ],
     ],

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Command, commandOutput } from '../../../src/jobs/command-output.ts'
+import { type Command, commandOutput } from '../../../../src/jobs/sources/command-output.ts'
 
 let directory: string
 const quiet = new AbortController().signal

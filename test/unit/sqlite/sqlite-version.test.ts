@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isUnsafeSqlite } from '../../../src/manifest/sqlite-version.ts'
+import { isUnsafeSqlite } from '../../../src/sqlite/sqlite-version.ts'
 
 test.each(['3.7.0', '3.7', '3.9.2', '3.44.6', '3.50.7', '3.51.0', '3.51.2'])('%s is refused', (version) => {
   expect(isUnsafeSqlite(version)).toBe(true)

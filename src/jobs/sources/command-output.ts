@@ -4,8 +4,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { formatDuration } from '../base/duration.ts'
-import { codeInWords, systemCode } from '../filesystem/system-error.ts'
+import { formatDuration } from '../../base/duration.ts'
+import { codeInWords, systemCode } from '../../filesystem/system-error.ts'
 
 export type Command = {
   /** The program and its arguments; no shell is between. */

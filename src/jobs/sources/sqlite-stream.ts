@@ -1,0 +1,44 @@
+/** A SQLite database as a file of the snapshot: copied consistently while others write to it, and checked. */
+import { createReadStream } from 'node:fs'
+import { join } from 'node:path'
+import { systemPath } from '../../base/names.ts'
+import type { Note } from '../../log/details.ts'
+import { messageOf } from '../../model/errors.ts'
+import type { StreamedFile } from '../../ops/backup/streamed-file.ts'
+import { makeCopiesDirectory } from './copies-directory.ts'
+import type { SourceStream } from './source-stream.ts'
+
+const READ_BYTES = 1_048_576
+
+/** `copies`: where the copy lies while it is read; it takes as much room there as the database has. */
+export function sqliteStream(path: string, as: string, copies: string): SourceStream {
+  let facts: Note | undefined
+  let findings: readonly string[] = []
+  const open = async function* (signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const { copyDatabase, inspectDatabase } = await import('../../sqlite/online-copy.ts')
+    using directory = makeCopiesDirectory(copies)
+    const copy = join(directory.path, 'copy')
+    await copyDatabase(path, copy, signal).catch((cause: unknown) => {
+      signal.throwIfAborted()
+      throw new Error(`${path} cannot be copied: ${messageOf(cause)}`, { cause })
+    })
+    const found = inspectDatabase(copy)
+    findings = found.findings
+    facts = {
+      page_size: found.pageSize,
+      pages: found.pages,
+      user_version: found.userVersion,
+      schema: found.schema,
+      integrity: findings.length === 0 ? 'ok' : findings,
+      rows: found.rows,
+    }
+    for await (const bytes of createReadStream(systemPath(copy), { highWaterMark: READ_BYTES }))
+      yield bytes as Uint8Array
+  }
+  const file: StreamedFile = {
+    name: as,
+    open,
+    problem: () => (findings.length === 0 ? undefined : `integrity_check: ${findings[0]}`),
+  }
+  return { file, facts: () => facts }
+}
