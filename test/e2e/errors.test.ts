@@ -152,6 +152,13 @@ describe('bad input gets a sentence, a hint and an exit status', () => {
     expect(run.stderr).toMatch(/local database[\s\S]*--cache-dir/)
   })
 
+  it('for one below a directory that says of all that is to be made there that it does not exist', async () => {
+    for (const command of [['snapshots'], ['manifest', 'rebuild']]) {
+      const run = await fails(1, command, { env: { SNAP_CACHE_DIR: '/proc/nope' } })
+      expect(run.stderr).toMatch(/local database cannot be kept at \/proc\/nope\S+: ENOENT[\s\S]*--cache-dir/)
+    }
+  })
+
   it('as JSON for programs', async () => {
     const run = await box.expect(1, ['restore', 'ffffffff', '--json', '--target', box.path('x')])
     const line = JSON.parse(run.stderr)
