@@ -71,7 +71,18 @@ describe('what a repository can tell of itself', () => {
 
   it('rebuilds its manifest from nothing but itself and a key', async () => {
     execFileSync('bash', ['-c', `find '${box.cache}' -name 'manifest.db*' -delete`])
-    await box.ok(['manifest', 'rebuild'])
+    expect(jsonLines(await box.ok(['manifest', 'rebuild', '--json'])).at(-1)).toEqual({
+      message_type: 'rebuilt',
+      snapshots: 1,
+      log_entries: expect.any(Number),
+      indexes: 1,
+      packs: 2,
+      trees: expect.any(Number),
+      entries: expect.any(Number),
+      trees_left_out: 0,
+      index_problems: 0,
+      total_duration: expect.any(Number),
+    })
     expect(await box.summary(['backup', docs])).toMatchObject({ bytes_read: 0, data_blobs: 0 })
     const manifest = execFileSync('find', [box.cache, '-name', 'manifest.db'], { encoding: 'utf8' }).trim()
     writeFileSync(manifest, 'garbage that is no database')
