@@ -75,6 +75,9 @@ describe('bad input gets a sentence, a hint and an exit status', () => {
     await fails(12, ['snapshots'], { env: { SNAP_KEY_FILE: undefined } })
     writeFileSync(box.path('garbage.key'), 'not a key\n', { mode: 0o600 })
     await fails(12, ['snapshots', '--key-file', box.path('garbage.key')])
+    chmodSync(box.path('garbage.key'), 0o644)
+    const open = await fails(12, ['snapshots', '--key-file', box.path('garbage.key')])
+    expect(open.stderr).toMatch(/^snap: this is not a key file\n/)
   })
 
   it('for a second init, an unknown snapshot, a bad time and an unknown option', async () => {
