@@ -191,9 +191,12 @@ describe('prune', () => {
     const [entry = ''] = repo.keys('log/').slice(-1)
     repo.storage.objects.delete(entry)
     await repo.reopen({ forgetting: true })
-    expect((await pruneNow()).packs.stray).toBe(0)
+    const left = repo.keys().filter((key) => /^(packs|index)/.test(key) && !copy.includes(key))
+    const bytes = left.reduce((sum, key) => sum + repo.bytesOf(key).length, 0)
+    expect(await pruneNow()).toMatchObject({ packs: { stray: 0 }, awaited: { packs: 2, indexes: 1, bytes } })
     repo.now += 2 * DAY_MS
-    expect((await pruneNow()).packs.stray).toBe(2)
+    const nothing = { packs: 0, indexes: 0, bytes: 0 }
+    expect(await pruneNow()).toMatchObject({ packs: { stray: 2 }, awaited: nothing })
     expect(repo.keys('packs/')).toEqual(copy.filter((key) => key.startsWith('packs/')))
     await expectWhole()
   })
@@ -646,8 +649,11 @@ describe('prune, with others at work', () => {
     await repo.backup(repo.source('small'))
     const young = await pruneNow()
     expect(young.packs).toMatchObject({ dead: 0, repacked: 0 })
+    expect(young.awaited.packs).toBeGreaterThan(0)
+    expect(young.awaited.bytes).toBeGreaterThan(300_000)
     const old = await pruneNow({ strayMs: 0 })
-    expect(old.packs.dead).toBeGreaterThan(0)
+    expect(old.packs.dead).toBe(young.awaited.packs)
+    expect(old.awaited.packs).toBe(0)
     await expectWhole()
   })
 
