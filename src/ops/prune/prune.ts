@@ -13,7 +13,7 @@ import type { ProgressListener } from '../../model/progress.ts'
 import { indexKey, packKey } from '../../object/object-keys.ts'
 import { forgetTrees } from '../../repository/forget-trees.ts'
 import { PackStore } from '../../repository/pack-store.ts'
-import { BACKUP_RUN } from '../../repository/reliance.ts'
+import { awaitedRuns } from '../../repository/reliance.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { setUndecodableAside } from '../../repository/undecodable.ts'
 import { TREE_PACK_BYTES_TARGET } from '../../repository/write-session.ts'
@@ -181,13 +181,13 @@ class Prune {
   }
 
   #planOnce(needed: Needed, holdings: Holdings): Plan {
-    const { manifest, config, clock } = this.#repository
+    const { manifest, config, clock, processes } = this.#repository
     const { unusedShareMax, repackBytesMax, strayMs, erase } = this.#request
     const before = clock.now() - strayMs
-    const unsaved = new Set(manifest.runs.unsaved(BACKUP_RUN))
+    const awaited = awaitedRuns(manifest, processes)
     /** A backup of this machine may be about to rely on it, though another's entry has named it by now. */
     const isAwaited = ({ id, state, run }: PackRow): boolean =>
-      (state === 'pending' || (state === 'live' && run !== null && unsaved.has(run))) &&
+      (state === 'pending' || (state === 'live' && run !== null && awaited.has(run))) &&
       (holdings.packs.get(id)?.storedAt ?? 0) > before
     const isToErase = ({ id }: PackRow): boolean => erase?.packs.has(id) === true
     // Nobody can rely on differences to what is erased, whoever awaits them.

@@ -657,6 +657,29 @@ describe('prune, with others at work', () => {
     await expectWhole()
   })
 
+  it('waits for nobody to take over what a backup of the same sources has taken over and saved', async () => {
+    mkdirSync(repo.source('small'))
+    writeFileSync(repo.source('directory', 'large'), noise(300_000, 1))
+    const { create } = repo.storage
+    repo.storage.create = () => Promise.reject(new Error('killed'))
+    await expect(repo.backup(repo.source('directory'))).rejects.toThrow('killed')
+    repo.storage.create = create
+    const { snapshot } = await repo.backup(repo.source('directory'))
+    await repo.backup(repo.source('small'))
+    await forget(snapshot)
+    await using other = await repo.another()
+    const elsewhere = await prune(other.repository, requestOf({ dryRun: true }), NOBODY_ASKS)
+    expect(elsewhere.packs.dead).toBeGreaterThan(0)
+    const here = await pruneNow()
+    expect(here.packs.dead).toBe(elsewhere.packs.dead)
+    expect(here.awaited).toEqual({
+      packs: 0,
+      indexes: elsewhere.awaited.indexes,
+      bytes: elsewhere.awaited.bytes,
+    })
+    await expectWhole({ unreferenced: elsewhere.awaited.indexes })
+  })
+
   it('lets nothing go on a full disk whose copies it has no room to name', async () => {
     await using other = await repo.another()
     await copiedTwice(other)
