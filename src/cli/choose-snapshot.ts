@@ -7,6 +7,7 @@ import { parseMoment } from '../ops/parse-moment.ts'
 import {
   describeSnapshot,
   filterSnapshots,
+  noneMatches,
   parseSelector,
   type SnapshotFilter,
   type SnapshotSummary,
@@ -111,6 +112,13 @@ export function chooseNamed(
 /** Live ones that pass the filters, oldest first. */
 export function chooseFiltered(repository: Repository, options: FilterOptions): Choice[] {
   return filterSnapshots(summaries(repository), filterOf(options))
+}
+
+/** As `chooseFiltered`, for what changes them: `SNAPSHOT_UNKNOWN` where there is none, since the filter may be misspelt. */
+export function chooseSome(repository: Repository, options: FilterOptions): Choice[] {
+  const chosen = chooseFiltered(repository, options)
+  if (chosen.length === 0) throw noneMatches(summaries(repository), filterOf(options))
+  return chosen
 }
 
 /** Why no snapshot was chosen, where none was. */

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import { open, stat } from 'node:fs/promises'
 import { systemPath } from '../base/names.ts'
 import { codeInWords, systemCode } from '../filesystem/system-error.ts'
+import { isKeyFile } from '../keys/key-file.ts'
 import { messageOf, SnapError } from '../model/errors.ts'
 import { type Environment, variable } from './locations.ts'
 import { promptSecret, type Terminal } from './prompt.ts'
@@ -69,8 +70,9 @@ async function givenSecret({ keyFile, env, warn }: SecretSources): Promise<Secre
   if (password !== undefined) return { kind: 'password', bytes: Uint8Array.from(Buffer.from(password)) }
   const passwordFile = variable(env, 'SNAP_PASSWORD_FILE')
   if (passwordFile !== undefined) {
-    const bytes = withoutNewline(await readSecretFile(passwordFile, 'password file', warn))
-    return { kind: 'password', bytes: notEmpty(bytes, `the password file ${passwordFile}`) }
+    const { bytes, isOpen } = await readSecretFile(passwordFile, 'password file')
+    if (isOpen) warnOfOthers(passwordFile, 'password file', warn)
+    return { kind: 'password', bytes: notEmpty(withoutNewline(bytes), `the password file ${passwordFile}`) }
   }
   const command = variable(env, 'SNAP_PASSWORD_COMMAND')
   if (command === undefined) return undefined
@@ -106,22 +108,26 @@ function notEmpty(bytes: Uint8Array<ArrayBuffer>, what: string, hint = HINT): Ui
 }
 
 async function readKeyFile(path: string, warn: (text: string) => void): Promise<Secret> {
-  const bytes = await readSecretFile(path, 'key file', warn)
-  return { kind: 'keyFile', path, text: Buffer.from(bytes).toString('utf8') }
+  const { bytes, isOpen } = await readSecretFile(path, 'key file')
+  const text = Buffer.from(bytes).toString('utf8')
+  // What is none holds no secret, and may be meant for others.
+  if (isOpen && isKeyFile(text)) warnOfOthers(path, 'key file', warn)
+  return { kind: 'keyFile', path, text }
 }
 
-async function readSecretFile(
-  path: string,
-  what: string,
-  warn: (text: string) => void,
-): Promise<Uint8Array<ArrayBuffer>> {
+function warnOfOthers(path: string, what: string, warn: (text: string) => void): void {
+  warn(`the ${what} ${path} can be read by others; run chmod 600 on it`)
+}
+
+/** `isOpen`: to others than its owner. */
+type SecretFile = { readonly bytes: Uint8Array<ArrayBuffer>; readonly isOpen: boolean }
+
+async function readSecretFile(path: string, what: string): Promise<SecretFile> {
   try {
     const { mode } = await stat(systemPath(path))
-    if (process.platform !== 'win32' && (mode & OPEN_TO_OTHERS) !== 0) {
-      warn(`the ${what} ${path} can be read by others; run chmod 600 on it`)
-    }
+    const isOpen = process.platform !== 'win32' && (mode & OPEN_TO_OTHERS) !== 0
     const bytes = await readAtMost(path, SECRET_FILE_BYTES_MAX + 1)
-    if (bytes.length <= SECRET_FILE_BYTES_MAX) return bytes
+    if (bytes.length <= SECRET_FILE_BYTES_MAX) return { bytes, isOpen }
   } catch (cause) {
     const why = codeInWords(systemCode(cause)) || messageOf(cause)
     throw new SnapError('KEY_MISSING', `the ${what} ${path} cannot be read: ${why}`, { hint: HINT, cause })

@@ -93,32 +93,13 @@ export async function openWithSecret(context: CommandContext): Promise<Opened> {
   const { openRepository } = await import('../repository/open-repository.ts')
   const ports = await chosenPorts(context)
   const secret = await chosenSecret(context)
-  const repository = await blamingCache(context, openRepository(ports, secret))
+  const repository = await openRepository(ports, secret)
   await warnOfProblems(context, repository)
   return { repository, secret }
 }
 
 export async function openChosen(context: CommandContext): Promise<Repository> {
   return (await openWithSecret(context)).repository
-}
-
-/** `MANIFEST_FAILED` where the system refuses something in the cache directory. */
-async function blamingCache<T>(context: CommandContext, opened: Promise<T>): Promise<T> {
-  try {
-    return await opened
-  } catch (cause) {
-    const cache = cacheOf(context)
-    const refused = cause instanceof Error && 'syscall' in cause && 'path' in cause
-    if (!refused || !String(cause.path).startsWith(cache)) throw cause
-    throw new SnapError(
-      'MANIFEST_FAILED',
-      `the local database cannot be kept in ${cache}: ${cause.message}`,
-      {
-        hint: 'Name another place with --cache-dir or SNAP_CACHE_DIR.',
-        cause,
-      },
-    )
-  }
 }
 
 /** What is listed may be less than there was: that is not to be found out by `snap verify` alone. */
@@ -216,7 +197,7 @@ async function create(
   const storage = await createLocalDirectory(path)
   const slotName = `${kind} made on ${hostname()}`
   const ports = await portsOf(context, storage)
-  return blamingCache(context, createRepository(ports, { secret, slotName, chunkBytes }))
+  return createRepository(ports, { secret, slotName, chunkBytes })
 }
 
 /** 0600, durable, and never over a file that is there: it may be the only key of another repository. */

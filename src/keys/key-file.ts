@@ -23,12 +23,21 @@ export function encodeKeyFile(file: KeyFile): string {
   return `snapkeep key 1\nrepository ${file.repositoryId}\nsecret ${toHex(file.secret)}\n`
 }
 
-/** `KEY_WRONG` where this is no key file; no message ever holds a part of the text. */
-export function decodeKeyFile(text: string): KeyFile {
-  const [first = '', second = '', third = '', ...rest] = text
+/** Whether it says that it is one, of any version. */
+export function isKeyFile(text: string): boolean {
+  return FIRST_LINE.test(linesOf(text)[0] ?? '')
+}
+
+function linesOf(text: string): string[] {
+  return text
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'))
+}
+
+/** `KEY_WRONG` where this is no key file; no message ever holds a part of the text. */
+export function decodeKeyFile(text: string): KeyFile {
+  const [first = '', second = '', third = '', ...rest] = linesOf(text)
   const version = FIRST_LINE.exec(first)?.[1]
   if (version === undefined) throw new SnapError('KEY_WRONG', 'this is not a key file', { hint: HINT })
   if (version !== '1') {

@@ -2,8 +2,9 @@
  * Opens the manifest of a repository: makes the file private, refuses a SQLite that is known to corrupt and a file
  * that is not ours, sets the connection up and brings the schema up to date.
  */
-import { chmodSync, closeSync, fstatSync, mkdirSync, openSync } from 'node:fs'
+import { chmodSync, closeSync, fstatSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { makeDirectory } from '../base/make-directory.ts'
 import { SnapError } from '../model/errors.ts'
 import { isUnsafeSqlite } from '../sqlite/sqlite-version.ts'
 import { BUSY_TIMEOUT_MS, Connection } from './connection.ts'
@@ -99,20 +100,31 @@ function setUp(connection: Connection): void {
   connection.pragma(`mmap_size = ${MMAP_BYTES}`)
 }
 
-/** The file is 0600, and so are the files that SQLite puts beside it; directories that are made are 0700. */
+/** The directory for a manifest at `path`, 0700 with what is missing above it. `MANIFEST_FAILED` where it cannot be made. */
+export function makeManifestDirectory(path: string): void {
+  orUnusable(path, () => makeDirectory(dirname(path), 0o700))
+}
+
+/** The file is 0600, and so are the files that SQLite puts beside it. */
 function makePrivate(path: string): void {
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeManifestDirectory(path)
+  orUnusable(path, () => {
     const fd = openSync(path, 'a', 0o600)
     try {
       if ((fstatSync(fd).mode & 0o077) !== 0) chmodSync(path, 0o600)
     } finally {
       closeSync(fd)
     }
+  })
+}
+
+function orUnusable(path: string, act: () => void): void {
+  try {
+    act()
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new SnapError('MANIFEST_FAILED', `the manifest ${path} cannot be created or opened: ${why}`, {
-      hint: `Check that you may write to ${dirname(path)} and that its disk is not full.`,
+    throw new SnapError('MANIFEST_FAILED', `the local database cannot be kept at ${path}: ${why}`, {
+      hint: `Check that you may write to ${dirname(path)} and that its disk is not full, or name another place with --cache-dir or SNAP_CACHE_DIR.`,
       cause,
     })
   }

@@ -34,7 +34,8 @@ export class RunsTable {
   readonly #end: Statement
   readonly #list: Statement<Stored>
   readonly #unfinished: Statement<Pick<Stored, 'id' | 'details'>>
-  readonly #unsaved: Statement<number>
+  readonly #unsaved: Statement<Pick<Stored, 'id' | 'endedMs' | 'details'>>
+  readonly #lastSaved: Statement<{ readonly series: string | null; readonly id: number }>
 
   constructor(connection: Connection) {
     this.#connection = connection
@@ -47,7 +48,13 @@ export class RunsTable {
        ORDER BY id DESC LIMIT ?`,
     )
     this.#unfinished = connection.prepare('SELECT id, details FROM runs WHERE kind = ? AND ended_ms IS NULL')
-    this.#unsaved = connection.prepareValue('SELECT id FROM runs WHERE kind = ? AND snapshot IS NULL')
+    this.#unsaved = connection.prepare(
+      'SELECT id, ended_ms AS endedMs, details FROM runs WHERE kind = ? AND snapshot IS NULL',
+    )
+    this.#lastSaved = connection.prepare(
+      `SELECT json_extract(details, '$.series') AS series, max(id) AS id FROM runs
+       WHERE kind = ? AND snapshot IS NOT NULL GROUP BY 1`,
+    )
   }
 
   /** Returns the run's number. */
@@ -69,9 +76,17 @@ export class RunsTable {
       .map(({ id, details }) => ({ id, details: this.#connection.json(details) }))
   }
 
-  /** Numbers of those of a kind that have saved no snapshot. */
-  unsaved(kind: string): number[] {
-    return this.#unsaved.all(kind)
+  /** Those of a kind that have saved no snapshot. */
+  unsaved(kind: string): Pick<RunRow, 'id' | 'endedMs' | 'details'>[] {
+    return this.#unsaved
+      .all(kind)
+      .map(({ id, endedMs, details }) => ({ id, endedMs, details: this.#connection.json(details) }))
+  }
+
+  /** By the series that their details name, the number of the last one of a kind that has saved a snapshot. */
+  lastSaved(kind: string): ReadonlyMap<string, number> {
+    const rows = this.#lastSaved.all(kind)
+    return new Map(rows.flatMap(({ series, id }) => (series === null ? [] : [[series, id] as const])))
   }
 
   /** The newest first. */

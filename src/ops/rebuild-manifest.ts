@@ -2,13 +2,13 @@
  * `manifest rebuild`: makes the local database anew from the repository and a key. The new one is built beside the old
  * one and takes its place when it is whole: whatever goes wrong before, the old one is as it was.
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { SlotSecret } from '../keys/slot.ts'
 import { checkExtends } from '../log/log.ts'
 import { isLive } from '../log/log-state.ts'
 import type { Head } from '../manifest/meta-table.ts'
-import { openManifest } from '../manifest/open-manifest.ts'
+import { makeManifestDirectory, openManifest } from '../manifest/open-manifest.ts'
 import type { Clock } from '../model/clock.ts'
 import { hasCode, SnapError, unlessDamaged } from '../model/errors.ts'
 import { DIRECTORY_DEPTH_MAX } from '../model/limits.ts'
@@ -66,7 +66,7 @@ export async function rebuildManifest(
   const { id } = await readConfig(parts.storage)
   const path = manifestPathOf(parts.cacheDirectory, id)
   const directory = dirname(path)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeManifestDirectory(path)
   sweep(directory, parts.clock)
   const head = seenHead(path)
   if (head !== undefined) refuseInUse(path)

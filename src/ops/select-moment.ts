@@ -39,6 +39,8 @@ export type SnapshotSelector =
 const CANDIDATES_SHOWN = 5
 const VALUES_SHOWN = 10
 const SHORT_ID_DIGITS = 8
+/** Ids that begin with as many equal digits may be meant; with fewer they have nothing to do with each other. */
+const NEAR_DIGITS_MIN = 3
 
 /** `latest`, or else the beginning of an id. */
 export function parseSelector(text: string): SnapshotSelector {
@@ -83,18 +85,22 @@ export function selectSnapshot<S extends SnapshotSummary>(
   filter: SnapshotFilter = {},
   timeZone?: string,
 ): S {
-  if (snapshots.length === 0)
-    throw unknown('the repository has no snapshots', 'Make one with `snap backup PATH`.')
+  if (snapshots.length === 0) throw noneMatches(snapshots, filter)
   if (selector.kind === 'id') return byPrefix(snapshots, selector.prefix, timeZone)
   const matching = filterSnapshots(snapshots, filter).sort(newestFirst)
   const [newest] = matching
-  if (newest === undefined) {
-    throw unknown(
-      `no snapshot matches ${describeFilter(filter)}; ${describeKnown([...snapshots].sort(newestFirst), filter)}`,
-      'Change --host, --path, --tag or the path.',
-    )
-  }
+  if (newest === undefined) throw noneMatches(snapshots, filter)
   return selector.kind === 'latest' ? newest : atMoment(matching, selector.time, timeZone)
+}
+
+/** Why none of `snapshots` passes `filter`: `SNAPSHOT_UNKNOWN` with what there is instead. */
+export function noneMatches(snapshots: readonly SnapshotSummary[], filter: SnapshotFilter): SnapError {
+  if (snapshots.length === 0)
+    return unknown('the repository has no snapshots', 'Make one with `snap backup PATH`.')
+  return unknown(
+    `no snapshot matches ${describeFilter(filter)}; ${describeKnown([...snapshots].sort(newestFirst), filter)}`,
+    'Change --host, --path, --tag or the path.',
+  )
 }
 
 function byPrefix<S extends SnapshotSummary>(
@@ -120,9 +126,9 @@ function byPrefix<S extends SnapshotSummary>(
   throw unknown(`no snapshot has the id ${JSON.stringify(prefix.slice(0, 64))}${suggestion}`, hint)
 }
 
-/** Those that share the longest beginning with `prefix`, newest first; none where nothing is shared. */
+/** Those that share the longest beginning with `prefix`, newest first; none where that says nothing. */
 function nearestIds<S extends SnapshotSummary>(snapshots: readonly S[], prefix: string): S[] {
-  for (let digits = prefix.length - 1; digits > 0; digits--) {
+  for (let digits = prefix.length - 1; digits >= NEAR_DIGITS_MIN; digits--) {
     const near = snapshots.filter((snapshot) => snapshot.id.startsWith(prefix.slice(0, digits)))
     if (near.length > 0) return near.sort(newestFirst)
   }

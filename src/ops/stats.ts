@@ -4,7 +4,9 @@ import type { SnapshotRow } from '../manifest/snapshots-table.ts'
 import type { ManifestStatistics } from '../manifest/statistics.ts'
 import type { SeriesId, SnapshotId } from '../model/ids.ts'
 import type { PackKind } from '../model/pack-table.ts'
+import { indexIdOf, packIdOf } from '../object/object-keys.ts'
 import type { Repository } from '../repository/repository.ts'
+import { referencedObjects } from './referenced.ts'
 
 const DAY_MS = 86_400_000
 /** In the summary of a snapshot. */
@@ -54,6 +56,8 @@ export type StatsReport = {
   readonly objects: number
   /** Of all objects in the storage, whatever they are. */
   readonly bytesStored: number
+  /** Of these, packs and index objects that no log entry names, as unfinished backups leave them. */
+  readonly bytesUnreferenced: number
   /** Sizes of the files of all snapshots added up, as far as the snapshots say. */
   readonly bytesInSnapshots: number
   /** Plaintext of the packs in force over their stored bytes; `undefined` without any. */
@@ -71,9 +75,16 @@ export async function stats(repository: Repository): Promise<StatsReport> {
   const packs = { data: packStats(repository, 'data'), tree: packStats(repository, 'tree') }
   let objects = 0
   let bytesStored = 0
-  for await (const { bytes } of storage.list('')) {
+  let bytesUnreferenced = 0
+  const referenced = referencedObjects(repository)
+  for await (const { key, bytes } of storage.list('')) {
     objects += 1
     bytesStored += bytes
+    const [pack, index] = [packIdOf(key), indexIdOf(key)]
+    const isStray =
+      (pack !== undefined && !referenced.packs.has(pack)) ||
+      (index !== undefined && !referenced.indexes.has(index))
+    if (isStray) bytesUnreferenced += bytes
   }
   const all = [...log.state.snapshots.values()]
   const snapshots = all.filter(isLive).length
@@ -86,6 +97,7 @@ export async function stats(repository: Repository): Promise<StatsReport> {
     packs,
     objects,
     bytesStored,
+    bytesUnreferenced,
     bytesInSnapshots,
     compressionRatio: ratio(
       packs.data.plainBytes + packs.tree.plainBytes,

@@ -1,6 +1,5 @@
 /** Makes and opens repositories: config, slots, keys, then the manifest and the log. */
-import { mkdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { toHex } from '../base/bytes.ts'
 import { during } from '../base/trace.ts'
 import { chunkerParams, DEFAULT_PARAMS, MEDIA_PARAMS } from '../chunker/params.ts'
@@ -98,7 +97,6 @@ async function open(ports: RepositoryPorts, secret: SlotSecret): Promise<Reposit
     throw new SnapError('OBJECT_DAMAGED', `config and slots/${slot} name different content keys`)
   }
   const manifestPath = manifestPathOf(cacheDirectory, id)
-  mkdirSync(dirname(manifestPath), { recursive: true, mode: 0o700 })
   const manifest = openManifest(manifestPath)
   const repository = new Repository({
     id,

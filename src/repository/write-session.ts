@@ -88,17 +88,19 @@ export class WriteSession implements AsyncDisposable {
   readonly #takenAway: number
   #treeStores: Promise<void> = Promise.resolve()
 
+  /** `series`: of the snapshot that is to be saved, where it is one alone. */
   static async begin(
     repository: Repository,
     options: WriteOptions,
     source: SourceFiles,
+    series?: SeriesId,
   ): Promise<WriteSession> {
     await repository.storage.sweep()
     await repository.storage.secureReserve()
     const box = await repository.box()
     const lostPacks = await setLostAside(repository)
     const unnamed = await unnamedPacks(repository)
-    return new WriteSession(repository, options, source, box, lostPacks, unnamed)
+    return new WriteSession(repository, options, source, box, lostPacks, unnamed, series)
   }
 
   private constructor(
@@ -108,6 +110,7 @@ export class WriteSession implements AsyncDisposable {
     box: Box,
     lostPacks: number,
     unnamed: readonly PackRow[],
+    series: SeriesId | undefined,
   ) {
     this.lostPacks = lostPacks
     this.unnamedPacks = unnamed
@@ -115,7 +118,7 @@ export class WriteSession implements AsyncDisposable {
     this.#collections = repository.log.collections
     this.#box = box
     const { keys, config, manifest, storage, random, id } = repository
-    const begun = beginRun(manifest, repository.processes, repository.clock.now())
+    const begun = beginRun(manifest, repository.processes, { startedMs: repository.clock.now(), series })
     this.#reliance = begun.reliance
     this.#takenAway = begun.takenAway
     this.#store = new PackStore(repository, box, this.#reliance.run)

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { jsonLines, Sandbox } from '../support/snap.ts'
 import { rsyncDifferences, seededText, writeTree } from '../support/tree.ts'
@@ -69,9 +70,40 @@ describe('what a repository can tell of itself', () => {
     expect((await box.ok(['stats', '--json'])).stdout).toMatch(/^\{/)
   })
 
+  it('names the space that unfinished backups take, and how it is freed', async () => {
+    const stray = `${box.repository}/packs/55/${'5'.repeat(32)}`
+    mkdirSync(dirname(stray), { recursive: true })
+    writeFileSync(stray, new Uint8Array(300_000))
+    for (const dry of [['-n'], []]) {
+      const { stdout } = await box.ok(['prune', ...dry])
+      expect(stdout).toMatch(
+        /^nothing to remove\n293\.0 KiB of unfinished backups \(1 pack\) stay .*`snap prune --stray-age 0` removes them/,
+      )
+    }
+    expect(await box.summary(['prune'])).toMatchObject({ packs_awaited: 1, bytes_awaited: 300_000 })
+    expect((await box.ok(['verify'])).stdout).toMatch(
+      /^note: 1 object that nothing refers to, 293\.0 KiB: .*`snap prune` removes it/,
+    )
+    expect((await box.ok(['stats'])).stdout).toMatch(/of unfinished backups +293\.0 KiB/)
+    expect((await box.ok(['prune', '--stray-age', '0'])).stdout).toMatch(
+      /^1 pack that an unfinished backup left removed\n/,
+    )
+  })
+
   it('rebuilds its manifest from nothing but itself and a key', async () => {
     execFileSync('bash', ['-c', `find '${box.cache}' -name 'manifest.db*' -delete`])
-    await box.ok(['manifest', 'rebuild'])
+    expect(jsonLines(await box.ok(['manifest', 'rebuild', '--json'])).at(-1)).toEqual({
+      message_type: 'rebuilt',
+      snapshots: 1,
+      log_entries: expect.any(Number),
+      indexes: 1,
+      packs: 2,
+      trees: expect.any(Number),
+      entries: expect.any(Number),
+      trees_left_out: 0,
+      index_problems: 0,
+      total_duration: expect.any(Number),
+    })
     expect(await box.summary(['backup', docs])).toMatchObject({ bytes_read: 0, data_blobs: 0 })
     const manifest = execFileSync('find', [box.cache, '-name', 'manifest.db'], { encoding: 'utf8' }).trim()
     writeFileSync(manifest, 'garbage that is no database')

@@ -42,6 +42,10 @@ describe('du', () => {
     const [one] = await du(id)
     expect(one.bytes_needed).toBeGreaterThan(300_000)
     expect((await box.ok(['du', id])).stdout).toContain('with what it shares')
+    for (const series of [[], ['--series']]) {
+      const none = await box.ok(['du', '--host', 'nobody', ...series])
+      expect(none.stderr).toBe('no snapshot passes the filters\n')
+    }
   })
 
   it('lists series, and directories of one snapshot', async () => {

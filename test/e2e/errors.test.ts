@@ -75,6 +75,9 @@ describe('bad input gets a sentence, a hint and an exit status', () => {
     await fails(12, ['snapshots'], { env: { SNAP_KEY_FILE: undefined } })
     writeFileSync(box.path('garbage.key'), 'not a key\n', { mode: 0o600 })
     await fails(12, ['snapshots', '--key-file', box.path('garbage.key')])
+    chmodSync(box.path('garbage.key'), 0o644)
+    const open = await fails(12, ['snapshots', '--key-file', box.path('garbage.key')])
+    expect(open.stderr).toMatch(/^snap: this is not a key file\n/)
   })
 
   it('for a second init, an unknown snapshot, a bad time and an unknown option', async () => {
@@ -150,6 +153,13 @@ describe('bad input gets a sentence, a hint and an exit status', () => {
   it('for a cache directory that cannot be made', async () => {
     const run = await fails(1, ['snapshots', '--cache-dir', box.keyFile])
     expect(run.stderr).toMatch(/local database[\s\S]*--cache-dir/)
+  })
+
+  it('for one below a directory that says of all that is to be made there that it does not exist', async () => {
+    for (const command of [['snapshots'], ['manifest', 'rebuild']]) {
+      const run = await fails(1, command, { env: { SNAP_CACHE_DIR: '/proc/nope' } })
+      expect(run.stderr).toMatch(/local database cannot be kept at \/proc\/nope\S+: ENOENT[\s\S]*--cache-dir/)
+    }
   })
 
   it('as JSON for programs', async () => {

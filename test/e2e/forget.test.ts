@@ -103,7 +103,7 @@ describe('forget', () => {
     ])
   })
 
-  it('neither offers an undo of what it prunes at once, nor says in advance what that frees', async () => {
+  it('neither offers an undo of what it prunes at once, nor says in advance what that frees, and knows it afterwards', async () => {
     const repo = box.path('pruned')
     const on = ['--repo', repo, '--key-file', box.path('pruned.key')]
     await box.ok(['init', ...on])
@@ -112,6 +112,13 @@ describe('forget', () => {
     const forget = ['forget', '--keep-last', '1', '--prune', ...on]
     const { stdout } = await box.ok([...forget, '--undelete-window', '0'])
     expect(stdout).toContain('1 snapshot forgotten, 1 kept\n1 forgotten snapshot gone for good')
+    const gone = jsonLines(await box.ok(['audit', ...on, '--json'])).find(({ kind }) => kind === 'commit')
+    for (const id of [gone.snapshot_id, gone.snapshot_id.slice(0, 8).toUpperCase()]) {
+      const { stderr } = await box.expect(1, ['forget', '--undo', id, ...on])
+      expect(stderr).toBe(
+        `snap: snapshot ${gone.snapshot_id} was pruned: it cannot be had back\nhint: \`snap snapshots --forgotten\` lists what can.\n`,
+      )
+    }
     await box.ok(['backup', docs, ...on])
     const later = (await box.ok([...forget, '--undelete-window', '3d'])).stdout
     expect(later).toContain('frees their space 3d from now')
@@ -152,7 +159,25 @@ describe('forget', () => {
       ['full', '', null],
       [null, '', null],
     ])
-    expect(await json('forget', '-n', '--keep-last', '1', '--host', 'nobody')).toEqual([])
+  })
+
+  it('refuses a filter that no snapshot passes, and says what there is', async () => {
+    const asked = [
+      [
+        ['forget', '--keep-last', '3', '--host', 'mian'],
+        /host mian; hosts are other, main|hosts are main, other/,
+      ],
+      [['forget', '--keep-last', '3', '--path', '/nowhere', '--prune'], /path \/nowhere; sources are /],
+      [['forget', 'latest', '--tag', 'three'], /tag three; tags are one, two/],
+      [['hold', 'latest', '--host', 'mian'], /host mian; hosts are /],
+      [['unhold', 'latest', '--host', 'mian'], /host mian; hosts are /],
+      [['tag', '--host', 'mian', '--add', 'x'], /host mian; hosts are /],
+    ] as const
+    for (const [args, words] of asked) {
+      const { stdout, stderr } = await box.expect(1, args)
+      expect([stdout, stderr]).toEqual(['', expect.stringMatching(words)])
+      expect(stderr).toMatch(/^snap: no snapshot matches .*\nhint: Change --host, --path, --tag.*\n$/)
+    }
   })
 
   it('forgets, lists what is forgotten, and brings it back', async () => {

@@ -250,7 +250,7 @@ describe('a restore into what is there already', () => {
     const marks = touched(target)
     const run = await box.ok(['restore', 'latest', '--target', target, '--dry-run', '-v'])
     expect(run.stdout).toMatch(
-      /^replace {4}\S+\/docs\/a\.txt\ndry run, nothing was written: 1 entry restored, /,
+      /^replace {4}\S+\/docs\/a\.txt\ndry run, nothing was written: 1 entry would be restored, /,
     )
     const all = await box.ok(['restore', 'latest', '--target', target, '--dry-run', '-vv'])
     expect(all.stdout).toContain(`replace    ${docs}/a.txt\n`)
@@ -305,7 +305,7 @@ describe('a restore into what is there already', () => {
     expect(existsSync(`${target}/link/inside`)).toBe(true)
     const dry = await box.ok([...args, '--delete', '-n', '-v'])
     expect(dry.stdout).toBe(
-      `${['a.txt', 'link'].map((name) => `delete     ${docs}/${name}/inside\nreplace    ${docs}/${name}\n`).join('')}dry run, nothing was written: 2 entries restored, 6 entries already there, 2 entries deleted\n`,
+      `${['a.txt', 'link'].map((name) => `delete     ${docs}/${name}/inside\nreplace    ${docs}/${name}\n`).join('')}dry run, nothing was written: 2 entries would be restored, 6 entries already there, 2 entries would be deleted\n`,
     )
     expect(await box.summary([...args, '--delete'])).toMatchObject({ files_restored: 2, files_deleted: 2 })
     expect(differencesBelow(docs, target)).toEqual([])
@@ -361,6 +361,8 @@ describe('a restore into what is there already', () => {
 it('prints JSON that programs can read', async () => {
   const lines = jsonLines(await box.ok(['restore', 'latest', '--target', target, '--json']))
   expect(lines.at(-1)).toMatchObject({ message_type: 'summary', target, files_failed: 0 })
+  const status = lines.findLast(({ message_type }) => message_type === 'status')
+  expect(status).toMatchObject({ percent_done: 1, files_done: status.total_files })
 })
 
 it('lists what would change in JSON too', async () => {

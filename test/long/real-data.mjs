@@ -288,9 +288,9 @@ function manifest(snapshots) {
   rmSync(paths.cache, { recursive: true, force: true })
   assert.equal(JSON.parse(snap('--json', 'snapshots')).length >= snapshots.length, true)
   rmSync(paths.cache, { recursive: true, force: true })
-  const { durationMs, trees: directories, entries } = json('manifest', 'rebuild')[0]
+  const { total_duration: seconds, trees: directories, entries } = json('manifest', 'rebuild')[0]
   say(
-    `manifest deleted and rebuilt in ${(durationMs / 1000).toFixed(2)} s: ${directories} directories, ${entries} entries`,
+    `manifest deleted and rebuilt in ${seconds.toFixed(2)} s: ${directories} directories, ${entries} entries`,
   )
   restoreAndCompare(snapshots.at(-1).id, snapshots.at(-1).tree, source)
   expose(trees.at(-1))

@@ -2312,13 +2312,6 @@ const RESTORE = [
     [HALF_FILE],
   ],
   [
-    'src/ops/restore/file-window.ts',
-    '  if (error instanceof SnapError) return error\n  throw error\n}\n\n/** Whoever',
-    "  return error instanceof SnapError ? error : new SnapError('STORAGE_FAILED', String(error))\n}\n\n/** Whoever",
-    'ending at an error that is no fault of a pack',
-    [HALF_FILE],
-  ],
-  [
     'src/ops/restore/file-restorer.ts',
     '      for (const index of [...this.#created]) this.#discard(index)\n',
     '',

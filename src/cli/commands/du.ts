@@ -8,8 +8,10 @@ import {
   chooseNamed,
   chooseSnapshot,
   type FilterOptions,
+  whyNone,
 } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
+import { stderrNote } from '../output/notes.ts'
 import type { CommandModule } from '../program.ts'
 import { type ListedUse, renderDu, renderDuJson } from '../render/du.ts'
 import { openChosen } from '../repository.ts'
@@ -50,6 +52,7 @@ async function duAction(context: CommandContext, texts: readonly string[], optio
   const depth = depthOf(options.depth)
   await using repository = await openChosen(context)
   const { listed, request } = choose(context, repository, texts, options, depth)
+  if (listed.length === 0) stderrNote(context, whyNone(repository))
   const report = await diskUse(repository, request, context.signal)
   const shown: ListedUse = {
     report,

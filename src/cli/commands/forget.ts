@@ -1,11 +1,18 @@
 /** `snap forget`: drops snapshots by a policy or by id, and brings them back. */
-import { SnapError } from '../../model/errors.ts'
+import { hasCode, SnapError } from '../../model/errors.ts'
 import type { CurrentSnapshot } from '../../ops/current-snapshots.ts'
 import type { Freed } from '../../ops/du/freed.ts'
 import type { ForgetPlan, ForgetRequest } from '../../ops/forget/plan-forget.ts'
 import { filterSnapshots } from '../../ops/select-moment.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { chooseNamed, type FilterOptions, filterOf, summaries, whyNone } from '../choose-snapshot.ts'
+import {
+  chooseNamed,
+  chooseSome,
+  type FilterOptions,
+  filterOf,
+  summaries,
+  whyNone,
+} from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
 import { listedSnapshot } from '../listed-snapshot.ts'
 import { plural } from '../output/human.ts'
@@ -128,13 +135,17 @@ function refuseMixture(texts: readonly string[], options: Options, byPolicy: boo
 async function requestOf(options: Options): Promise<ForgetRequest> {
   const { parseGroupBy } = await import('../../ops/forget/groups.ts')
   const filter = filterOf(options)
-  const isFiltered = [options.host, options.path, options.tag].some((value) => value !== undefined)
   return {
     policy: policyOf(options),
     groupBy: options.groupBy === undefined ? ['series'] : parseGroupBy(options.groupBy),
     concerns: (snapshot) =>
-      !isFiltered || (snapshot.isReadable && filterSnapshots([summaryOf(snapshot)], filter).length > 0),
+      !isFiltered(options) ||
+      (snapshot.isReadable && filterSnapshots([summaryOf(snapshot)], filter).length > 0),
   }
+}
+
+function isFiltered({ host, path, tag }: FilterOptions): boolean {
+  return [host, path, tag].some((value) => value !== undefined)
 }
 
 function summaryOf({ id, series, number, timeMs, host, paths, label, tags }: CurrentSnapshot) {
@@ -156,18 +167,21 @@ export async function forgetAndTell(
   context: CommandContext,
   repository: Repository,
   request: ForgetRequest,
-  { dryRun, undeleteWindow, prune }: Pick<Options, 'dryRun' | 'undeleteWindow' | 'prune'>,
+  options: FilterOptions & Pick<Options, 'dryRun' | 'undeleteWindow' | 'prune'>,
   afterwards?: Afterwards,
 ): Promise<void> {
   const { forgetByPolicy } = await import('../../ops/forget/forget.ts')
   const { nameOf } = await import('../../ops/current-snapshots.ts')
+  const { dryRun, undeleteWindow, prune } = options
   const plan = await forgetByPolicy(repository, request, { dryRun })
+  const concernsNone = plan.groups.length === 0 && plan.leftAlone.length === 0
+  if (concernsNone && isFiltered(options)) chooseSome(repository, options)
   warnOfUnused(context, plan, request)
   const { globals, stdout } = context
   const groups = listedGroups(repository, plan)
   const isTold = globals.json || (!globals.quiet && (dryRun || !isFreedAtOnce({ undeleteWindow, prune })))
   const freed = isTold ? await freedBy(context, repository, plan) : undefined
-  if (groups.length === 0 && plan.leftAlone.length === 0) stderrNote(context, whyNone(repository))
+  if (concernsNone) stderrNote(context, whyNone(repository))
   if (globals.json) stdout.write(renderForgetJson(groups, freed))
   else if (!globals.quiet)
     stdout.write(
@@ -258,7 +272,7 @@ async function undoAction(context: CommandContext, texts: readonly string[]): Pr
   const { back, pruned } =
     texts.length === 0
       ? await undoLastForget(repository)
-      : { back: await undoForget(repository, idsToBringBack(repository, texts)), pruned: [] }
+      : { back: await undoForget(repository, await idsToBringBack(repository, texts)), pruned: [] }
   const { globals, stdout } = context
   if (globals.json) {
     stdout.write(jsonLine({ message_type: 'unforgotten', snapshots: back.map(({ id }) => id), pruned }))
@@ -282,11 +296,33 @@ async function undoAction(context: CommandContext, texts: readonly string[]): Pr
 }
 
 /** `latest` would be one that is live. */
-function idsToBringBack(repository: Repository, texts: readonly string[]): CurrentSnapshot['id'][] {
+async function idsToBringBack(
+  repository: Repository,
+  texts: readonly string[],
+): Promise<CurrentSnapshot['id'][]> {
   if (texts.includes('latest')) {
     throw new SnapError('USAGE', 'latest is no forgotten snapshot', {
       hint: 'Give ids; `snap snapshots --forgotten` lists them.',
     })
   }
-  return chooseNamed(repository, texts, {}).map(({ id }) => id)
+  const ids: CurrentSnapshot['id'][] = []
+  for (const text of texts) {
+    try {
+      ids.push(...chooseNamed(repository, [text], {}).map(({ id }) => id))
+    } catch (error) {
+      throw (hasCode(error, 'SNAPSHOT_UNKNOWN') && (await prunedOne(repository, text))) || error
+    }
+  }
+  return ids
+}
+
+/** Why one that was forgotten is not found. A short beginning may be that of any. */
+async function prunedOne(repository: Repository, text: string): Promise<SnapError | undefined> {
+  if (!/^[0-9a-f]{4,}$/i.test(text)) return undefined
+  const { prunedSnapshot } = await import('../../ops/forget/undo.ts')
+  const pruned = await prunedSnapshot(repository, text.toLowerCase())
+  if (pruned === undefined) return undefined
+  return new SnapError('SNAPSHOT_UNKNOWN', `snapshot ${pruned} was pruned: it cannot be had back`, {
+    hint: '`snap snapshots --forgotten` lists what can.',
+  })
 }

@@ -1,5 +1,7 @@
 /** `snap manifest rebuild`: makes the local database anew from the repository. */
+import type { RebuildReport } from '../../ops/rebuild-manifest.ts'
 import { humanCount, humanDuration, plural } from '../output/human.ts'
+import { jsonLine } from '../output/json-lines.ts'
 import { stderrNote } from '../output/notes.ts'
 import { progressOf } from '../output/progress-of.ts'
 import type { CommandModule } from '../program.ts'
@@ -39,7 +41,7 @@ export const manifestCommand: CommandModule = {
           progress.close()
           const { globals, stdout } = context
           if (globals.json) {
-            stdout.write(`${JSON.stringify({ message_type: 'rebuilt', ...report })}\n`)
+            stdout.write(rebuiltJson(report))
           } else if (!globals.quiet) {
             stdout.write(
               `${plural(report.snapshots, 'snapshot')}, ${plural(report.packs, 'pack')}, ${plural(report.trees, 'directory', 'directories')} with ${humanCount(report.entries)} entries in ${humanDuration(report.durationMs)}\n`,
@@ -51,4 +53,20 @@ export const manifestCommand: CommandModule = {
         }),
       )
   },
+}
+
+function rebuiltJson(report: RebuildReport): string {
+  const { snapshots, indexes, packs, trees, entries } = report
+  return jsonLine({
+    message_type: 'rebuilt',
+    snapshots,
+    log_entries: report.logEntries,
+    indexes,
+    packs,
+    trees,
+    entries,
+    trees_left_out: report.treesLeftOut,
+    index_problems: report.indexProblems,
+    total_duration: report.durationMs / 1000,
+  })
 }

@@ -178,6 +178,8 @@ async function restoreAction(
   const report = options.dryRun
     ? await operate()
     : await noting(context, repository, intent, operate, outcomeOf)
+  // Only what was restored tells how much there was.
+  progress.on({ kind: 'total', files: 0, bytes: 0, final: true })
   progress.close()
   const summary = {
     snapshotId: choice.id,

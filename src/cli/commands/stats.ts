@@ -27,7 +27,8 @@ export const statsCommand: CommandModule = {
             bytesOfDeltas: data.deltas.storedBytes + tree.deltas.storedBytes,
             bytesSaved: data.deltas.savedBytes + tree.deltas.savedBytes,
             bytesStored: data.bytes + tree.bytes,
-            bytesOther: report.bytesStored - data.bytes - tree.bytes,
+            bytesUnreferenced: report.bytesUnreferenced,
+            bytesOther: report.bytesStored - data.bytes - tree.bytes - report.bytesUnreferenced,
           }
           context.stdout.write(context.globals.json ? renderStatsJson(summary) : renderStats(summary))
         }),

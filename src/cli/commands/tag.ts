@@ -1,7 +1,7 @@
 /** `snap tag`: other tags for snapshots that are there. */
 import { SnapError } from '../../model/errors.ts'
 import type { TagChange } from '../../ops/tag.ts'
-import { chooseFiltered, chooseNamed, type FilterOptions } from '../choose-snapshot.ts'
+import { chooseNamed, chooseSome, type FilterOptions } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
 import { plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
@@ -43,8 +43,7 @@ async function tagAction(context: CommandContext, texts: string[], options: Opti
   const change = changeOf(options)
   const { changeTags } = await import('../../ops/tag.ts')
   await using repository = await openChosen(context)
-  const chosen =
-    texts.length > 0 ? chooseNamed(repository, texts, options) : chooseFiltered(repository, options)
+  const chosen = texts.length > 0 ? chooseNamed(repository, texts, options) : chooseSome(repository, options)
   const ids = chosen.map(({ id }) => id)
   const changed = await changeTags(repository, ids, change)
   const { globals, stdout } = context

@@ -5,7 +5,7 @@ import type { VerifyReport as Report } from '../../ops/verify/report.ts'
 import type { PackCheckResult, PackCheckTask } from '../../workers/pack-check.ts'
 import type { CommandContext } from '../context.ts'
 import { noting } from '../noting.ts'
-import { plural } from '../output/human.ts'
+import { humanBytes, plural } from '../output/human.ts'
 import { progressOf } from '../output/progress-of.ts'
 import type { CommandModule } from '../program.ts'
 import { renderVerifyReport, renderVerifyReportJson } from '../render/verify-report.ts'
@@ -127,10 +127,14 @@ export function verifyOutcome(report: Report, data: boolean): Outcome {
 }
 
 /** Findings that are no damage. */
-export function notesOf({ unreferenced, quarantined }: Report): string[] {
+export function notesOf({ unreferenced, unreferencedBytes, quarantined }: Report): string[] {
   const whole = quarantined.filter(({ found }) => found === 'whole')
   return [
-    ...(unreferenced > 0 ? [`${plural(unreferenced, 'object')} that nothing refers to`] : []),
+    ...(unreferenced > 0
+      ? [
+          `${plural(unreferenced, 'object')} that nothing refers to, ${humanBytes(unreferencedBytes)}: what unfinished backups leave; \`snap prune\` removes it when it is old enough (--stray-age)`,
+        ]
+      : []),
     ...(quarantined.length > 0
       ? [`${plural(quarantined.length, 'pack')} found damaged before: no backup relies on them`]
       : []),

@@ -40,6 +40,7 @@ export function renderPrune({ report, dryRun, durationMs }: PruneSummary): strin
       ? 'nothing to remove'
       : `${freedInWords(bytes, dryRun)}${dryRun ? '' : ` in ${humanDuration(durationMs)}`}`,
     ...sparedLines(report),
+    ...awaitedLines(report),
     `${humanBytes(bytes.unused)} (${humanPercent(bytes.unused, bytes.before)}) in the packs that stay is not needed`,
   ]
   return lines.map((line) => `${line}\n`).join('')
@@ -61,8 +62,21 @@ function sparedLines({ spared, sparedUntilMs }: PruneReport): string[] {
   ]
 }
 
+/** Space that nothing needs, and that this prune leaves all the same. */
+function awaitedLines({ awaited }: PruneReport): string[] {
+  const { packs, indexes, bytes } = awaited
+  const objects = [
+    ...(packs === 0 ? [] : [plural(packs, 'pack')]),
+    ...(indexes === 0 ? [] : [plural(indexes, 'index object')]),
+  ]
+  if (objects.length === 0) return []
+  return [
+    `${humanBytes(bytes)} of unfinished backups (${objects.join(', ')}) stay for a while, so that the next backup can take them over; \`snap prune --stray-age 0\` removes them when no backup runs`,
+  ]
+}
+
 export function renderPruneJson({ report, dryRun, durationMs }: PruneSummary): string {
-  const { snapshots, spared, packs, indexes, bytes, damaged, wasFull } = report
+  const { snapshots, spared, packs, indexes, awaited, bytes, damaged, wasFull } = report
   return jsonLine({
     message_type: 'summary',
     dry_run: dryRun,
@@ -76,6 +90,9 @@ export function renderPruneJson({ report, dryRun, durationMs }: PruneSummary): s
     packs_added: packs.added,
     indexes_removed: indexes.removed,
     indexes_added: indexes.added,
+    packs_awaited: awaited.packs,
+    indexes_awaited: awaited.indexes,
+    bytes_awaited: awaited.bytes,
     bytes_before: bytes.before,
     bytes_removed: bytes.removed,
     bytes_added: bytes.added,

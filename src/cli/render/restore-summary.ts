@@ -27,11 +27,12 @@ export type RestoreSummary = {
 export function renderRestoreSummary(summary: RestoreSummary): string {
   const { restored, skipped, deleted, failed, bytesWritten, durationMs } = summary
   const entries = (count: number): string => plural(count, 'entry', 'entries')
+  const would = summary.dryRun ? 'would be ' : ''
   const parts = [
-    `${entries(restored)} restored`,
+    `${entries(restored)} ${would}restored`,
     ...(skipped > 0 ? [`${entries(skipped)} already there`] : []),
-    ...(deleted > 0 ? [`${entries(deleted)} deleted`] : []),
-    ...(failed > 0 ? [`${entries(failed)} failed`] : []),
+    ...(deleted > 0 ? [`${entries(deleted)} ${would}deleted`] : []),
+    ...(failed > 0 ? [`${entries(failed)} ${summary.dryRun ? 'would fail' : 'failed'}`] : []),
   ]
   const start = summary.dryRun ? 'dry run, nothing was written: ' : ''
   const lines = [

@@ -20,6 +20,8 @@ export type RepositoryStats = {
   readonly bytesSaved: number
   /** Bytes of packs. */
   readonly bytesStored: number
+  /** Bytes of packs and index objects that nothing refers to. */
+  readonly bytesUnreferenced: number
   /** Bytes of everything else in the repository. */
   readonly bytesOther: number
 }
@@ -44,6 +46,9 @@ export function renderStats(stats: RepositoryStats): string {
           : `for ${humanBytes(stats.bytesInDeltas)}: saves about ${humanBytes(stats.bytesSaved)}`,
       ],
       ['index, log and keys', humanBytes(stats.bytesOther), ''],
+      ...(stats.bytesUnreferenced === 0
+        ? []
+        : [['of unfinished backups', humanBytes(stats.bytesUnreferenced), '`snap prune` says more']]),
     ],
   ).replace(/^\n/, '')
   return series.length === 0 ? whole : `${whole}\n${renderSeries(series)}`
@@ -89,6 +94,7 @@ export function renderStatsJson(stats: RepositoryStats): string {
     total_uncompressed_size: bytesUnique,
     total_size: bytesStored,
     other_size: stats.bytesOther,
+    unreferenced_size: stats.bytesUnreferenced,
     delta_segment_count: stats.deltaSegments,
     delta_uncompressed_size: stats.bytesInDeltas,
     delta_size: stats.bytesOfDeltas,

@@ -123,7 +123,7 @@ async function backupOnce(
   const { idKey } = repository.keys
   const series = seriesOfRequest(repository, request)
   await using session = await during('begin to write', () =>
-    WriteSession.begin(repository, request.write, ports.source),
+    WriteSession.begin(repository, request.write, ports.source, series),
   )
   // Not before: what is taken over from it is safe from those prunes alone that the session notices.
   const parent = parentOf(repository, request)

@@ -10,6 +10,7 @@ import { byIds, type CurrentSnapshot, snapshotsReader } from '../current-snapsho
 
 const WHAT = 'bring snapshots back'
 const FORGET = LOG_KINDS.indexOf('forget') + 1
+const GC = LOG_KINDS.indexOf('gc') + 1
 
 export type Undone = {
   /** They were forgotten, and are not any more. */
@@ -42,6 +43,25 @@ export async function undoLastForget(repository: Repository): Promise<Undone> {
     })
   })
   return { back, pruned: ids.filter((id) => !repository.log.state.snapshots.has(id)) }
+}
+
+/** GC entries that are looked through for a snapshot that was pruned. */
+const COLLECTIONS_READ_MAX = 1_000
+
+/** A snapshot that was pruned, whose id begins with `prefix`; the newest GC entries name it, as far as they can be read. */
+export async function prunedSnapshot(
+  { storage, id: repositoryId, keys, manifest }: Repository,
+  prefix: string,
+): Promise<SnapshotId | undefined> {
+  const log = { storage, repositoryId, logKey: keys.logKey }
+  const collections = manifest.log.entries().filter(({ kind, problem }) => kind === GC && problem === null)
+  for (const { number } of collections.slice(-COLLECTIONS_READ_MAX).reverse()) {
+    const read = readEntry(await readRawEntry(log, number), log)
+    if (typeof read === 'string' || read.payload.kind !== 'gc') continue
+    const pruned = read.payload.snapshots.find((id) => id.startsWith(prefix))
+    if (pruned !== undefined) return pruned
+  }
+  return undefined
 }
 
 async function bringBack(

@@ -13,7 +13,7 @@ import type { ProgressListener } from '../../model/progress.ts'
 import { indexKey, packKey } from '../../object/object-keys.ts'
 import { forgetTrees } from '../../repository/forget-trees.ts'
 import { PackStore } from '../../repository/pack-store.ts'
-import { BACKUP_RUN } from '../../repository/reliance.ts'
+import { awaitedRuns } from '../../repository/reliance.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { setUndecodableAside } from '../../repository/undecodable.ts'
 import { TREE_PACK_BYTES_TARGET } from '../../repository/write-session.ts'
@@ -31,6 +31,9 @@ import { type Strays, straysOf } from './strays.ts'
 /** Others may collect at the same time; each time, all is looked at anew. */
 const TRIES_MAX = 20
 const REMOVALS_AT_ONCE = 8
+
+/** `awaited`: packs that nothing needs, but a backup may be about to rely on. */
+type Plan = PrunePlan & { readonly awaited: readonly PackRow[] }
 
 /** Chunks that must be in no pack any more, as far as nothing that is kept needs them itself. */
 export type Erasure = {
@@ -133,16 +136,17 @@ class Prune {
     const division = divideSnapshots(log.state, clock.now(), undoMs, this.#request.atOnce)
     const needed = await during('mark', () => this.#mark(rows, holdings, division.kept))
     const plan = inStage('plan', () => this.#plan(needed, holdings))
-    const strays = straysOf(this.#repository, holdings, strayMs)
-    this.#tally.planned(holdings, plan, strays, division, undoMs)
+    const { old, young } = straysOf(this.#repository, holdings, strayMs)
+    const awaited = { ...young, packs: [...young.packs, ...plan.awaited.map(({ id }) => id)] }
+    this.#tally.planned(holdings, plan, { old, awaited }, division, undoMs)
     if (dryRun) return 'done'
     try {
-      const outcome = await this.#carryOut(holdings, needed, plan, strays)
+      const outcome = await this.#carryOut(holdings, needed, plan, old)
       if (outcome === 'done') await this.#forgetTrees(needed, lastTree)
       return outcome
     } catch (error) {
       if (!hasCode(error, 'REPOSITORY_FULL') || hadRoomMade) throw error
-      return await this.#makeRoom(rows, strays)
+      return await this.#makeRoom(rows, old)
     }
   }
 
@@ -166,7 +170,7 @@ class Prune {
     return needed
   }
 
-  #plan(needed: Needed, holdings: Holdings): PrunePlan {
+  #plan(needed: Needed, holdings: Holdings): Plan {
     for (;;) {
       const plan = this.#planOnce(needed, holdings)
       const going = new Set([...plan.dead, ...plan.repacked].map(({ row }) => row.no))
@@ -176,14 +180,14 @@ class Prune {
     }
   }
 
-  #planOnce(needed: Needed, holdings: Holdings): PrunePlan {
-    const { manifest, config, clock } = this.#repository
+  #planOnce(needed: Needed, holdings: Holdings): Plan {
+    const { manifest, config, clock, processes } = this.#repository
     const { unusedShareMax, repackBytesMax, strayMs, erase } = this.#request
     const before = clock.now() - strayMs
-    const unsaved = new Set(manifest.runs.unsaved(BACKUP_RUN))
+    const awaited = awaitedRuns(manifest, processes)
     /** A backup of this machine may be about to rely on it, though another's entry has named it by now. */
     const isAwaited = ({ id, state, run }: PackRow): boolean =>
-      (state === 'pending' || (state === 'live' && run !== null && unsaved.has(run))) &&
+      (state === 'pending' || (state === 'live' && run !== null && awaited.has(run))) &&
       (holdings.packs.get(id)?.storedAt ?? 0) > before
     const isToErase = ({ id }: PackRow): boolean => erase?.packs.has(id) === true
     // Nobody can rely on differences to what is erased, whoever awaits them.
@@ -191,8 +195,9 @@ class Prune {
       (needed.chunks.of(no)?.count ?? 0) > 0 || needed.chunks.hasInFull(no)
     // What is lost with them may come back; what nobody needs will not be missed.
     const absent = needed.absent.filter((row) => !needed.mourned.has(row.no))
+    const mustStay = (row: PackRow): boolean => isAwaited(row) && !isUsed(row) && !isToErase(row)
     const uses = [...needed.packs, ...absent]
-      .filter((row) => isUsed(row) || isToErase(row) || !isAwaited(row))
+      .filter((row) => !mustStay(row))
       .map((row) => usePack(row, manifest.packs.tableOf(row.no), needed.chunks.of(row.no)))
     const tree = Math.min(config.packBytesTarget, TREE_PACK_BYTES_TARGET)
     const fullBytes = { data: config.packBytesTarget, tree }
@@ -201,7 +206,8 @@ class Prune {
     const mustGo = (use: PackUse): boolean => hasToErase(use) || needed.chunks.hasIdleBases(use.row.no)
     const mayCopy = (use: PackUse): boolean =>
       !this.#tally.damaged.has(use.row.id) && (hasToErase(use) || !isAwaited(use.row))
-    return planPrune(uses, { unusedShareMax, repackBytesMax, fullBytes, mustGo, mayCopy })
+    const plan = planPrune(uses, { unusedShareMax, repackBytesMax, fullBytes, mustGo, mayCopy })
+    return { ...plan, awaited: needed.packs.filter(mustStay) }
   }
 
   /** What the manifest keeps of directories that no snapshot has any more. */

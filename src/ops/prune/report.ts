@@ -3,7 +3,7 @@ import type { LoggedSnapshot } from '../../log/log-state.ts'
 import type { SnapError } from '../../model/errors.ts'
 import type { PackId, SnapshotId } from '../../model/ids.ts'
 import type { Collected } from './collect.ts'
-import type { Holdings } from './inventory.ts'
+import type { Holdings, Stored } from './inventory.ts'
 import type { Division } from './kept-snapshots.ts'
 import type { PrunePlan } from './plan.ts'
 import type { RepackedPacks } from './repack.ts'
@@ -29,6 +29,8 @@ export type PruneReport = {
     readonly added: number
   }
   readonly indexes: { readonly removed: number; readonly added: number }
+  /** What backups that are under way or were interrupted have stored, and nothing needs yet: it stays for its stray age. */
+  readonly awaited: { readonly packs: number; readonly indexes: number; readonly bytes: number }
   readonly bytes: {
     /** Of packs and index objects at the beginning. */
     readonly before: number
@@ -67,6 +69,7 @@ export class PruneTally {
   #holdings: Holdings = { logNext: 0, packs: new Map(), indexes: new Map() }
   #plan: PrunePlan = { kept: [], dead: [], repacked: [] }
   #strays: Strays = { packs: [], indexes: [] }
+  #awaited: Strays = { packs: [], indexes: [] }
   #snapshots: SnapshotId[] = []
   #spared: readonly LoggedSnapshot[] = []
   #undoMs = 0
@@ -89,7 +92,7 @@ export class PruneTally {
   planned(
     holdings: Holdings,
     plan: PrunePlan,
-    strays: Strays,
+    strays: { readonly old: Strays; readonly awaited: Strays },
     { pruned, spared }: Pick<Division, 'pruned' | 'spared'>,
     undoMs: number,
   ): void {
@@ -98,7 +101,8 @@ export class PruneTally {
     this.#undoMs = undoMs
     this.#holdings = holdings
     this.#plan = plan
-    this.#strays = strays
+    this.#strays = strays.old
+    this.#awaited = strays.awaited
     if (this.#done === undefined) this.#snapshots = pruned.map(({ id }) => id)
   }
 
@@ -130,11 +134,9 @@ export class PruneTally {
   report(): PruneReport {
     const { kept, dead, repacked } = this.#plan
     const done = this.#done
-    const strayBytes = this.#strays.packs.reduce(
-      (sum, id) => sum + (this.#holdings.packs.get(id)?.bytes ?? 0),
-      0,
-    )
+    const strayBytes = storedBytes(this.#strays.packs, this.#holdings.packs)
     const planned = [...dead, ...repacked].reduce((sum, { row }) => sum + row.bytes, strayBytes)
+    const { packs, indexes } = this.#awaited
     return {
       snapshots: this.#snapshots,
       spared: this.#spared.map(({ id }) => id),
@@ -148,6 +150,11 @@ export class PruneTally {
         added: done?.added ?? 0,
       },
       indexes: { removed: done?.indexes ?? 0, added: done?.newIndexes ?? 0 },
+      awaited: {
+        packs: packs.length,
+        indexes: indexes.length,
+        bytes: storedBytes(packs, this.#holdings.packs) + storedBytes(indexes, this.#holdings.indexes),
+      },
       bytes: {
         before: this.#before ?? 0,
         removed: this.#left.bytes + (done?.removed ?? planned),
@@ -162,6 +169,10 @@ export class PruneTally {
       wasFull: this.wasFull,
     }
   }
+}
+
+function storedBytes<Id>(ids: readonly Id[], stored: ReadonlyMap<Id, Stored>): number {
+  return ids.reduce((sum, id) => sum + (stored.get(id)?.bytes ?? 0), 0)
 }
 
 function bytesOf({ packs, indexes }: Holdings): number {

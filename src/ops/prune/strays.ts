@@ -4,22 +4,27 @@
  */
 import type { IndexId, PackId } from '../../model/ids.ts'
 import type { Repository } from '../../repository/repository.ts'
-import type { Holdings } from './inventory.ts'
+import type { Holdings, Stored } from './inventory.ts'
 
 export type Strays = { readonly packs: readonly PackId[]; readonly indexes: readonly IndexId[] }
 
-/** Those that have lain there for `strayMs`. */
-export function straysOf({ log, manifest, clock }: Repository, holdings: Holdings, strayMs: number): Strays {
+/** `old`: those that have lain there for `strayMs`. */
+export function straysOf(
+  { log, manifest, clock }: Repository,
+  holdings: Holdings,
+  strayMs: number,
+): { readonly old: Strays; readonly young: Strays } {
   const { state } = log
   const before = clock.now() - strayMs
   const named = new Set(manifest.packs.list().map(({ id }) => id))
-  const packs = [...holdings.packs]
-    .filter(([id, { storedAt }]) => storedAt <= before && !named.has(id) && !state.condemnedPacks.has(id))
-    .map(([id]) => id)
-  const indexes = [...holdings.indexes]
-    .filter(
-      ([id, { storedAt }]) => storedAt <= before && !state.indexes.has(id) && !state.condemnedIndexes.has(id),
-    )
-    .map(([id]) => id)
-  return { packs, indexes }
+  const packs = [...holdings.packs].filter(([id]) => !named.has(id) && !state.condemnedPacks.has(id))
+  const indexes = [...holdings.indexes].filter(
+    ([id]) => !state.indexes.has(id) && !state.condemnedIndexes.has(id),
+  )
+  const idsWhere = <Id>(of: readonly (readonly [Id, Stored])[], isOld: boolean): Id[] =>
+    of.filter(([, { storedAt }]) => storedAt <= before === isOld).map(([id]) => id)
+  return {
+    old: { packs: idsWhere(packs, true), indexes: idsWhere(indexes, true) },
+    young: { packs: idsWhere(packs, false), indexes: idsWhere(indexes, false) },
+  }
 }

@@ -4,12 +4,13 @@ import type { IndexId, PackId } from '../../model/ids.ts'
 import type { ObjectKey, Storage } from '../../model/storage.ts'
 import { indexIdOf, LOG_PREFIX, logNumberOf, packIdOf } from '../../object/object-keys.ts'
 
+/** Sizes of the objects, in bytes. */
 export type Inventory = {
   readonly packBytes: ReadonlyMap<PackId, number>
-  readonly indexes: ReadonlySet<IndexId>
+  readonly indexes: ReadonlyMap<IndexId, number>
   /** -1 where there is none. */
   readonly logHead: number
-  readonly lists: readonly ObjectKey[]
+  readonly lists: ReadonlyMap<ObjectKey, number>
 }
 
 const LIST_PREFIX = 'lists/'
@@ -18,15 +19,15 @@ const GAP_MAX = 1_000
 
 export async function takeInventory(storage: Storage): Promise<Inventory> {
   const packBytes = new Map<PackId, number>()
-  const indexes = new Set<IndexId>()
-  const lists: ObjectKey[] = []
+  const indexes = new Map<IndexId, number>()
+  const lists = new Map<ObjectKey, number>()
   const logNumbers: number[] = []
   for await (const { key, bytes } of storage.list('')) {
     const pack = packIdOf(key)
     const index = indexIdOf(key)
     if (pack !== undefined) packBytes.set(pack, bytes)
-    else if (index !== undefined) indexes.add(index)
-    else if (key.startsWith(LIST_PREFIX)) lists.push(key)
+    else if (index !== undefined) indexes.set(index, bytes)
+    else if (key.startsWith(LIST_PREFIX)) lists.set(key, bytes)
     else {
       const number = logNumberOf(key)
       if (number !== undefined) logNumbers.push(number)

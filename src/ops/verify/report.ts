@@ -28,8 +28,9 @@ export type VerifyReport = {
   readonly snapshots: number
   /** Distinct directories. */
   readonly trees: number
-  /** Objects that nothing in the log refers to: no error, `prune` removes them. */
+  /** Objects that nothing in the log refers to: no error, `prune` removes them, but for lists. */
   readonly unreferenced: number
+  readonly unreferencedBytes: number
   readonly damages: readonly Damage[]
   /** At most `AFFECTED_LISTED_MAX`. */
   readonly affected: readonly AffectedPath[]

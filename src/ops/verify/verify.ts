@@ -14,6 +14,7 @@ import { listKey } from '../../object/object-keys.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { PackCheckResult, PackCheckTask } from '../../workers/pack-check.ts'
 import type { TaskPool } from '../../workers/task-pool.ts'
+import { referencedObjects } from '../referenced.ts'
 import { checkIndexes } from './check-indexes.ts'
 import { checkKeys } from './check-keys.ts'
 import { type CheckedLog, checkLog } from './check-log.ts'
@@ -167,7 +168,7 @@ async function reportOf(repository: Repository, checked: Checked): Promise<Verif
     chunksChecked: counts.chunks,
     snapshots: snapshots.length,
     trees: found.trees.trees,
-    unreferenced: countUnreferenced(repository, inventory, log),
+    ...unreferencedObjects(repository, inventory, log),
     damages: damages.all(),
     ...affected,
     healed: await findHealed(repository, log.notes, data, snapshots, affected.affectedSnapshots),
@@ -175,16 +176,17 @@ async function reportOf(repository: Repository, checked: Checked): Promise<Verif
   }
 }
 
-/** Packs that were found damaged are still the log's. */
-function countUnreferenced(
-  { manifest, log: { state } }: Repository,
-  inventory: Inventory,
+function unreferencedObjects(
+  repository: Repository,
+  { packBytes, indexes, lists }: Inventory,
   log: CheckedLog,
-): number {
-  const named = [...manifest.packs.list('live'), ...manifest.packs.list('quarantined')]
-  const referenced = new Set(named.map(({ id }) => id))
-  const lists = new Set([...log.lists].map(listKey))
-  const packs = [...inventory.packBytes.keys()].filter((id) => !referenced.has(id))
-  const indexes = [...inventory.indexes].filter((id) => !state.indexes.has(id))
-  return packs.length + indexes.length + inventory.lists.filter((key) => !lists.has(key)).length
+): Pick<VerifyReport, 'unreferenced' | 'unreferencedBytes'> {
+  const referenced = referencedObjects(repository)
+  const named = new Set([...log.lists].map(listKey))
+  const sizes = [
+    ...[...packBytes].filter(([id]) => !referenced.packs.has(id)),
+    ...[...indexes].filter(([id]) => !referenced.indexes.has(id)),
+    ...[...lists].filter(([key]) => !named.has(key)),
+  ].map(([, bytes]) => bytes)
+  return { unreferenced: sizes.length, unreferencedBytes: sizes.reduce((sum, bytes) => sum + bytes, 0) }
 }

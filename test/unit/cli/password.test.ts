@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { chooseSecret, findSecret, type Secret, type SecretSources } from '../../../src/cli/password.ts'
+import { encodeKeyFile } from '../../../src/keys/key-file.ts'
+import { repositoryId } from '../../../src/model/ids.ts'
 
+const ID = repositoryId('00112233445566778899aabbccddeeff')
 let scratch = ''
 beforeAll(() => {
   scratch = mkdtempSync(join(tmpdir(), 'snap-secret-'))
@@ -67,6 +70,13 @@ describe('findSecret', () => {
   it('warns where others can read the file', async () => {
     expect((await find({ SNAP_PASSWORD_FILE: file('open', 'x', 0o644) })).warnings).toHaveLength(1)
     expect((await find({ SNAP_PASSWORD_FILE: file('closed', 'x', 0o400) })).warnings).toEqual([])
+    const key = encodeKeyFile({ repositoryId: ID, secret: new Uint8Array(32) })
+    expect((await find({ SNAP_KEY_FILE: file('open.key', key, 0o644) })).warnings).toHaveLength(1)
+    expect((await find({ SNAP_KEY_FILE: file('closed.key', key, 0o600) })).warnings).toEqual([])
+  })
+
+  it('warns of no file that is another thing than a key, taken for one by mistake', async () => {
+    expect((await find({ SNAP_KEY_FILE: file('hostname', 'vm\n', 0o644) })).warnings).toEqual([])
   })
 
   it('fails where the given source cannot be had, and never tries the next', async () => {

@@ -308,7 +308,9 @@ describe('restore', () => {
     expect(renderRestoreSummary({ ...whole, inPlace: true })).toMatch(
       /\nsnapshot 01234567 is back in its place\n$/,
     )
-    expect(renderRestoreSummary({ ...whole, dryRun: true })).toMatch(/^dry run, nothing was written: .*\n$/)
+    expect(renderRestoreSummary({ ...summary, dryRun: true })).toBe(
+      'dry run, nothing was written: 5 entries would be restored, 2 entries already there, 1 entry would be deleted, 1 entry would fail\n',
+    )
   })
 
   it('sums up for programs', () => {
@@ -386,6 +388,7 @@ it('shows what a repository holds', () => {
     bytesRestorable: 4096,
     bytesUnique: 2048,
     bytesStored: 1024,
+    bytesUnreferenced: 0,
     bytesOther: 10,
     deltaSegments: 2,
     bytesInDeltas: 512,
@@ -393,6 +396,9 @@ it('shows what a repository holds', () => {
     bytesSaved: 192,
   }
   const text = renderStats(stats)
+  expect(text).not.toContain('unfinished')
+  const unfinished = renderStats({ ...stats, bytesUnreferenced: 2048 })
+  expect(unfinished).toMatch(/\nof unfinished backups +2\.0 KiB {2}`snap prune` says more\n/)
   expect(text).toMatch(/^snapshots +3\n/)
   expect(text).toMatch(/without duplicates +2\.0 KiB {2}50\.0%\nstored +1\.0 KiB {2}50\.0% of that\n/)
   expect(renderStats({ ...stats, bytesRestorable: 2047 })).toMatch(

@@ -37,6 +37,10 @@ test('counts what is stored once and what snapshots hold', async () => {
     { hostname: 'host', paths: [repo.source()], snapshots: 2, latest: { id: second.snapshot } },
   ])
   expect(found.manifest.bytes).toBeGreaterThan(0)
+  expect(found.bytesUnreferenced).toBe(0)
+  const stray = '5'.repeat(32)
+  for (const key of [`packs/55/${stray}`, `index/${stray}`]) await repo.storage.put(key, [new Uint8Array(10)])
+  expect((await stats(repo.repository)).bytesUnreferenced).toBe(20)
 
   await repo.repository.log.append(() => ({ kind: 'forget', snapshots: [third.snapshot] }))
   expect(await stats(repo.repository)).toMatchObject({

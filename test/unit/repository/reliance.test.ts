@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { mayRelyOn } from '../../../src/manifest/chunks-table.ts'
-import { beginRun } from '../../../src/repository/reliance.ts'
+import { seriesId, snapshotId } from '../../../src/model/ids.ts'
+import { awaitedRuns, beginRun } from '../../../src/repository/reliance.ts'
 import type { Processes, ProcessState } from '../../../src/storage/processes.ts'
 import { Chance } from '../../support/builders.ts'
 import { TestRepository } from '../../support/repository.ts'
@@ -22,15 +23,17 @@ it('leaves to runs that are at work for certain what they have stored', () => {
   const { manifest } = repo.repository
   const states = { one: 'running', two: 'ended', three: 'unknown' } as const
   const runs = ['one', 'two', 'three', undefined].map(
-    (own) => beginRun(manifest, processes(own, states), 1).reliance.run,
+    (own) => beginRun(manifest, processes(own, states), { startedMs: 1 }).reliance.run,
   )
-  expect(beginRun(manifest, processes('one', states), 2).reliance).toEqual({
+  expect(beginRun(manifest, processes('one', states), { startedMs: 2 }).reliance).toEqual({
     run: runs[3]! + 1,
     others: [runs[0]],
     upTo: 0,
   })
   manifest.runs.end(runs[0]!, { endedMs: 3, outcome: 'failed' })
-  expect(beginRun(manifest, processes('five', states), 3).reliance.others).not.toContain(runs[0])
+  expect(beginRun(manifest, processes('five', states), { startedMs: 3 }).reliance.others).not.toContain(
+    runs[0],
+  )
 })
 
 it('relies on what earlier runs stored that are not at work, and on nothing of later ones', () => {
@@ -39,6 +42,32 @@ it('relies on what earlier runs stored that are not at work, and on nothing of l
   expect(runs.filter((run) => mayRelyOn({ no: 10, run }, reliance))).toEqual([null, 1, 4, 5])
   // What comes later was not looked at, whose ever it is: a prune that is under way, a backup of which nobody knows whether it is.
   expect(runs.filter((run) => mayRelyOn({ no: 11, run }, reliance))).toEqual([5])
+})
+
+it('is awaited until a later run of its series saves a snapshot, and as long as it is at work', () => {
+  const { manifest } = repo.repository
+  const states = { one: 'running', two: 'ended', three: 'unknown' } as const
+  const series = seriesId('11'.repeat(16))
+  const begin = (own: string | undefined, of = [series]): number =>
+    beginRun(manifest, processes(own, states), { startedMs: 1, series: of[0] }).reliance.run
+  const save = (run: number): void =>
+    void manifest.runs.end(run, { endedMs: 2, outcome: 'saved', snapshot: snapshotId('ab'.repeat(16)) })
+  const awaited = (): number[] => [...awaitedRuns(manifest, processes('one', states))]
+  const saved = begin('two')
+  const [working, killed, unknown] = [begin('one'), begin('two'), begin('three')]
+  const failed = begin('one')
+  manifest.runs.end(failed, { endedMs: 2, outcome: 'failed' })
+  const ofNoSeries = begin('two', [])
+  const unsaved = [working, killed, unknown, failed, ofNoSeries]
+  save(saved)
+  save(begin('two', [seriesId('22'.repeat(16))]))
+  save(begin('two', []))
+  expect(awaited()).toEqual(unsaved)
+  const next = begin('two')
+  expect(awaited()).toEqual([...unsaved, next])
+  save(next)
+  const later = begin('two')
+  expect(awaited()).toEqual([working, ofNoSeries, later])
 })
 
 it('a backup that failed leaves what it stored to the next, of the same process too', async () => {

@@ -191,9 +191,12 @@ describe('prune', () => {
     const [entry = ''] = repo.keys('log/').slice(-1)
     repo.storage.objects.delete(entry)
     await repo.reopen({ forgetting: true })
-    expect((await pruneNow()).packs.stray).toBe(0)
+    const left = repo.keys().filter((key) => /^(packs|index)/.test(key) && !copy.includes(key))
+    const bytes = left.reduce((sum, key) => sum + repo.bytesOf(key).length, 0)
+    expect(await pruneNow()).toMatchObject({ packs: { stray: 0 }, awaited: { packs: 2, indexes: 1, bytes } })
     repo.now += 2 * DAY_MS
-    expect((await pruneNow()).packs.stray).toBe(2)
+    const nothing = { packs: 0, indexes: 0, bytes: 0 }
+    expect(await pruneNow()).toMatchObject({ packs: { stray: 2 }, awaited: nothing })
     expect(repo.keys('packs/')).toEqual(copy.filter((key) => key.startsWith('packs/')))
     await expectWhole()
   })
@@ -646,9 +649,35 @@ describe('prune, with others at work', () => {
     await repo.backup(repo.source('small'))
     const young = await pruneNow()
     expect(young.packs).toMatchObject({ dead: 0, repacked: 0 })
+    expect(young.awaited.packs).toBeGreaterThan(0)
+    expect(young.awaited.bytes).toBeGreaterThan(300_000)
     const old = await pruneNow({ strayMs: 0 })
-    expect(old.packs.dead).toBeGreaterThan(0)
+    expect(old.packs.dead).toBe(young.awaited.packs)
+    expect(old.awaited.packs).toBe(0)
     await expectWhole()
+  })
+
+  it('waits for nobody to take over what a backup of the same sources has taken over and saved', async () => {
+    mkdirSync(repo.source('small'))
+    writeFileSync(repo.source('directory', 'large'), noise(300_000, 1))
+    const { create } = repo.storage
+    repo.storage.create = () => Promise.reject(new Error('killed'))
+    await expect(repo.backup(repo.source('directory'))).rejects.toThrow('killed')
+    repo.storage.create = create
+    const { snapshot } = await repo.backup(repo.source('directory'))
+    await repo.backup(repo.source('small'))
+    await forget(snapshot)
+    await using other = await repo.another()
+    const elsewhere = await prune(other.repository, requestOf({ dryRun: true }), NOBODY_ASKS)
+    expect(elsewhere.packs.dead).toBeGreaterThan(0)
+    const here = await pruneNow()
+    expect(here.packs.dead).toBe(elsewhere.packs.dead)
+    expect(here.awaited).toEqual({
+      packs: 0,
+      indexes: elsewhere.awaited.indexes,
+      bytes: elsewhere.awaited.bytes,
+    })
+    await expectWhole({ unreferenced: elsewhere.awaited.indexes })
   })
 
   it('lets nothing go on a full disk whose copies it has no room to name', async () => {

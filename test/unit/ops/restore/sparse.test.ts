@@ -64,3 +64,17 @@ it.each([
   closeSync(read)
   expect(back[0]).toBe(0)
 })
+
+it('a byte in the second of two holes is seen where zeros and data fill all between', async () => {
+  writeSparse(test.source('image'), [0, 300_000_000, 900_000_000])
+  const { snapshot } = await test.backup()
+  await test.restore(snapshot, target, test.source())
+  const path = join(target, 'image')
+  const fd = openSync(path, 'r+')
+  writeSync(fd, Buffer.alloc(1_000_000), 0, 1_000_000, 299_000_000)
+  writeSync(fd, Buffer.alloc(5_000, 'data'), 0, 5_000, 300_000_000)
+  writeSync(fd, Buffer.alloc(1_000_000), 0, 1_000_000, 300_005_000)
+  writeSync(fd, Buffer.from('x'), 0, 1, 300_900_000)
+  closeSync(fd)
+  expect((await test.restore(snapshot, target, test.source())).filesRestored).toBe(1)
+})

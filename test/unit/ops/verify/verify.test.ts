@@ -142,7 +142,7 @@ describe('a sound repository', () => {
     for (const key of [`packs/55/${stray}`, `index/${stray}`, `lists/${stray}`]) {
       await repo.storage.put(key, [new Uint8Array(10)])
     }
-    expect(await quick()).toMatchObject({ unreferenced: 3, damages: [] })
+    expect(await quick()).toMatchObject({ unreferenced: 3, unreferencedBytes: 30, damages: [] })
   })
 
   test('may hold delta segments', async () => {
