@@ -1,6 +1,7 @@
 /** Makes directories step by step. It sets no owner and makes nothing durable. */
 import { mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { systemPath } from './names.ts'
 
 /**
  * The directory at `path` and what is missing above it, all with `mode`; what exists stays as it is. Not with Node's `recursive`:
@@ -8,9 +9,9 @@ import { dirname } from 'node:path'
  */
 export function makeDirectory(path: string, mode: number): void {
   try {
-    mkdirSync(path, { mode })
+    mkdirSync(systemPath(path), { mode })
   } catch (error) {
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return
+    if (statSync(systemPath(path), { throwIfNoEntry: false })?.isDirectory() === true) return
     const parent = dirname(path)
     if (parent === path || !isMissing(error)) throw error
     makeDirectory(parent, mode)
@@ -21,9 +22,9 @@ export function makeDirectory(path: string, mode: number): void {
 /** Another process may have made it meanwhile. */
 function makeOnly(path: string, mode: number): void {
   try {
-    mkdirSync(path, { mode })
+    mkdirSync(systemPath(path), { mode })
   } catch (error) {
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) throw error
+    if (statSync(systemPath(path), { throwIfNoEntry: false })?.isDirectory() !== true) throw error
   }
 }
 

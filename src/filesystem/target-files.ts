@@ -1,9 +1,9 @@
 /**
  * `TargetFiles` for the file systems of this machine: where restored files are written.
  */
-import { ftruncateSync, mkdirSync, readSync, writeSync } from 'node:fs'
+import { ftruncateSync, readSync, writeSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { systemPath } from '../base/names.ts'
+import { makeDirectory } from '../base/make-directory.ts'
 import type { TargetDirectory, TargetFiles, TargetMeta } from '../model/files.ts'
 import { type SystemCalls, systemCalls } from './system-calls.ts'
 import { systemCode } from './system-error.ts'
@@ -68,11 +68,20 @@ function setFileMeta({ calls, files }: TargetContext, fd: number, meta: TargetMe
 
 function openRoot(context: TargetContext, path: string): TargetDirectory {
   try {
-    makeDirectory(dirname(path), PARENT_MODE, true)
-    makeDirectory(path, TARGET_MODE, false)
+    makeTarget(path)
     return openDirectory(context, path)
   } catch (error) {
     throw targetError(error, path)
+  }
+}
+
+/** Of what exists and is no directory, opening it tells. */
+function makeTarget(path: string): void {
+  try {
+    makeDirectory(dirname(path), PARENT_MODE)
+    makeDirectory(path, TARGET_MODE)
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error
   }
 }
 
@@ -92,14 +101,5 @@ function openDirectory(context: TargetContext, path: string): TargetDirectory {
   } catch (error) {
     context.calls.closeDirectory(handle)
     throw error
-  }
-}
-
-/** One that exists, or a link to one, stays as it is. */
-function makeDirectory(path: string, mode: number, recursive: boolean): void {
-  try {
-    mkdirSync(systemPath(path), { mode, recursive })
-  } catch (error) {
-    if (systemCode(error) !== 'EEXIST') throw error
   }
 }

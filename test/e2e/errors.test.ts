@@ -162,6 +162,13 @@ describe('bad input gets a sentence, a hint and an exit status', () => {
     }
   })
 
+  it('for a target below such a directory, or in the place of a file', async () => {
+    const nowhere = await fails(1, ['restore', 'latest', '--target', '/proc/nope/x'])
+    expect(nowhere.stderr).toContain('cannot write /proc/nope/x: ENOENT')
+    const file = await fails(1, ['restore', 'latest', '--target', box.keyFile])
+    expect(file.stderr).toContain(`${box.keyFile}: ENOTDIR`)
+  })
+
   it('as JSON for programs', async () => {
     const run = await box.expect(1, ['restore', 'ffffffff', '--json', '--target', box.path('x')])
     const line = JSON.parse(run.stderr)
