@@ -1,13 +1,15 @@
 /** A snapshot of the manifest as the renderers want it. */
 import { toHex } from '../base/bytes.ts'
+import { validateDetails } from '../log/details.ts'
 import type { SnapshotRow } from '../manifest/snapshots-table.ts'
+import { unlessDamaged } from '../model/errors.ts'
 import type { Repository } from '../repository/repository.ts'
 import { decodeContent } from '../snapshot/content.ts'
 import { treeId } from '../snapshot/tree.ts'
 import type { ListedSnapshot } from './render/snapshots.ts'
 
 export function listedSnapshot(repository: Repository, row: SnapshotRow): ListedSnapshot {
-  const details = typeof row.details === 'object' && row.details !== null ? row.details : {}
+  const details = unlessDamaged(() => validateDetails(row.details))
   return {
     id: row.id,
     time: row.timeMs,
@@ -16,9 +18,11 @@ export function listedSnapshot(repository: Repository, row: SnapshotRow): Listed
     paths: row.paths,
     tags: row.tags,
     label: row.label ?? undefined,
+    job: details?.job,
+    sources: details?.sources,
     tree: toHex(treeId(repository.keys.idKey, decodeContent(row.root))),
     summary: numbersOf(row.summary),
-    incomplete: 'incomplete' in details && details.incomplete === true,
+    incomplete: details?.incomplete === true,
     held: row.held,
     forgotten: row.forgottenMs ?? undefined,
   }

@@ -48,24 +48,32 @@ export type DatabaseFacts = {
   readonly rows: Readonly<Record<string, number>>
 }
 
-/** Reads all of the database at `path`, which nobody else uses. */
+/** Reads all of the database at `path`, which nobody else uses. Of one that is too damaged to be asked only findings are known. */
 export function inspectDatabase(path: string): DatabaseFacts {
   const database = kept(new Sqlite(path, { readonly: true, fileMustExist: true }))
   try {
-    const found = database.prepare(`PRAGMA integrity_check(${FINDINGS_MAX})`).pluck().all().map(String)
-    const findings = found.length === 1 && found[0] === 'ok' ? [] : found
     const number = (pragma: string): number => Number(database.pragma(pragma, { simple: true }))
     return {
       pageSize: number('page_size'),
       pages: number('page_count'),
       userVersion: number('user_version'),
       schema: schemaOf(database),
-      findings,
+      findings: findingsIn(database),
       rows: rowsOf(database),
     }
+  } catch (error) {
+    if (!(error instanceof Sqlite.SqliteError)) throw error
+    return { ...UNKNOWN, findings: [error.message] }
   } finally {
     database.close()
   }
+}
+
+const UNKNOWN = { pageSize: 0, pages: 0, userVersion: 0, schema: '', rows: {} } as const
+
+function findingsIn(database: Sqlite.Database): string[] {
+  const found = database.prepare(`PRAGMA integrity_check(${FINDINGS_MAX})`).pluck().all().map(String)
+  return found.length === 1 && found[0] === 'ok' ? [] : found
 }
 
 function schemaOf(database: Sqlite.Database): string {

@@ -1,4 +1,5 @@
 /** Lists snapshots: a table for people, restic's array for programs. */
+import type { SnapshotSource } from '../../log/details.ts'
 import { formatLocalTime } from '../../ops/zoned-time.ts'
 import { humanBytes, humanCount, plural } from '../output/human.ts'
 import { jsonArray } from '../output/json-lines.ts'
@@ -16,6 +17,9 @@ export type ListedSnapshot = {
   readonly paths: readonly string[]
   readonly tags: readonly string[]
   readonly label: string | undefined
+  /** Of the configuration of the machine that made it. */
+  readonly job?: string | undefined
+  readonly sources?: readonly SnapshotSource[] | undefined
   /** Hex id of the root tree. */
   readonly tree: string
   /** As `snap backup --json` reported it; `total_files_processed` and `total_bytes_processed` are shown. */
@@ -40,6 +44,8 @@ const COLUMNS = [
   { title: 'files', align: 'right' },
   { title: 'size', align: 'right' },
 ] as const
+/** Behind the host. */
+const JOB_PLACE = 3
 
 /**
  * Times on the wall clock of `timeZone` (local if absent). Behind an id, `!` marks an incomplete snapshot and `*` one that
@@ -47,6 +53,7 @@ const COLUMNS = [
  */
 export function renderSnapshots(snapshots: readonly ListedSnapshot[], timeZone?: string): string {
   if (snapshots.length === 0) return 'no snapshots\n'
+  const anyJob = snapshots.some(({ job }) => job !== undefined)
   const anyForgotten = snapshots.some(({ forgotten }) => forgotten !== undefined)
   const rows = snapshots.map((snapshot) => {
     const { total_files_processed: files, total_bytes_processed: bytes } = snapshot.summary
@@ -54,6 +61,7 @@ export function renderSnapshots(snapshots: readonly ListedSnapshot[], timeZone?:
       shortId(snapshot.id) + marksOf(snapshot),
       formatLocalTime(snapshot.time, timeZone),
       snapshot.hostname,
+      ...(anyJob ? [snapshot.job ?? ''] : []),
       snapshot.label ?? '',
       snapshot.tags.join(','),
       snapshot.paths.join(' '),
@@ -62,7 +70,12 @@ export function renderSnapshots(snapshots: readonly ListedSnapshot[], timeZone?:
       ...(anyForgotten ? [forgottenAt(snapshot, timeZone)] : []),
     ]
   })
-  const columns = anyForgotten ? [...COLUMNS, { title: 'forgotten' }] : COLUMNS
+  const columns = [
+    ...COLUMNS.slice(0, JOB_PLACE),
+    ...(anyJob ? [{ title: 'job' }] : []),
+    ...COLUMNS.slice(JOB_PLACE),
+    ...(anyForgotten ? [{ title: 'forgotten' }] : []),
+  ]
   return `${renderTable(columns, rows)}${plural(snapshots.length, 'snapshot')}\n${marksExplained(snapshots)}`
 }
 
@@ -101,6 +114,8 @@ export function snapshotJson(snapshot: ListedSnapshot): object {
     ...(encoded.some((path) => path !== null) ? { paths_b64: encoded } : {}),
     tags: snapshot.tags,
     label: snapshot.label ?? null,
+    ...(snapshot.job === undefined ? {} : { job: snapshot.job }),
+    ...(snapshot.sources === undefined ? {} : { sources: snapshot.sources }),
     tree: snapshot.tree,
     summary: snapshot.summary,
     incomplete: snapshot.incomplete,
