@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { systemPath } from '../base/names.ts'
 import { parseSize } from '../base/sizes.ts'
 import type { Config, JobConfig } from '../jobs/config/config.ts'
+import type { HookSet } from '../jobs/hooks.ts'
 import { SnapError } from '../model/errors.ts'
 import type { BackupRequest } from '../ops/backup/backup.ts'
 import type { WalkOptions } from '../ops/backup/walk.ts'
@@ -84,6 +85,12 @@ export async function requestOf(
   }
 }
 
+export type JobRequest = {
+  readonly request: BackupRequest
+  /** Of its sources. */
+  readonly hooks: readonly HookSet[]
+}
+
 /** A job of the configuration, with what the command line says over it. `context`: for the job's repository. */
 export async function requestOfJob(
   context: CommandContext,
@@ -91,7 +98,7 @@ export async function requestOfJob(
   job: JobConfig,
   options: BackupOptions,
   executor: ExecutorFactory,
-): Promise<BackupRequest> {
+): Promise<JobRequest> {
   const { planJob } = await import('../jobs/plan-job.ts')
   const exclude = [...job.exclude, ...(await excludesOf(options))]
   const scope = scopeOf(options)
@@ -102,7 +109,7 @@ export async function requestOfJob(
   })
   refuseOwn(context, plan.paths)
   const largest = options.excludeLargerThan
-  return {
+  const request: BackupRequest = {
     paths: plan.paths,
     streamed: plan.streamed,
     sources: plan.sources,
@@ -130,6 +137,7 @@ export async function requestOfJob(
     },
     program: { name: 'snap', version: context.version },
   }
+  return { request, hooks: plan.hooks }
 }
 
 /** With other categories than its own, a job's snapshots are a series beside its own: they must not pass for the newest of that. */

@@ -13,7 +13,8 @@ import {
 import type { SnapshotSource } from '../log/details.ts'
 import { SnapError } from '../model/errors.ts'
 import type { StreamedDirectory, StreamedFile } from '../ops/backup/streamed-file.ts'
-import type { Config, FilesSource, JobConfig, SourceConfig } from './config/config.ts'
+import type { Config, FilesSource, Hooks, JobConfig, SourceConfig } from './config/config.ts'
+import type { HookSet } from './hooks.ts'
 import { commandOutput } from './sources/command-output.ts'
 import type { SourceStream } from './sources/source-stream.ts'
 import { sqliteStream } from './sources/sqlite-stream.ts'
@@ -25,6 +26,8 @@ export type JobPlan = {
   readonly streamed: readonly StreamedDirectory[]
   /** Known when all has been read. */
   readonly sources: () => readonly SnapshotSource[]
+  /** Of the sources that have hooks, in their order. */
+  readonly hooks: readonly HookSet[]
 }
 
 export type PlanPorts = {
@@ -56,6 +59,7 @@ class Planner {
   readonly #ports: PlanPorts
   readonly #selections: PathSelection[] = []
   readonly #streams = new Map<string, SourceStream>()
+  readonly #hooked = new Map<string, Hooks>()
   readonly #sources: (() => SnapshotSource)[] = []
 
   constructor(config: Config, job: JobConfig, ports: PlanPorts) {
@@ -71,6 +75,11 @@ class Planner {
       rulesAt: (source) => rulesOfSelections(selections, source),
       streamed: [...this.#streams].map(([name, { file }]) => ({ name: streamedName(name), files: [file] })),
       sources: () => this.#sources.map((source) => source()),
+      hooks: [...this.#hooked].map(([name, hooks]) => ({
+        of: `source ${name}`,
+        hooks,
+        env: { ...jobEnvironment(this.#job), SNAP_SOURCE: name },
+      })),
     }
   }
 
@@ -93,6 +102,7 @@ class Planner {
   source(name: string, belonging: Belonging): void {
     const source = this.#config.sources.get(name)
     if (source === undefined) throw new SnapError('USAGE', `there is no source "${name}"`)
+    this.#hooked.set(name, source.hooks)
     const { kind } = source
     if (kind === 'files') {
       const paths = source.paths.map((path) => this.#follow(path))
@@ -148,6 +158,13 @@ class Planner {
     return real
   }
 }
+
+/** What hooks are told. */
+export const jobEnvironment = ({ name, repository, label }: JobConfig): Record<string, string> => ({
+  SNAP_JOB: name,
+  SNAP_JOB_REPOSITORY: repository.name,
+  ...(label === undefined ? {} : { SNAP_JOB_LABEL: label }),
+})
 
 /** A name that stands for itself in a glob. */
 const escaped = (name: string): string => name.replace(/[*?[\\]/g, '\\$&')

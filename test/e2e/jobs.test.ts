@@ -183,6 +183,44 @@ jobs:
   )
 })
 
+describe('a service that is stopped for a backup', () => {
+  const configureService = (source: string): void =>
+    configure(`
+sources:
+  app: { ${source}, hooks: { before: ['touch HERE/stopped'], finally: ['rm HERE/stopped', 'echo "$SNAP_STATUS" > HERE/started'] } }
+jobs:
+  nightly: { sources: [app] }
+`)
+  const isStopped = (): boolean => existsSync(place('stopped'))
+  const started = (): string => readFileSync(place('started'), 'utf8').trim()
+
+  beforeEach(() => mkdirSync(place()))
+
+  it('runs again after it', async () => {
+    configureService(`command: [sh, -c, 'ls HERE']`)
+    await sandbox.ok(withConfig('backup', '--job', 'nightly'), BARE)
+    const [{ id }] = (await sandbox.snapshots(['--path', '/@app/app'])).slice(-1)
+    expect((await sandbox.ok(['dump', id, '/@app/app'])).stdout).toContain('stopped')
+    expect([isStopped(), started()]).toEqual([false, 'ok'])
+  })
+
+  it('runs again where it fails', async () => {
+    configureService(`command: ['false']`)
+    await sandbox.expect(1, withConfig('backup', '--job', 'nightly'), BARE)
+    expect([isStopped(), started()]).toEqual([false, 'failed'])
+  })
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('runs again where %s ends it', async (signal) => {
+    configureService(`command: [sh, -c, 'touch HERE/reading; sleep 60']`)
+    const running = sandbox.start(withConfig('backup', '--job', 'nightly'), BARE)
+    while (!existsSync(place('reading'))) await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(isStopped()).toBe(true)
+    running.child.kill(signal)
+    expect((await running.ended).status).toBe(130)
+    expect([isStopped(), started()]).toEqual([false, 'interrupted'])
+  })
+})
+
 it('paths that lead through links are followed', async () => {
   write(place('real', 'data', 'file'), 'x')
   symlinkSync(place('real'), place('link'))

@@ -1,4 +1,5 @@
 /** `snap backup`: saves a snapshot of paths. */
+import type { HookSet } from '../../jobs/hooks.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { BackupPorts, BackupRequest } from '../../ops/backup/backup.ts'
 import type { BackupSummary } from '../../ops/backup/summary.ts'
@@ -6,7 +7,7 @@ import type { Repository } from '../../repository/repository.ts'
 import type { ExecutorFactory } from '../../workers/executor.ts'
 import { type BackupOptions, COMPRESSIONS, requestOf, requestOfJob } from '../backup-request.ts'
 import type { CommandContext } from '../context.ts'
-import { stderrNote } from '../output/notes.ts'
+import { stderrNote, stderrWarning } from '../output/notes.ts'
 import { progressOf } from '../output/progress-of.ts'
 import { safeText } from '../output/safe-text.ts'
 import type { CommandModule } from '../program.ts'
@@ -96,14 +97,34 @@ async function jobAction(
   const config = await loadConfiguration(outer)
   const job = jobOf(config, name)
   const context = contextFor(outer, job.repository)
-  const request = await requestOfJob(context, config, job, options, executor)
+  const { request, hooks } = await requestOfJob(context, config, job, options, executor)
   if (options.dryRun) return await planAction(context, request)
-  const { repository, secret } = await openWithSecret(context)
-  await using _ = repository
-  const unreadable = await backupAndTell(context, repository, request)
-  const { followUp } = await import('../job-follow-up.ts')
-  await followUp(context, { repository, secret }, job, request)
+  const { jobEnvironment } = await import('../../jobs/plan-job.ts')
+  const own = { of: `job ${name}`, hooks: job.hooks, env: jobEnvironment(job) }
+  const unreadable = await betweenHooksOf(context, [own], async () => {
+    const opened = await openWithSecret(context)
+    await using repository = opened.repository
+    const count = await betweenHooksOf(context, hooks, () => backupAndTell(context, repository, request))
+    const { followUp } = await import('../job-follow-up.ts')
+    await followUp(context, opened, job, request)
+    return count
+  })
   tellIncomplete(unreadable)
+}
+
+/** `operate` returns how much could not be read. */
+async function betweenHooksOf(
+  context: CommandContext,
+  sets: readonly HookSet[],
+  operate: () => Promise<number>,
+): Promise<number> {
+  const { betweenHooks } = await import('../../jobs/hooks.ts')
+  const ports = {
+    said: (hook: string, line: string) => stderrNote(context, `${hook}: ${safeText(line)}`),
+    warn: (text: string) => stderrWarning(context, text),
+    signal: context.signal,
+  }
+  return await betweenHooks(sets, ports, operate, (unreadable) => (unreadable > 0 ? 'incomplete' : 'ok'))
 }
 
 /** Says what a backup would read. */

@@ -27,6 +27,21 @@ export type RepositoryConfig = {
   readonly cacheDirectory: string | undefined
 }
 
+export const HOOK_MOMENTS = ['before', 'after', 'failed', 'finally'] as const
+export type HookMoment = (typeof HOOK_MOMENTS)[number]
+
+export type Hook = {
+  readonly argv: readonly [string, ...string[]]
+  readonly env: Readonly<Record<string, string>>
+  readonly cwd: string | undefined
+  /** ms */
+  readonly timeoutMs: number
+  readonly onError: 'fail' | 'warn' | 'ignore'
+}
+
+/** In the order in which they run. */
+export type Hooks = Readonly<Record<HookMoment, readonly Hook[]>>
+
 export type SourceConfig = FilesSource | CommandSource | SqliteSource
 
 export type FilesSource = {
@@ -36,6 +51,7 @@ export type FilesSource = {
   readonly paths: readonly string[]
   /** In the syntax of gitignore, anchored at each path. */
   readonly exclude: readonly string[]
+  readonly hooks: Hooks
 }
 
 export type CommandSource = {
@@ -47,6 +63,7 @@ export type CommandSource = {
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string | undefined
   readonly timeoutMs: number | undefined
+  readonly hooks: Hooks
 }
 
 export type SqliteSource = {
@@ -56,6 +73,7 @@ export type SqliteSource = {
   readonly path: string
   /** Of the file in the snapshot. */
   readonly as: string
+  readonly hooks: Hooks
 }
 
 export type DataType = {
@@ -83,5 +101,6 @@ export type JobConfig = {
   readonly tags: readonly string[]
   readonly host: string | undefined
   readonly retention: RetentionPolicy | undefined
+  readonly hooks: Hooks
   readonly after: { readonly verify: 'structure' | 'data' | undefined; readonly prune: boolean }
 }

@@ -11,14 +11,16 @@ import type {
   CommandSource,
   Config,
   DataType,
+  Hooks,
   JobConfig,
   RepositoryConfig,
   SecretConfig,
   SourceConfig,
   SqliteSource,
 } from './config.ts'
+import { readHooks } from './hooks.ts'
 import { readRetention } from './retention.ts'
-import type { RawConfig, RawJob, RawRepository, RawSource } from './schema.ts'
+import type { RawConfig, RawHooks, RawJob, RawRepository, RawSource } from './schema.ts'
 import { checkShape, pathText } from './shape-problems.ts'
 import { type ConfigPath, type ConfigProblem, readYaml, type YamlText } from './yaml-text.ts'
 
@@ -62,9 +64,9 @@ const KINDS = ['files', 'sqlite', 'command'] as const
 
 /** What else may be said of a source. */
 const KEYS_OF: Readonly<Record<(typeof KINDS)[number], readonly (keyof RawSource)[]>> = {
-  files: ['exclude'],
-  sqlite: ['as'],
-  command: ['as', 'env', 'cwd', 'timeout'],
+  files: ['exclude', 'hooks'],
+  sqlite: ['as', 'hooks'],
+  command: ['as', 'env', 'cwd', 'timeout', 'hooks'],
 }
 
 const kindsOf = (key: keyof RawSource): string[] =>
@@ -170,12 +172,19 @@ class Reader {
 
   #filesSource(name: string, raw: RawSource): SourceConfig {
     const paths = (raw.files ?? []).map((path) => this.#path(path))
-    return { kind: 'files', name, paths, exclude: raw.exclude ?? [] }
+    return {
+      kind: 'files',
+      name,
+      paths,
+      exclude: raw.exclude ?? [],
+      hooks: this.#hooks(['sources', name], raw),
+    }
   }
 
   #sqliteSource(name: string, raw: RawSource): SqliteSource {
     const path = this.#path(raw.sqlite ?? '')
-    return { kind: 'sqlite', name, path, as: this.#fileName(name, raw, basename(path)) }
+    const as = this.#fileName(name, raw, basename(path))
+    return { kind: 'sqlite', name, path, as, hooks: this.#hooks(['sources', name], raw) }
   }
 
   /** Of a source in the snapshot. */
@@ -183,6 +192,13 @@ class Reader {
     if (as === '.' || as === '..' || as?.includes('/') === true)
       this.#problem(['sources', name, 'as'], 'expected a name without slashes')
     return as ?? otherwise
+  }
+
+  #hooks(path: ConfigPath, { hooks = {} }: { readonly hooks?: RawHooks | undefined }): Hooks {
+    return readHooks(hooks, {
+      absolute: (text) => this.#path(text),
+      parsed: (below, parse) => this.#parsed([...path, 'hooks', ...below], parse),
+    })
   }
 
   #commandSource(name: string, raw: RawSource): CommandSource {
@@ -198,6 +214,7 @@ class Reader {
       cwd: raw.cwd === undefined ? undefined : this.#path(raw.cwd),
       timeoutMs:
         timeout === undefined ? undefined : this.#parsed([...path, 'timeout'], () => parseDuration(timeout)),
+      hooks: this.#hooks(path, raw),
     }
   }
 
@@ -275,6 +292,7 @@ class Reader {
       tags: raw.tags ?? [],
       host: raw.host,
       retention: policy,
+      hooks: this.#hooks(path, raw),
       after: { verify: raw.after?.verify, prune: raw.after?.prune ?? false },
     }
   }

@@ -15,6 +15,23 @@ export type RawRepository = {
   'cache-dir'?: string | undefined
 }
 
+export type RawHook =
+  | string
+  | {
+      command: string[]
+      env?: Record<string, string> | undefined
+      cwd?: string | undefined
+      timeout?: string | undefined
+      'on-error'?: 'fail' | 'warn' | 'ignore' | undefined
+    }
+
+export type RawHooks = {
+  before?: RawHook[] | undefined
+  after?: RawHook[] | undefined
+  failed?: RawHook[] | undefined
+  finally?: RawHook[] | undefined
+}
+
 export type RawSource = {
   files?: string[] | undefined
   sqlite?: string | undefined
@@ -24,6 +41,7 @@ export type RawSource = {
   cwd?: string | undefined
   timeout?: string | undefined
   exclude?: string[] | undefined
+  hooks?: RawHooks | undefined
 }
 
 export type RawCount = number | 'unlimited'
@@ -58,6 +76,7 @@ export type RawJob = {
   tags?: string[] | undefined
   host?: string | undefined
   retention?: RawRetention | undefined
+  hooks?: RawHooks | undefined
   after?: { verify?: 'structure' | 'data' | undefined; prune?: boolean | undefined } | undefined
 }
 
@@ -92,6 +111,29 @@ const repository = z
 
 const command = z.array(z.string()).min(1)
 
+const hook = z.union(
+  [
+    z.string().min(1),
+    z.strictObject({
+      command: command.describe('a program and its arguments; no shell is between'),
+      env: z.record(z.string(), z.string()).describe('variables of the command').optional(),
+      cwd: text('the directory in which the command runs').optional(),
+      timeout: duration('how long the command may run').optional(),
+      'on-error': z.enum(['fail', 'warn', 'ignore']).describe('what its failure means').optional(),
+    }),
+  ],
+  'a command line for the shell, or command with env, cwd, timeout and on-error',
+)
+
+const hooks = z
+  .strictObject({
+    before: z.array(hook).describe('before anything is read').optional(),
+    after: z.array(hook).describe('when it was saved').optional(),
+    failed: z.array(hook).describe('when it failed').optional(),
+    finally: z.array(hook).describe('at the end, whatever happened').optional(),
+  })
+  .describe('commands that run around it')
+
 const source = z
   .strictObject({
     files: z.array(text('a path')).min(1).describe('paths of files and directories').optional(),
@@ -104,6 +146,7 @@ const source = z
     cwd: text('the directory in which the command runs').optional(),
     timeout: duration('how long the command may run').optional(),
     exclude: z.array(z.string()).describe('patterns in the syntax of gitignore').optional(),
+    hooks: hooks.optional(),
   })
   .describe('what is saved: files, a SQLite database, or what a command prints')
 
@@ -167,6 +210,7 @@ const job = z
     tags: z.array(z.string()).describe('tags for its snapshots').optional(),
     host: text('the host that its snapshots are filed under').optional(),
     retention: retention.optional(),
+    hooks: hooks.optional(),
     after: after.optional(),
   })
   .describe('a backup: what, where to, and what follows')

@@ -57,6 +57,12 @@ jobs:
     retention:
       keep-labels: { incremental: 30 }
       min-count: 3
+    # Commands around it: lines for the shell, or command with env, cwd, timeout and on-error (fail, warn, ignore).
+    # hooks:
+    #   before: [systemctl stop app]
+    #   after: ['echo saved']
+    #   failed: ['echo "$SNAP_ERROR" | mail -s "backup of $SNAP_JOB" root']
+    #   finally: [{ command: [systemctl, start, app], timeout: 2m, on-error: warn }]
     # after:
     #   verify: structure
     #   prune: true

@@ -9,6 +9,8 @@ import { SnapError } from '../../../../src/model/errors.ts'
 const FILE = '/etc/snap/snap.yaml'
 const ENV = { SECRET: 'hunter2', WHERE: '/mnt/backup', EMPTY: '' }
 
+const NO_HOOKS = { before: [], after: [], failed: [], finally: [] }
+
 const read = (text: string) => readConfig({ file: FILE, text, env: ENV })
 const config = (text: string): Config => read(text).config
 
@@ -81,6 +83,7 @@ jobs:
       name: 'home',
       paths: [homedir(), '/srv'],
       exclude: ['*.tmp'],
+      hooks: NO_HOOKS,
     })
     expect(sources.get('shop')).toEqual({
       kind: 'command',
@@ -90,6 +93,7 @@ jobs:
       env: { PW: 'hunter2' },
       cwd: '/etc/snap/work',
       timeoutMs: 5_400_000,
+      hooks: NO_HOOKS,
     })
     expect(categories.get('critical')?.get('money')).toEqual({
       globs: ['/srv/books/**/*.ods', `${homedir()}/ledger`],
@@ -273,6 +277,31 @@ jobs:
     ],
   ])('with %s is refused, with the place', (_, text, expected) => {
     expect(problems(text)).toEqual(expected)
+  })
+
+  it('has hooks of jobs and sources, with a limit of their time', () => {
+    const text = withJobs(
+      '  n: { sources: [etc], hooks: { before: [\'stop "$X"\'], finally: [{ command: [~/start, now], cwd: x, env: { A: b }, timeout: 2m, on-error: warn }] } }',
+    ).replace('files: [/etc]', 'files: [/etc], hooks: { after: [sync] }')
+    const { jobs, sources } = config(text)
+    const hook = { env: {}, cwd: undefined, timeoutMs: 600_000, onError: 'fail' }
+    expect(jobs.get('n')?.hooks).toEqual({
+      ...NO_HOOKS,
+      before: [{ ...hook, argv: ['sh', '-c', 'stop "$X"'] }],
+      finally: [
+        {
+          argv: [`${homedir()}/start`, 'now'],
+          env: { A: 'b' },
+          cwd: '/etc/snap/x',
+          timeoutMs: 120_000,
+          onError: 'warn',
+        },
+      ],
+    })
+    expect(sources.get('etc')?.hooks.after).toEqual([{ ...hook, argv: ['sh', '-c', 'sync'] }])
+    expect(problems(text.replace('2m', 'soon'))[0]).toContain(
+      'jobs.n.hooks.finally[0].timeout: "soon" is not',
+    )
   })
 
   it('says which passwords stand in it as they are', () => {
