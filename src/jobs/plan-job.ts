@@ -16,6 +16,7 @@ import type { StreamedDirectory, StreamedFile } from '../ops/backup/streamed-fil
 import type { Config, FilesSource, Hooks, JobConfig, SourceConfig } from './config/config.ts'
 import type { HookSet } from './hooks.ts'
 import { commandOutput } from './sources/command-output.ts'
+import { postgresStream } from './sources/postgres-stream.ts'
 import type { SourceStream } from './sources/source-stream.ts'
 import { sqliteStream } from './sources/sqlite-stream.ts'
 
@@ -73,7 +74,7 @@ class Planner {
     return {
       paths: [...new Set(selections.map(({ root }) => root))],
       rulesAt: (source) => rulesOfSelections(selections, source),
-      streamed: [...this.#streams].map(([name, { file }]) => ({ name: streamedName(name), files: [file] })),
+      streamed: [...this.#streams].map(([name, { files }]) => ({ name: streamedName(name), files })),
       sources: () => this.#sources.map((source) => source()),
       hooks: [...this.#hooked].map(([name, hooks]) => ({
         of: `source ${name}`,
@@ -111,9 +112,9 @@ class Planner {
       this.#sources.push(() => ({ name, ...belonging, kind, paths }))
       return
     }
-    const { file, facts } = this.#stream(source)
+    const { files, facts } = this.#stream(source)
     const directory = streamedName(name)
-    const paths = [`/${directory}/${file.name}`]
+    const paths = files.map((file) => `/${directory}/${file.name}`)
     this.#sources.push(() => {
       const found = facts()
       return { name, ...belonging, kind, paths, ...(found === undefined ? {} : { facts: found }) }
@@ -131,11 +132,12 @@ class Planner {
 
   #newStream(source: Exclude<SourceConfig, FilesSource>): SourceStream {
     if (source.kind === 'sqlite') return sqliteStream(source.path, source.as, this.#ports.copies)
-    const { name, argv, as, env, cwd, timeoutMs } = source
-    const said = (line: string): void => this.#ports.said(name, line)
+    const said = (line: string): void => this.#ports.said(source.name, line)
+    if (source.kind === 'postgres') return postgresStream(source.postgres, { said })
+    const { argv, as, env, cwd, timeoutMs } = source
     const open: StreamedFile['open'] = (signal) =>
       commandOutput({ argv, env, cwd, timeoutMs }, signal, { said })
-    return { file: { name: as, open }, facts: () => undefined }
+    return { files: [{ name: as, open }], facts: () => undefined }
   }
 
   /** The glob, as the snapshot has it. */

@@ -42,7 +42,7 @@ export type Hook = {
 /** In the order in which they run. */
 export type Hooks = Readonly<Record<HookMoment, readonly Hook[]>>
 
-export type SourceConfig = FilesSource | CommandSource | SqliteSource
+export type SourceConfig = FilesSource | CommandSource | SqliteSource | PostgresSource
 
 export type FilesSource = {
   readonly kind: 'files'
@@ -73,6 +73,33 @@ export type SqliteSource = {
   readonly path: string
   /** Of the file in the snapshot. */
   readonly as: string
+  readonly hooks: Hooks
+}
+
+/** What is not said is what the programs of PostgreSQL take for themselves (`PGHOST` ...). */
+export type PostgresConfig = {
+  readonly database: string
+  readonly host: string | undefined
+  readonly port: number | undefined
+  readonly user: string | undefined
+  readonly password:
+    | { readonly kind: 'text'; readonly text: string }
+    | { readonly kind: 'file'; readonly path: string }
+    | undefined
+  readonly sslMode: string | undefined
+  readonly format: 'custom' | 'plain'
+  /** Roles and tablespaces of the server too. */
+  readonly globals: boolean
+  /** For `pg_dump`, as they are. */
+  readonly options: readonly string[]
+  /** The directory with `pg_dump`; `undefined`: what the search path has. */
+  readonly programs: string | undefined
+}
+
+export type PostgresSource = {
+  readonly kind: 'postgres'
+  readonly name: string
+  readonly postgres: PostgresConfig
   readonly hooks: Hooks
 }
 

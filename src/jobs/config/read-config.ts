@@ -13,6 +13,7 @@ import type {
   DataType,
   Hooks,
   JobConfig,
+  PostgresConfig,
   RepositoryConfig,
   SecretConfig,
   SourceConfig,
@@ -20,7 +21,7 @@ import type {
 } from './config.ts'
 import { readHooks } from './hooks.ts'
 import { readRetention } from './retention.ts'
-import type { RawConfig, RawHooks, RawJob, RawRepository, RawSource } from './schema.ts'
+import type { RawConfig, RawHooks, RawJob, RawPostgres, RawRepository, RawSource } from './schema.ts'
 import { checkShape, pathText } from './shape-problems.ts'
 import { type ConfigPath, type ConfigProblem, readYaml, type YamlText } from './yaml-text.ts'
 
@@ -60,12 +61,13 @@ function configError(file: string, problems: readonly ConfigProblem[]): SnapErro
   })
 }
 
-const KINDS = ['files', 'sqlite', 'command'] as const
+const KINDS = ['files', 'sqlite', 'postgres', 'command'] as const
 
 /** What else may be said of a source. */
 const KEYS_OF: Readonly<Record<(typeof KINDS)[number], readonly (keyof RawSource)[]>> = {
   files: ['exclude', 'hooks'],
   sqlite: ['as', 'hooks'],
+  postgres: ['hooks'],
   command: ['as', 'env', 'cwd', 'timeout', 'hooks'],
 }
 
@@ -147,11 +149,21 @@ class Reader {
     if (raw['password-command'] !== undefined)
       return { kind: 'password command', command: raw['password-command'] }
     if (raw.password === undefined) return undefined
-    const place = [...path, 'password']
-    const reference = FILE_REFERENCE.exec(raw.password)
-    if (reference?.[1] !== undefined) return { kind: 'password file', path: this.#path(reference[1]) }
-    if (this.#yaml.writtenAt(place) === raw.password) this.plainSecrets.push(pathText(place))
-    return { kind: 'password', text: raw.password }
+    const password = this.#text([...path, 'password'], raw.password)
+    return password.kind === 'file'
+      ? { kind: 'password file', path: password.path }
+      : { kind: 'password', text: password.text }
+  }
+
+  /** A secret as the file has it: a text, or where it lies. */
+  #text(
+    path: ConfigPath,
+    text: string,
+  ): { readonly kind: 'text'; readonly text: string } | { readonly kind: 'file'; readonly path: string } {
+    const reference = FILE_REFERENCE.exec(text)
+    if (reference?.[1] !== undefined) return { kind: 'file', path: this.#path(reference[1]) }
+    if (this.#yaml.writtenAt(path) === text) this.plainSecrets.push(pathText(path))
+    return { kind: 'text', text }
   }
 
   #source(name: string, raw: RawSource): SourceConfig | undefined {
@@ -167,6 +179,8 @@ class Reader {
         this.#problem([...path, key], `goes not with ${kind}, but with ${kindsOf(key).join(', ')}`)
     }
     if (kind === 'files') return this.#filesSource(name, raw)
+    if (kind === 'postgres' && raw.postgres !== undefined)
+      return { kind, name, postgres: this.#postgres(name, raw.postgres), hooks: this.#hooks(path, raw) }
     return kind === 'sqlite' ? this.#sqliteSource(name, raw) : this.#commandSource(name, raw)
   }
 
@@ -192,6 +206,32 @@ class Reader {
     if (as === '.' || as === '..' || as?.includes('/') === true)
       this.#problem(['sources', name, 'as'], 'expected a name without slashes')
     return as ?? otherwise
+  }
+
+  #postgres(name: string, raw: RawPostgres): PostgresConfig {
+    const { database, host, port, user, format = 'custom', globals = false, options = [] } = raw
+    const password =
+      raw.password === undefined
+        ? undefined
+        : this.#text(['sources', name, 'postgres', 'password'], raw.password)
+    const forbidden = options.findIndex((option) => /^(-F|-f|-Z|--format|--file|--compress)/.test(option))
+    if (forbidden >= 0)
+      this.#problem(
+        ['sources', name, 'postgres', 'options', forbidden],
+        'the format, file and compression are not to be chosen here',
+      )
+    return {
+      database,
+      host,
+      port,
+      user,
+      password,
+      sslMode: raw['ssl-mode'],
+      format,
+      globals,
+      options,
+      programs: raw.programs === undefined ? undefined : this.#path(raw.programs),
+    }
   }
 
   #hooks(path: ConfigPath, { hooks = {} }: { readonly hooks?: RawHooks | undefined }): Hooks {

@@ -32,9 +32,23 @@ export type RawHooks = {
   finally?: RawHook[] | undefined
 }
 
+export type RawPostgres = {
+  database: string
+  host?: string | undefined
+  port?: number | undefined
+  user?: string | undefined
+  password?: string | undefined
+  'ssl-mode'?: string | undefined
+  format?: 'custom' | 'plain' | undefined
+  globals?: boolean | undefined
+  options?: string[] | undefined
+  programs?: string | undefined
+}
+
 export type RawSource = {
   files?: string[] | undefined
   sqlite?: string | undefined
+  postgres?: RawPostgres | undefined
   command?: string[] | undefined
   as?: string | undefined
   env?: Record<string, string> | undefined
@@ -134,9 +148,28 @@ const hooks = z
   })
   .describe('commands that run around it')
 
+const postgres = z
+  .strictObject({
+    database: text('the name of the database'),
+    host: text('the host of the server, or the directory of its socket').optional(),
+    port: z.int().min(1).max(65_535).optional(),
+    user: text('the role to connect as').optional(),
+    password: secret('its password').optional(),
+    'ssl-mode': z
+      .enum(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'])
+      .describe('as sslmode of libpq')
+      .optional(),
+    format: z.enum(['custom', 'plain']).describe('of the dump: for pg_restore (default), or SQL').optional(),
+    globals: z.boolean().describe('roles and tablespaces of the server too').optional(),
+    options: z.array(z.string()).describe('more arguments for pg_dump').optional(),
+    programs: text('the directory with pg_dump, where the search path has another').optional(),
+  })
+  .describe('a database of a PostgreSQL server, dumped by pg_dump')
+
 const source = z
   .strictObject({
     files: z.array(text('a path')).min(1).describe('paths of files and directories').optional(),
+    postgres: postgres.optional(),
     sqlite: text('the file of a SQLite database, which may be in use').optional(),
     command: command
       .describe('a program and its arguments; what it prints is a file of the snapshot')
@@ -148,7 +181,7 @@ const source = z
     exclude: z.array(z.string()).describe('patterns in the syntax of gitignore').optional(),
     hooks: hooks.optional(),
   })
-  .describe('what is saved: files, a SQLite database, or what a command prints')
+  .describe('what is saved: files, a database, or what a command prints')
 
 const dataType = z
   .array(text('a glob or the name of a source'))

@@ -23,6 +23,18 @@ sources:
     # exclude: ['*.tmp', 'cache/']   # gitignore syntax, anchored at each path
   # ledger:
   #   sqlite: /var/lib/ledger/ledger.db   # may be in use
+  # app:
+  #   postgres:
+  #     database: app
+  #     host: localhost
+  #     port: 5432
+  #     user: backup
+  #     password: file:/etc/snap/app.password
+  #     ssl-mode: require
+  #     format: custom        # for pg_restore; plain is SQL
+  #     globals: true         # roles and tablespaces too
+  #     options: [--exclude-table-data=sessions]
+  #     programs: /usr/lib/postgresql/15/bin
   # shop:
   #   command: [mysqldump, --all-databases]
   #   as: shop.sql

@@ -107,7 +107,7 @@ function kill({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-/** Passes its lines on; the answer is the last that says something. */
+/** Passes its lines on; the answer is the last that tells of an error, else the last that says something. */
 function gatherWords(child: ChildProcess, { said }: CommandEvents): () => string {
   let tail = ''
   let open = ''
@@ -122,6 +122,7 @@ function gatherWords(child: ChildProcess, { said }: CommandEvents): () => string
   })
   return () => {
     const lines = tail.split('\n').filter((line) => line.trim() !== '')
-    return lines.at(-1)?.trim() ?? ''
+    const telling = lines.findLast((line) => /\b(?:error|fatal)\b/i.test(line))
+    return (telling ?? lines.at(-1) ?? '').trim()
   }
 }

@@ -40,5 +40,5 @@ export function sqliteStream(path: string, as: string, copies: string): SourceSt
     open,
     problem: () => (findings.length === 0 ? undefined : `integrity_check: ${findings[0]}`),
   }
-  return { file, facts: () => facts }
+  return { files: [file], facts: () => facts }
 }

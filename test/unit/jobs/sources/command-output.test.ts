@@ -71,6 +71,10 @@ describe('the output of a command', () => {
       'sh ended with status 3: no such table',
     ],
     ['exit 1', 'sh ended with status 1'],
+    [
+      'echo "x: error: refused" >&2; echo "  Is it running?" >&2; exit 1',
+      'sh ended with status 1: x: error: refused',
+    ],
     ['kill -9 $$', 'sh was ended by SIGKILL'],
   ])('fails with %j', async (script, message) => {
     await expect(outputOf(shell(script))).rejects.toThrow(new Error(message))
