@@ -17,7 +17,7 @@ import type { Config, FilesSource, Hooks, JobConfig, SourceConfig } from './conf
 import type { HookSet } from './hooks.ts'
 import { commandOutput } from './sources/command-output.ts'
 import { postgresStream } from './sources/postgres-stream.ts'
-import type { SourceStream } from './sources/source-stream.ts'
+import { type SourceStream, streamedName } from './sources/source-stream.ts'
 import { sqliteStream } from './sources/sqlite-stream.ts'
 
 export type JobPlan = {
@@ -170,6 +170,3 @@ export const jobEnvironment = ({ name, repository, label }: JobConfig): Record<s
 
 /** A name that stands for itself in a glob. */
 const escaped = (name: string): string => name.replace(/[*?[\\]/g, '\\$&')
-
-/** Where in the snapshot a source lies that is no file of the machine. */
-export const streamedName = (source: string): string => `@${source}`

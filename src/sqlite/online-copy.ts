@@ -48,7 +48,7 @@ export type DatabaseFacts = {
   readonly rows: Readonly<Record<string, number>>
 }
 
-/** Reads all of the database at `path`, which nobody else uses. Of one that is too damaged to be asked only findings are known. */
+/** Reads all of the database at `path`, which others may use meanwhile. Of one that is too damaged to be asked only findings are known. */
 export function inspectDatabase(path: string): DatabaseFacts {
   const database = kept(new Sqlite(path, { readonly: true, fileMustExist: true }))
   try {
@@ -102,4 +102,19 @@ function rowsOf(database: Sqlite.Database): Record<string, number> {
     }
   }
   return Object.fromEntries(rows)
+}
+
+/** Brings what lies in the write-ahead log of the database at `path` into its file, where it can: nobody else may use it. */
+export function checkpointDatabase(path: string): void {
+  try {
+    const database = kept(new Sqlite(path, { fileMustExist: true }))
+    try {
+      database.pragma('wal_checkpoint(TRUNCATE)')
+    } finally {
+      database.close()
+    }
+  } catch (error) {
+    // One that is damaged stays as it is, its log beside it.
+    if (!(error instanceof Sqlite.SqliteError)) throw error
+  }
 }

@@ -3,6 +3,7 @@ import type { CommandModule } from '../program.ts'
 import { auditCommand } from './audit.ts'
 import { backupCommand } from './backup.ts'
 import { configCommand } from './config.ts'
+import { dbCommand } from './db.ts'
 import { duCommand } from './du.ts'
 import { dumpCommand } from './dump.ts'
 import { findCommand } from './find.ts'
@@ -43,4 +44,5 @@ export const COMMANDS: readonly CommandModule[] = [
   keyCommand,
   manifestCommand,
   configCommand,
+  dbCommand,
 ]

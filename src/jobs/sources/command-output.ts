@@ -13,8 +13,8 @@ export type Command = {
   /** Over this process's own; `undefined` takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly cwd?: string | undefined
-  /** Standard input; nothing where it is absent. */
-  readonly input?: string | undefined
+  /** Standard input; nothing where it is absent. Where the bytes fail, so does the command. */
+  readonly input?: string | AsyncIterable<Uint8Array> | undefined
   /** From its start to its end. ms */
   readonly timeoutMs?: number | undefined
 }
@@ -48,8 +48,7 @@ export async function* commandOutput(
   // What is not waited for any more, because the reader has gone, fails for nobody.
   ended.catch(() => undefined)
   const said = gatherWords(child, events)
-  child.stdin?.on('error', () => undefined) // it does not read what it is given: its business
-  child.stdin?.end(command.input)
+  const fed = feed(child, command.input)
   const stop = (): void => void end(child)
   signal.addEventListener('abort', stop, { once: true })
   let isLate = false
@@ -72,11 +71,40 @@ export async function* commandOutput(
     throw new Error(`${program} cannot be run: ${codeInWords(systemCode(cause))}`, { cause })
   })
   signal.throwIfAborted()
+  // Half of what it should have read may have been enough for it to say that all is well.
+  const failure = await fed
+  if (failure !== undefined) throw failure.error
   if (isLate) throw new Error(`${program} was ended: it took longer than ${formatDuration(timeoutMs ?? 0)}`)
   if (code === 0) return
   const how = killedBy === null ? `ended with status ${code}` : `was ended by ${killedBy}`
   const last = said()
   throw new Error(`${program} ${how}${last === '' ? '' : `: ${last}`}`)
+}
+
+/** Resolves when it has got all, or wants no more; with why the bytes failed, in which case it is ended. */
+async function feed(
+  child: ChildProcess,
+  input: Command['input'],
+): Promise<{ readonly error: unknown } | undefined> {
+  const { stdin } = child
+  if (stdin === null || input === undefined) return undefined
+  stdin.on('error', () => undefined) // it does not read what it is given: its business
+  if (typeof input === 'string') {
+    stdin.end(input)
+    return undefined
+  }
+  try {
+    for await (const bytes of input) {
+      if (stdin.destroyed) return undefined
+      if (!stdin.write(bytes))
+        await Promise.race([once(stdin, 'drain'), once(stdin, 'close')]).catch(() => undefined)
+    }
+    stdin.end()
+    return undefined
+  } catch (error) {
+    await end(child)
+    return { error }
+  }
 }
 
 type End = { readonly code: number | null; readonly killedBy: NodeJS.Signals | null }

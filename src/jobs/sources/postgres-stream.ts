@@ -14,11 +14,15 @@ const CUSTOM_MAGIC = 'PGDMP'
 const SQL_END = /^-- PostgreSQL database (?:cluster )?dump complete/m
 const END_BYTES = 1_024
 
+/** Of the dump in the snapshot. */
+export const dumpName = ({ database, format }: PostgresConfig): string =>
+  `${database}.${format === 'custom' ? 'dump' : 'sql'}`
+
 export function postgresStream(config: PostgresConfig, events: CommandEvents): SourceStream {
-  const { database, format, globals, options } = config
+  const { format, globals, options } = config
   let facts: Note | undefined
   const dump: StreamedFile = {
-    name: `${database}.${format === 'custom' ? 'dump' : 'sql'}`,
+    name: dumpName(config),
     open: async function* (signal) {
       facts = { ...(await postgresInfo(config, signal)), format }
       const args = [`--format=${format}`, '--compress=0', ...options]

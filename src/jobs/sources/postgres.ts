@@ -7,7 +7,7 @@ import { readSecret } from './secret-file.ts'
 /** A server that does not answer at all. s */
 const CONNECT_TIMEOUT_S = 15
 
-export type PostgresProgram = 'pg_dump' | 'pg_dumpall' | 'psql'
+export type PostgresProgram = 'pg_dump' | 'pg_dumpall' | 'pg_restore' | 'psql' | 'createdb'
 
 /** A program with its arguments, told by its environment where the server is: a password never stands in arguments. */
 export function postgresCommand(

@@ -5,6 +5,7 @@ import { systemPath } from '../../base/names.ts'
 import type { Note } from '../../log/details.ts'
 import { messageOf } from '../../model/errors.ts'
 import type { StreamedFile } from '../../ops/backup/streamed-file.ts'
+import type { DatabaseFacts } from '../../sqlite/online-copy.ts'
 import { makeCopiesDirectory } from './copies-directory.ts'
 import type { SourceStream } from './source-stream.ts'
 
@@ -24,14 +25,7 @@ export function sqliteStream(path: string, as: string, copies: string): SourceSt
     })
     const found = inspectDatabase(copy)
     findings = found.findings
-    facts = {
-      page_size: found.pageSize,
-      pages: found.pages,
-      user_version: found.userVersion,
-      schema: found.schema,
-      integrity: findings.length === 0 ? 'ok' : findings,
-      rows: found.rows,
-    }
+    facts = noteOf(found)
     for await (const bytes of createReadStream(systemPath(copy), { highWaterMark: READ_BYTES }))
       yield bytes as Uint8Array
   }
@@ -41,4 +35,15 @@ export function sqliteStream(path: string, as: string, copies: string): SourceSt
     problem: () => (findings.length === 0 ? undefined : `integrity_check: ${findings[0]}`),
   }
   return { files: [file], facts: () => facts }
+}
+
+/** Of the database at `path`, which may be in use; its errors are SQLite's. */
+export async function sqliteFacts(path: string): Promise<Note> {
+  const { inspectDatabase } = await import('../../sqlite/online-copy.ts')
+  return noteOf(inspectDatabase(path))
+}
+
+function noteOf({ pageSize, pages, userVersion, schema, findings, rows }: DatabaseFacts): Note {
+  const integrity = findings.length === 0 ? 'ok' : findings
+  return { page_size: pageSize, pages, user_version: userVersion, schema, integrity, rows }
 }

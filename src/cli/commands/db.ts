@@ -1,0 +1,217 @@
+/** `snap db`: the databases of the configuration: whether they can be reached, what they hold, and bringing them back. */
+import type {
+  Config,
+  JobConfig,
+  PostgresSource,
+  SourceConfig,
+  SqliteSource,
+} from '../../jobs/config/config.ts'
+import type { Note } from '../../log/details.ts'
+import { messageOf, SnapError } from '../../model/errors.ts'
+import { chooseSnapshot, type SnapshotOptions } from '../choose-snapshot.ts'
+import { contextFor, jobOf, loadConfiguration } from '../configuration.ts'
+import type { CommandContext } from '../context.ts'
+import { humanBytes, humanCount } from '../output/human.ts'
+import { jsonLine } from '../output/json-lines.ts'
+import { stderrNote, stderrWarning } from '../output/notes.ts'
+import { safeText } from '../output/safe-text.ts'
+import type { CommandModule } from '../program.ts'
+import { openChosen } from '../repository.ts'
+
+type RestoreOptions = SnapshotOptions & {
+  readonly job?: string
+  readonly snapshot?: string
+  readonly to?: string
+  readonly create: boolean
+  readonly clean: boolean
+  readonly evenInUse: boolean
+  readonly evenDamaged: boolean
+}
+
+type DatabaseSource = SqliteSource | PostgresSource
+
+export const dbCommand: CommandModule = {
+  register(program, run) {
+    const db = program
+      .command('db')
+      .description('look at the databases of the configuration, and bring them back')
+      .addHelpText('after', '\nExample:\n  $ snap db test bank')
+    db.command('test')
+      .description('say whether a database can be reached')
+      .argument('<source>', 'a source of the configuration')
+      .addHelpText('after', '\nExample:\n  $ snap db test bank')
+      .action(run<[string, object]>(testAction))
+    db.command('info')
+      .description('say what a database holds')
+      .argument('<source>', 'a source of the configuration')
+      .addHelpText('after', '\nExample:\n  $ snap db info bank')
+      .action(run<[string, object]>(infoAction))
+    db.command('restore')
+      .description('bring a database back from a snapshot')
+      .argument('<source>', 'a source of the configuration')
+      .option('--job <name>', 'of this job, where several save the source')
+      .option('--snapshot <snapshot>', 'latest, an id or its beginning', 'latest')
+      .option('--at <time>', 'the state at a moment: "2025-11-19T02:00", "yesterday", "2 hours ago"')
+      .option('--host <name>', 'only snapshots of this host')
+      .option('--to <place>', 'into another file (SQLite) or database (PostgreSQL)')
+      .option('--create', 'PostgreSQL: make the database first', false)
+      .option('--clean', 'PostgreSQL: replace what the database has', false)
+      .option('--even-in-use', 'SQLite: although another process has it open', false)
+      .option('--even-damaged', 'SQLite: although the copy fails its check', false)
+      .addHelpText(
+        'after',
+        `
+SQLite: written beside the file, checked, and swapped in one step; what stood there is kept as FILE.before-TIME.
+PostgreSQL: in one transaction, into an empty database unless --clean.
+
+Examples:
+  $ snap db restore ledger --at yesterday
+  $ snap db restore bank --to bank_of_yesterday --create`,
+      )
+      .action(run<[string, RestoreOptions]>(restoreAction))
+  },
+}
+
+async function testAction(context: CommandContext, name: string): Promise<void> {
+  const source = databaseOf(await loadConfiguration(context), name)
+  await factsOf(source, context.signal)
+  const { globals, stdout } = context
+  if (globals.json)
+    stdout.write(jsonLine({ message_type: 'database', source: name, kind: source.kind, reached: true }))
+  else if (!globals.quiet) stdout.write(`${name} can be reached\n`)
+}
+
+async function infoAction(context: CommandContext, name: string): Promise<void> {
+  const source = databaseOf(await loadConfiguration(context), name)
+  const facts = await factsOf(source, context.signal)
+  const { globals, stdout } = context
+  if (globals.json)
+    stdout.write(jsonLine({ message_type: 'database', source: name, kind: source.kind, facts }))
+  else stdout.write(Object.entries(facts).map(factLine).join(''))
+}
+
+function factLine([name, value]: readonly [string, Note[string]]): string {
+  const title = `${name.replaceAll('_', ' ')}:`.padEnd(16)
+  if (name === 'rows' && typeof value === 'object' && value !== null)
+    return Object.entries(value)
+      .map(([table, rows]) => `${'rows:'.padEnd(16)}${safeText(table)} ${humanCount(Number(rows))}\n`)
+      .join('')
+  if (name === 'size') return `${title}${humanBytes(Number(value))}\n`
+  return `${title}${typeof value === 'number' ? humanCount(value) : safeText(String(value))}\n`
+}
+
+async function factsOf(source: DatabaseSource, signal: AbortSignal): Promise<Note> {
+  try {
+    if (source.kind === 'postgres') {
+      const { postgresInfo } = await import('../../jobs/sources/postgres.ts')
+      return { ...(await postgresInfo(source.postgres, signal)) }
+    }
+    const { sqliteFacts } = await import('../../jobs/sources/sqlite-stream.ts')
+    return await sqliteFacts(source.path)
+  } catch (cause) {
+    signal.throwIfAborted()
+    throw new SnapError('SOURCE_UNREADABLE', `${source.name} cannot be reached: ${messageOf(cause)}`, {
+      hint: 'Check what the configuration says of it, and whether it runs.',
+      cause,
+    })
+  }
+}
+
+/** `USAGE` where there is no such source, or it is no database. */
+function databaseOf({ sources, file }: Config, name: string): DatabaseSource {
+  const source = sources.get(name)
+  if (source?.kind === 'sqlite' || source?.kind === 'postgres') return source
+  const known = [...sources.values()].filter(isDatabase).map((each) => each.name)
+  throw new SnapError(
+    'USAGE',
+    source === undefined ? `there is no source "${name}" in ${file}` : `${name} is no database`,
+    {
+      hint: known.length === 0 ? 'It has no databases.' : `There are ${known.join(', ')}.`,
+    },
+  )
+}
+
+const isDatabase = ({ kind }: SourceConfig): boolean => kind === 'sqlite' || kind === 'postgres'
+
+async function restoreAction(outer: CommandContext, name: string, options: RestoreOptions): Promise<void> {
+  const config = await loadConfiguration(outer)
+  const source = databaseOf(config, name)
+  const { fileOf } = await import('../../jobs/sources/file-of.ts')
+  const path = fileOf(source)
+  refuseMixture(source, options)
+  const context = contextFor(outer, jobWith(config, name, options.job).repository)
+  await using repository = await openChosen(context)
+  const { snapshot, at, host } = options
+  const filter = { path, ...(at === undefined ? {} : { at }), ...(host === undefined ? {} : { host }) }
+  const choice = chooseSnapshot(context, repository, at === undefined ? snapshot : undefined, filter)
+  const { dump } = await import('../../ops/dump/dump.ts')
+  const request = { root: choice.row.root, path, archive: 'tar' as const }
+  const { bytes } = await dump(repository, request, { progress: () => undefined, signal: context.signal })
+  const into = await restoreInto(context, source, bytes, options)
+  const { globals, stdout } = context
+  if (globals.json)
+    stdout.write(
+      jsonLine({ message_type: 'database_restored', source: name, snapshot_id: choice.id, ...into }),
+    )
+  else if (!globals.quiet) {
+    stdout.write(`${name} of snapshot ${choice.id.slice(0, 8)} is in ${safeText(into.target)}\n`)
+    if (into.former !== undefined) stdout.write(`what stood there is kept as ${safeText(into.former)}\n`)
+  }
+}
+
+async function restoreInto(
+  context: CommandContext,
+  source: DatabaseSource,
+  bytes: AsyncIterable<Uint8Array>,
+  { to, create, clean, evenInUse, evenDamaged }: RestoreOptions,
+): Promise<{ readonly target: string; readonly former: string | undefined }> {
+  if (source.kind === 'sqlite') {
+    const { restoreSqlite } = await import('../../jobs/sources/restore-sqlite.ts')
+    const { absolutePath } = await import('../../filesystem/absolute-path.ts')
+    const target = to === undefined ? source.path : absolutePath(to)
+    const stamp = new Date(context.clock.now()).toISOString().replaceAll(/[:.]/g, '')
+    const { facts, former } = await restoreSqlite({ path: target, bytes, stamp, evenInUse, evenDamaged })
+    for (const finding of facts.findings) stderrWarning(context, `integrity_check: ${safeText(finding)}`)
+    return { target, former }
+  }
+  const { restorePostgres } = await import('../../jobs/sources/restore-postgres.ts')
+  const config = source.postgres
+  const target = to ?? config.database
+  const said = (line: string): void => stderrNote(context, `${source.name}: ${safeText(line)}`)
+  const request = { config, database: target, bytes, format: config.format, create, clean }
+  await restorePostgres(request, context.signal, { said })
+  return { target, former: undefined }
+}
+
+function refuseMixture(
+  source: DatabaseSource,
+  { create, clean, evenInUse, evenDamaged }: RestoreOptions,
+): void {
+  const { kind } = source
+  if (kind === 'sqlite' && (create || clean))
+    throw new SnapError('USAGE', '--create and --clean go with PostgreSQL alone', { hint: 'Leave them out.' })
+  if (kind === 'postgres' && source.postgres.format === 'plain' && clean)
+    throw new SnapError('USAGE', 'a dump as SQL cannot replace what a database has', {
+      hint: 'Restore into another one with --to NAME --create.',
+    })
+  if (kind === 'postgres' && (evenInUse || evenDamaged))
+    throw new SnapError('USAGE', '--even-in-use and --even-damaged go with SQLite alone', {
+      hint: 'Leave them out.',
+    })
+}
+
+/** The job that saves the source. `USAGE` where none does, or several with different repositories. */
+function jobWith(config: Config, source: string, name: string | undefined): JobConfig {
+  if (name !== undefined) return jobOf(config, name)
+  const jobs = [...config.jobs.values()].filter((job) => {
+    const types = job.scope.flatMap((category) => [...(config.categories.get(category)?.values() ?? [])])
+    return job.sources.includes(source) || types.some(({ sources }) => sources.includes(source))
+  })
+  const [first, ...others] = jobs
+  if (first === undefined)
+    throw new SnapError('USAGE', `no job saves ${source}`, { hint: 'Name one with --job.' })
+  if (others.every(({ repository }) => repository.name === first.repository.name)) return first
+  throw new SnapError('USAGE', `several jobs save ${source}, in different repositories`, {
+    hint: `Choose one with --job: ${jobs.map((job) => job.name).join(', ')}.`,
+  })
+}

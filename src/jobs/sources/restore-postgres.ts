@@ -1,0 +1,87 @@
+/** Puts a dump back into a PostgreSQL server, by `pg_restore` or `psql`. It knows no repository. */
+import { SnapError } from '../../model/errors.ts'
+import type { PostgresConfig } from '../config/config.ts'
+import { type CommandEvents, commandOutput } from './command-output.ts'
+import { type PostgresProgram, postgresCommand, postgresInfo } from './postgres.ts'
+
+export type RestorePostgresRequest = {
+  readonly config: PostgresConfig
+  /** The database that is restored into. */
+  readonly database: string
+  readonly bytes: AsyncIterable<Uint8Array>
+  /** Of the dump. */
+  readonly format: 'custom' | 'plain'
+  /** Make it; it must not exist. */
+  readonly create: boolean
+  /** Drop what the dump has from a database that is not empty; of a dump as SQL that cannot be told. */
+  readonly clean: boolean
+}
+
+/**
+ * All or nothing: in one transaction. `TARGET_OCCUPIED` where the database has tables and `clean` was not said; `TARGET_UNWRITABLE`
+ * with the program's last words where the server does not take it.
+ */
+export async function restorePostgres(
+  request: RestorePostgresRequest,
+  signal: AbortSignal,
+  events: CommandEvents,
+): Promise<void> {
+  const { config, database, bytes, format, create, clean } = request
+  const into = { ...config, database }
+  try {
+    if (create) await run('createdb', { ...config, database: 'postgres' }, ['--', database], signal, events)
+    else await refuseOccupied(into, clean, signal)
+    const args =
+      format === 'custom'
+        ? [
+            '--exit-on-error',
+            '--single-transaction',
+            ...(clean ? ['--clean', '--if-exists'] : []),
+            '--dbname',
+            database,
+          ]
+        : [
+            '--no-psqlrc',
+            '--quiet',
+            '--single-transaction',
+            '--set',
+            'ON_ERROR_STOP=1',
+            '--output',
+            '/dev/null',
+          ]
+    await run(format === 'custom' ? 'pg_restore' : 'psql', into, args, signal, events, bytes)
+  } catch (cause) {
+    signal.throwIfAborted()
+    if (cause instanceof SnapError) throw cause
+    throw new SnapError(
+      'TARGET_UNWRITABLE',
+      `${database} was not restored: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        hint: create
+          ? 'The database was made, and is empty: drop it, or restore into it without --create.'
+          : 'It is as it was.',
+        cause,
+      },
+    )
+  }
+}
+
+async function refuseOccupied(config: PostgresConfig, clean: boolean, signal: AbortSignal): Promise<void> {
+  const { tables } = await postgresInfo(config, signal)
+  if (tables === 0 || clean) return
+  throw new SnapError('TARGET_OCCUPIED', `the database ${config.database} has ${tables} tables`, {
+    hint: 'Restore into another one with --to NAME --create, or replace what is there with --clean.',
+  })
+}
+
+async function run(
+  program: PostgresProgram,
+  config: PostgresConfig,
+  args: readonly string[],
+  signal: AbortSignal,
+  events: CommandEvents,
+  input?: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const command = { ...postgresCommand(config, program, args), input }
+  for await (const _ of commandOutput(command, signal, events)) void _
+}
