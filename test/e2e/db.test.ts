@@ -6,7 +6,9 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   statSync,
+  symlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -111,6 +113,20 @@ describe('a SQLite database', () => {
     await sandbox.ok(withConfig('db', 'restore', 'ledger', '--to', other))
     expect(entries(other)).toEqual(['first'])
     expect(statSync(other).mode & 0o777).toBe(0o600)
+    expect(entries()).toEqual(['first'])
+  })
+
+  it('behind a link comes back there', async () => {
+    const link = sandbox.path(`link-${count}.db`)
+    symlinkSync(path, link)
+    configure({ ledger: `sqlite: ${link}, as: ledger-${count}.db` })
+    await backup()
+    await hold('while open')
+    await sandbox.expect(1, withConfig('db', 'restore', 'ledger'))
+    holder?.kill('SIGKILL')
+    await new Promise((resolve) => holder?.once('exit', resolve))
+    await sandbox.ok(withConfig('db', 'restore', 'ledger'))
+    expect(readlinkSync(link)).toBe(path)
     expect(entries()).toEqual(['first'])
   })
 

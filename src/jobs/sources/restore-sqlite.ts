@@ -16,6 +16,7 @@ import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { systemPath } from '../../base/names.ts'
+import { realPath } from '../../filesystem/absolute-path.ts'
 import { SnapError } from '../../model/errors.ts'
 import { checkpointDatabase, type DatabaseFacts, inspectDatabase } from '../../sqlite/online-copy.ts'
 
@@ -45,7 +46,9 @@ const BESIDE = ['-wal', '-shm', '-journal']
  * as it is then. Who has it open under `evenInUse` goes on with the former file.
  */
 export async function restoreSqlite(request: RestoreSqliteRequest): Promise<RestoredSqlite> {
-  const { path, bytes, stamp, evenInUse, evenDamaged } = request
+  const { bytes, stamp, evenInUse, evenDamaged } = request
+  // What a link leads to is replaced, not the link; and it is by that name that the system tells who has it open.
+  const path = realPath(request.path)
   if (!evenInUse) refuseInUse(path)
   const fresh = `${path}.restored-${stamp}`
   try {
