@@ -57,10 +57,33 @@ const INFO_QUERY = `SELECT json_build_object(
   'tables', (SELECT count(*) FROM pg_stat_user_tables),
   'rows', (SELECT coalesce(sum(n_live_tup), 0) FROM pg_stat_user_tables))`
 
-/** Asks the server. Throws an `Error` with `psql`'s last words. */
+/** Asks the server. Throws an `Error` with `psql`'s last words, or where the answer is none. */
 export async function postgresInfo(config: PostgresConfig, signal: AbortSignal): Promise<PostgresInfo> {
   const query = ['--no-psqlrc', '--tuples-only', '--no-align', '--quiet', '--command', INFO_QUERY]
   const parts: Uint8Array[] = []
   for await (const bytes of commandOutput(postgresCommand(config, 'psql', query), signal)) parts.push(bytes)
-  return JSON.parse(Buffer.concat(parts).toString()) as PostgresInfo
+  return infoIn(Buffer.concat(parts).toString())
+}
+
+function infoIn(text: string): PostgresInfo {
+  const answer: unknown = JSON.parse(text)
+  const fields = new Map(typeof answer === 'object' && answer !== null ? Object.entries(answer) : [])
+  const textOf = (name: string): string => {
+    const value: unknown = fields.get(name)
+    if (typeof value === 'string') return value
+    throw new Error(`the server does not say its ${name}`)
+  }
+  const numberOf = (name: string): number => {
+    const value: unknown = fields.get(name)
+    if (typeof value === 'number') return value
+    throw new Error(`the server does not say its ${name}`)
+  }
+  return {
+    server_version: textOf('server_version'),
+    database: textOf('database'),
+    encoding: textOf('encoding'),
+    size: numberOf('size'),
+    tables: numberOf('tables'),
+    rows: numberOf('rows'),
+  }
 }
