@@ -1,7 +1,7 @@
 /** What is wrong with the shape of a configuration, in our own words: which key, what was expected, what is there. */
 import type { z } from 'zod'
 import { configJsonSchema, type JsonSchema } from './json-schema.ts'
-import { CONFIG_SCHEMA, type RawConfig } from './schema.ts'
+import { CONFIG_SCHEMA, type RawConfig } from './schema/schema.ts'
 import type { ConfigPath, ConfigProblem, YamlText } from './yaml-text.ts'
 
 export type Shaped = { readonly raw: RawConfig } | { readonly problems: readonly ConfigProblem[] }

@@ -2,8 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { readHooks } from '../../../src/jobs/config/hooks.ts'
-import type { RawHooks } from '../../../src/jobs/config/schema.ts'
+import { ConfigReader } from '../../../src/jobs/config/config-reader.ts'
+import { readHooks } from '../../../src/jobs/config/read-hooks.ts'
+import type { RawHooks } from '../../../src/jobs/config/schema/hooks.ts'
+import { readYaml } from '../../../src/jobs/config/yaml-text.ts'
 import { betweenHooks, type HookSet } from '../../../src/jobs/hooks.ts'
 import { SnapError } from '../../../src/model/errors.ts'
 
@@ -37,7 +39,7 @@ function set(name: string, more: RawHooks = {}): HookSet {
       [write(moment), ...(more[moment] ?? [])],
     ]),
   )
-  const hooks = readHooks(raw, { absolute: (text) => text, parsed: (_, parse) => parse() })
+  const hooks = readHooks(new ConfigReader('/snap.yaml', readYaml('', {})), [], raw)
   return { of: name, hooks, env: { SNAP_JOB: name } }
 }
 

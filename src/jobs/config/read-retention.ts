@@ -4,7 +4,7 @@ import { SnapError } from '../../model/errors.ts'
 import { COUNTED, type Counted, isEmptyPolicy, type RetentionPolicy } from '../../ops/forget/policy.ts'
 import { parseSpan } from '../../ops/forget/span.ts'
 import { localTimeZone, wallTimeAt } from '../../ops/zoned-time.ts'
-import type { RawCount, RawRetention } from './schema.ts'
+import type { RawCount, RawRetention } from './schema/retention.ts'
 
 /** `USAGE` for what cannot be understood or says nothing. */
 export function readRetention(raw: RawRetention): RetentionPolicy {

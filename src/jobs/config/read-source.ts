@@ -1,0 +1,109 @@
+/** Sources as a configuration has them. */
+import { basename } from 'node:path'
+import { parseDuration } from '../../base/duration.ts'
+import type { CommandSource, FilesSource, PostgresConfig, SourceConfig, SqliteSource } from './config.ts'
+import type { ConfigReader } from './config-reader.ts'
+import { readHooks } from './read-hooks.ts'
+import type { RawPostgres } from './schema/postgres.ts'
+import type { RawSource } from './schema/source.ts'
+import type { ConfigPath } from './yaml-text.ts'
+
+const KINDS = ['files', 'sqlite', 'postgres', 'command'] as const
+
+/** What else may be said of a source. */
+const KEYS_OF: Readonly<Record<(typeof KINDS)[number], readonly (keyof RawSource)[]>> = {
+  files: ['exclude', 'hooks'],
+  sqlite: ['as', 'hooks'],
+  postgres: ['hooks'],
+  command: ['as', 'env', 'cwd', 'timeout', 'hooks'],
+}
+
+/** What `pg_dump` is told by us. */
+const TAKEN_OPTIONS = /^(-F|-f|-Z|--format|--file|--compress)/
+
+/** `undefined` where it cannot be told what it is. */
+export function readSource(reader: ConfigReader, name: string, raw: RawSource): SourceConfig | undefined {
+  const path: ConfigPath = ['sources', name]
+  const kinds = KINDS.filter((kind) => raw[kind] !== undefined)
+  const [kind] = kinds
+  if (kind === undefined || kinds.length > 1) {
+    reader.problem(path, `expected one of ${KINDS.join(', ')}`)
+    return undefined
+  }
+  for (const key of Object.keys(raw) as (keyof RawSource)[]) {
+    if (raw[key] !== undefined && key !== kind && !KEYS_OF[kind].includes(key))
+      reader.problem([...path, key], `goes not with ${kind}, but with ${kindsWith(key).join(', ')}`)
+  }
+  const { files, sqlite, postgres, command } = raw
+  if (files !== undefined) return filesSource(reader, name, raw, files)
+  if (sqlite !== undefined) return sqliteSource(reader, name, raw, sqlite)
+  if (command !== undefined) return commandSource(reader, name, raw, command)
+  if (postgres === undefined) return undefined
+  const hooks = readHooks(reader, path, raw.hooks)
+  return { kind: 'postgres', name, postgres: readPostgres(reader, [...path, 'postgres'], postgres), hooks }
+}
+
+const kindsWith = (key: keyof RawSource): string[] =>
+  KINDS.filter((kind) => kind === key || KEYS_OF[kind].includes(key))
+
+function filesSource(
+  reader: ConfigReader,
+  name: string,
+  { exclude = [], hooks }: RawSource,
+  files: readonly string[],
+): FilesSource {
+  const paths = files.map((path) => reader.absolute(path))
+  return { kind: 'files', name, paths, exclude, hooks: readHooks(reader, ['sources', name], hooks) }
+}
+
+function sqliteSource(reader: ConfigReader, name: string, raw: RawSource, file: string): SqliteSource {
+  const path = reader.absolute(file)
+  const as = fileName(reader, name, raw, basename(path))
+  return { kind: 'sqlite', name, path, as, hooks: readHooks(reader, ['sources', name], raw.hooks) }
+}
+
+function commandSource(
+  reader: ConfigReader,
+  name: string,
+  raw: RawSource,
+  command: readonly string[],
+): CommandSource {
+  const path: ConfigPath = ['sources', name]
+  const { env = {}, cwd, timeout, hooks } = raw
+  return {
+    kind: 'command',
+    name,
+    argv: reader.argv(command),
+    as: fileName(reader, name, raw, name),
+    env,
+    cwd: cwd === undefined ? undefined : reader.absolute(cwd),
+    timeoutMs: reader.optional([...path, 'timeout'], timeout, parseDuration),
+    hooks: readHooks(reader, path, hooks),
+  }
+}
+
+/** Of a source in the snapshot. */
+function fileName(reader: ConfigReader, name: string, { as }: RawSource, otherwise: string): string {
+  if (as === '.' || as === '..' || as?.includes('/') === true)
+    reader.problem(['sources', name, 'as'], 'expected a name without slashes')
+  return as ?? otherwise
+}
+
+function readPostgres(reader: ConfigReader, path: ConfigPath, raw: RawPostgres): PostgresConfig {
+  const { database, host, port, user, password, format = 'custom', globals = false, options = [] } = raw
+  const taken = options.findIndex((option) => TAKEN_OPTIONS.test(option))
+  if (taken >= 0)
+    reader.problem([...path, 'options', taken], 'the format, file and compression are not to be chosen here')
+  return {
+    database,
+    host,
+    port,
+    user,
+    password: password === undefined ? undefined : reader.secret([...path, 'password'], password),
+    sslMode: raw['ssl-mode'],
+    format,
+    globals,
+    options,
+    programs: raw.programs === undefined ? undefined : reader.absolute(raw.programs),
+  }
+}

@@ -1,0 +1,57 @@
+/** A job in `snap.yaml`. */
+import { z } from 'zod'
+import { hooks, type RawHooks } from './hooks.ts'
+import { type RawRetention, retention } from './retention.ts'
+import { name, names, size, text } from './words.ts'
+
+export type RawJob = {
+  repository?: string | undefined
+  sources?: string[] | undefined
+  scope?: string[] | undefined
+  exclude?: string[] | undefined
+  'exclude-caches'?: boolean | undefined
+  'exclude-larger-than'?: string | number | undefined
+  'one-file-system'?: boolean | undefined
+  'ignore-files'?: boolean | undefined
+  full?: boolean | undefined
+  compression?: 'off' | 'fast' | 'auto' | 'max' | undefined
+  label?: string | undefined
+  tags?: string[] | undefined
+  host?: string | undefined
+  retention?: RawRetention | undefined
+  hooks?: RawHooks | undefined
+  after?: { verify?: 'structure' | 'data' | undefined; prune?: boolean | undefined } | undefined
+}
+
+const after = z
+  .strictObject({
+    verify: z
+      .enum(['structure', 'data'])
+      .describe('check the repository: its structure, or all of its data')
+      .optional(),
+    prune: z.boolean().describe('free the space of what retention has forgotten').optional(),
+  })
+  .describe('what follows a backup that was saved')
+
+export const job: z.ZodType<RawJob> = z
+  .strictObject({
+    repository: name('repository')
+      .describe('where it is saved; may be left out where there is only one')
+      .optional(),
+    sources: names('source').describe('what is saved').optional(),
+    scope: names('category').describe('categories of which every data type is saved').optional(),
+    exclude: z.array(z.string()).describe('patterns for all of it, in the syntax of gitignore').optional(),
+    'exclude-caches': z.boolean().describe('leave out directories with a CACHEDIR.TAG').optional(),
+    'exclude-larger-than': size('leave out files above a size').optional(),
+    'one-file-system': z.boolean().describe('do not enter other file systems').optional(),
+    'ignore-files': z.boolean().describe('read .snapignore files (true)').optional(),
+    full: z.boolean().describe('read every file again').optional(),
+    compression: z.enum(['off', 'fast', 'auto', 'max']).optional(),
+    label: text('a label for its snapshots, as incremental, full or monthly').optional(),
+    tags: z.array(z.string()).describe('tags for its snapshots').optional(),
+    host: text('the host that its snapshots are filed under').optional(),
+    retention: retention.optional(),
+    hooks: hooks.optional(),
+    after: after.optional(),
+  })
+  .describe('a backup: what, where to, and what follows')

@@ -1,0 +1,29 @@
+/**
+ * The shape of `snap.yaml`, key by key: what is checked when it is read, and what editors are told. What one key says of another,
+ * as the name of a source, is checked in `read-config.ts`.
+ */
+import { z } from 'zod'
+import { job, type RawJob } from './job.ts'
+import { type RawRepository, repository } from './repository.ts'
+import { category, type RawSource, source } from './source.ts'
+import { name } from './words.ts'
+
+/** As the file has it, references replaced. */
+export type RawConfig = {
+  repositories: Record<string, RawRepository>
+  sources?: Record<string, RawSource> | undefined
+  categories?: Record<string, Record<string, string[]>> | undefined
+  jobs?: Record<string, RawJob> | undefined
+}
+
+export const CONFIG_SCHEMA: z.ZodType<RawConfig> = z
+  .strictObject({
+    repositories: z.record(name('repository'), repository).describe('repositories by their names'),
+    sources: z.record(name('source'), source).describe('sources by their names').optional(),
+    categories: z
+      .record(name('category'), category)
+      .describe('categories by their names, as critical')
+      .optional(),
+    jobs: z.record(name('job'), job).describe('jobs by their names').optional(),
+  })
+  .describe('What snap protects, where it saves it and how long it keeps it')

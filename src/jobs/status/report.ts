@@ -1,0 +1,70 @@
+/** How it stands with what a configuration protects: what `snap status` prints, metrics are made of and alerts are raised from. */
+
+/** From the best to the worst; `unknown` where nothing was ever run. */
+export const HEALTHS = ['healthy', 'unknown', 'stale', 'critical'] as const
+export type Health = (typeof HEALTHS)[number]
+
+export type StatusReport = {
+  /** ms */
+  readonly at: number
+  readonly host: string
+  /** The worst of all. */
+  readonly health: Health
+  readonly jobs: readonly JobStatus[]
+  readonly repositories: readonly RepositoryStatus[]
+}
+
+export type JobStatus = {
+  readonly job: string
+  readonly repository: string
+  readonly health: Health
+  /** Why it is not healthy: a clause each, without a full stop. */
+  readonly reasons: readonly string[]
+  /** The newest complete snapshot of its series. */
+  readonly lastGood: SnapshotMoment | undefined
+  /** Its newest snapshot, complete or not. */
+  readonly last: SnapshotMoment | undefined
+  /** How old the last good one may be; `undefined`: nothing says. ms */
+  readonly maxAgeMs: number | undefined
+  readonly lastRun: RunMoment | undefined
+  readonly isRunning: boolean
+  /** ms; `undefined` without a schedule. */
+  readonly nextRun: number | undefined
+  /** Of the last 30 days. */
+  readonly runs: { readonly all: number; readonly good: number }
+}
+
+export type SnapshotMoment = { readonly id: string; /** ms */ readonly time: number }
+
+export const RUN_OUTCOMES = ['ok', 'incomplete', 'failed', 'interrupted', 'died'] as const
+/** `died`: its process has gone without a word. */
+export type RunOutcome = (typeof RUN_OUTCOMES)[number]
+
+export type RunMoment = {
+  readonly id: string
+  /** ms */
+  readonly startedMs: number
+  /** ms; `undefined` where it is not known. */
+  readonly endedMs: number | undefined
+  readonly outcome: RunOutcome
+  readonly error: string | undefined
+  /** Bytes read, and added to the repository. */
+  readonly bytes: { readonly read: number; readonly added: number } | undefined
+}
+
+export type RepositoryStatus = {
+  readonly repository: string
+  readonly path: string
+  /** Why it cannot be opened. */
+  readonly unreachable: string | undefined
+  readonly snapshots: number | undefined
+  /** Bytes of all its packs. */
+  readonly size: number | undefined
+  /** Bytes a day, over the days that are on record. */
+  readonly growth: number | undefined
+  /** Of the file system that it lies on. Bytes. */
+  readonly disk: { readonly free: number; readonly total: number } | undefined
+  /** At this growth. */
+  readonly daysUntilFull: number | undefined
+  readonly lastVerify: { /** ms */ readonly at: number; readonly isGood: boolean } | undefined
+}
