@@ -1,6 +1,6 @@
 /** What follows a job's backup that was saved: the repository is checked, old snapshots are forgotten, space is freed. */
 import type { JobConfig } from '../jobs/config/config.ts'
-import { type BackupRequest, seriesOfRequest } from '../ops/backup/backup.ts'
+import { type BackupRequest, seriesOfRequest } from '../ops/backup/request.ts'
 import type { CommandContext } from './context.ts'
 import { DEFAULT_PRUNE_OPTIONS, pruneRequestOf } from './prune-options.ts'
 import type { Opened } from './repository.ts'

@@ -14,12 +14,8 @@ import type { LoggedSnapshot } from '../../src/log/log-state.ts'
 import type { SourceFiles } from '../../src/model/files.ts'
 import type { SnapshotId } from '../../src/model/ids.ts'
 import type { Storage } from '../../src/model/storage.ts'
-import {
-  type BackupPorts,
-  type BackupRequest,
-  type BackupResult,
-  backup,
-} from '../../src/ops/backup/backup.ts'
+import { backup } from '../../src/ops/backup/backup.ts'
+import type { BackupPorts, BackupRequest, BackupResult } from '../../src/ops/backup/request.ts'
 import type { WalkOptions } from '../../src/ops/backup/walk.ts'
 import type { RestoreReport } from '../../src/ops/restore/report.ts'
 import { restore } from '../../src/ops/restore/restore.ts'

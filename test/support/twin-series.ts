@@ -3,7 +3,7 @@
  * walk looks at everything. Whatever happens to the sources, both must come to the same snapshot and the same numbers.
  */
 import { expect } from 'vitest'
-import type { BackupResult } from '../../src/ops/backup/backup.ts'
+import type { BackupResult } from '../../src/ops/backup/request.ts'
 import { type BackupSummary, summaryNumbers } from '../../src/ops/backup/summary.ts'
 import type { WalkOptions } from '../../src/ops/backup/walk.ts'
 import type { MemorySource } from './memory-source.ts'

@@ -1,7 +1,7 @@
 /** `snap backup`: saves a snapshot of paths. */
 import type { HookSet } from '../../jobs/hooks.ts'
 import { SnapError } from '../../model/errors.ts'
-import type { BackupPorts, BackupRequest } from '../../ops/backup/backup.ts'
+import type { BackupPorts, BackupRequest } from '../../ops/backup/request.ts'
 import type { BackupSummary } from '../../ops/backup/summary.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { ExecutorFactory } from '../../workers/executor.ts'

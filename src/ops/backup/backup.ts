@@ -3,76 +3,31 @@
  * session's; this file decides what goes into the snapshot and what is reported.
  */
 import { during } from '../../base/trace.ts'
-import type { SnapshotSource } from '../../log/details.ts'
-import type { SnapshotRow } from '../../manifest/snapshots-table.ts'
-import type { Clock } from '../../model/clock.ts'
-import { hasCode, messageOf, SnapError } from '../../model/errors.ts'
-import type { SourceFiles } from '../../model/files.ts'
-import type { SeriesId, SnapshotId } from '../../model/ids.ts'
-import type { ProgressListener } from '../../model/progress.ts'
+import { hasCode, messageOf } from '../../model/errors.ts'
 import { PrunedMeanwhile } from '../../repository/pruned-meanwhile.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { type SnapshotDraft, type WriteOptions, WriteSession } from '../../repository/write-session.ts'
-import type { Content } from '../../snapshot/content.ts'
+import { type SnapshotDraft, WriteSession } from '../../repository/write-session.ts'
 import { fileBytesOf } from '../../snapshot/same-entry.ts'
-import { seriesOf } from '../../snapshot/series.ts'
-import { encodeTree, type Owner, ownerNumbers, treeId } from '../../snapshot/tree.ts'
-import { reasonInWords } from '../../snapshot/unreadable.ts'
 import { TreeScanner } from '../../workers/tree-scanner.ts'
-import type { DirectoryNode, PreviousDirectory } from './directory-node.ts'
+import { completeDirectory } from './complete-directory.ts'
+import type { PreviousDirectory } from './directory-node.ts'
 import { FileQueue } from './file-queue.ts'
 import { PreviousSnapshot } from './previous.ts'
-import { joinPath, rootTree } from './roots.ts'
+import {
+  type BackupPorts,
+  type BackupRequest,
+  type BackupResult,
+  parentOf,
+  seriesOfRequest,
+  sourcesOf,
+} from './request.ts'
+import { rootTree } from './roots.ts'
 import { ScanAhead } from './scan-ahead.ts'
-import type { StreamedDirectory } from './streamed-file.ts'
-import { BackupCounter, type BackupSummary, summaryNumbers, type UnreadablePath } from './summary.ts'
+import { checkSources, readablePaths, refuseFailed } from './sources.ts'
+import { BackupCounter, type BackupSummary, summaryNumbers } from './summary.ts'
 import { Walk, type WalkOptions } from './walk.ts'
+import { walkEvents } from './walk-events.ts'
 
-export type BackupRequest = {
-  /** Absolute, normal paths. */
-  readonly paths: readonly string[]
-  /** What is no file of this machine, in directories beside them. */
-  readonly streamed?: readonly StreamedDirectory[]
-  readonly hostname: string
-  readonly username: string
-  readonly job?: string | undefined
-  readonly tags: readonly string[]
-  readonly label?: string | undefined
-  /** ms; the snapshot's time where it is imported, else the start of the run. */
-  readonly time?: number | undefined
-  /** The patterns as given: recorded in the snapshot. */
-  readonly excludes: readonly string[]
-  /** What the snapshot records of them; asked for when everything has been read. */
-  readonly sources?: (() => readonly SnapshotSource[]) | undefined
-  readonly walk: WalkOptions
-  readonly write: WriteOptions
-  readonly program: { readonly name: string; readonly version: string }
-}
-
-export type BackupPorts = {
-  readonly source: SourceFiles
-  readonly clock: Clock
-  readonly progress: ProgressListener
-  /** Each path with what was decided about it; for `-v`. */
-  readonly decided?: (
-    path: string,
-    decision: 'new' | 'changed' | 'again' | 'unmodified' | 'excluded',
-    why?: string,
-  ) => void
-  readonly signal: AbortSignal
-  /** `false`: the walk looks at everything itself, as it does wherever the threads might decide otherwise. */
-  readonly scan?: boolean
-}
-
-export type BackupResult = {
-  readonly snapshot: SnapshotId
-  readonly parent: SnapshotId | undefined
-  readonly summary: BackupSummary
-  readonly unreadable: readonly UnreadablePath[]
-}
-
-/** What the system says where nothing is. */
-const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
 /** Prunes that may take away what a backup relies on before it gives up. */
 const TRIES_MAX = 5
 
@@ -241,178 +196,6 @@ const isEqual = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) 
 function onAbort(signal: AbortSignal, act: () => void): Disposable {
   signal.addEventListener('abort', act, { once: true })
   return { [Symbol.dispose]: () => signal.removeEventListener('abort', act) }
-}
-
-export function seriesOfRequest({ keys }: Pick<Repository, 'keys'>, request: BackupRequest): SeriesId {
-  const { job, hostname } = request
-  return seriesOf(keys.idKey, hostname, job === undefined ? { paths: sourcesOf(request) } : { job })
-}
-
-/** As the snapshot names them: paths of the machine, and those of streams in the snapshot. */
-function sourcesOf({ paths, streamed = [] }: BackupRequest): readonly string[] {
-  if (streamed.length === 0) return paths
-  const streams = streamed.flatMap(({ name, files }) => files.map((file) => `/${name}/${file.name}`))
-  return [...paths, ...streams]
-}
-
-/** The newest snapshot of the series: what has not changed since is taken over from it. */
-export function parentOf(repository: Repository, request: BackupRequest): SnapshotRow | undefined {
-  return repository.manifest.snapshots.latestOf(seriesOfRequest(repository, request))
-}
-
-/**
- * `isKnown`: the series has a snapshot already. Then one of its sources may be away for once, and the others are saved; where it would begin
- * with a source that does not exist, the path is mistyped most likely, and nobody would miss what it should have named.
- * `SOURCE_UNREADABLE` then, and where none can be read.
- */
-export function readablePaths(
-  paths: readonly string[],
-  ports: BackupPorts,
-  isKnown: boolean,
-): { readable: string[]; missing: UnreadablePath[] } {
-  const readable: string[] = []
-  const missing: UnreadablePath[] = []
-  for (const path of paths) {
-    try {
-      ports.source.lstat(path)
-      readable.push(path)
-    } catch (cause) {
-      const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
-      missing.push({ path, reason })
-    }
-  }
-  const absent = missing.find(({ reason }) => ABSENT.has(reason))
-  const refused = readable.length === 0 ? (absent ?? missing[0]) : isKnown ? undefined : absent
-  if (refused !== undefined) throw sourceUnreadable(refused)
-  for (const { path, reason } of missing)
-    ports.progress({ kind: 'warning', path, reason: reasonInWords(reason) })
-  return { readable, missing }
-}
-
-/** Where there are streams alone and none came to its end, there is nothing to save. */
-function refuseFailed({ streamed = [] }: BackupRequest, { filesTotal, unreadable }: BackupCounter): void {
-  const [failed] = unreadable
-  if (filesTotal > 0 || streamed.length === 0 || failed === undefined) return
-  throw new SnapError('SOURCE_UNREADABLE', `${failed.path}: ${failed.reason}`, { hint: 'Nothing was saved.' })
-}
-
-/** `USAGE` where there is nothing to save, or where a directory of this machine lies in the place of streams, and would not be saved. */
-function checkSources({ paths, streamed = [] }: BackupRequest, { source }: BackupPorts): void {
-  if (paths.length === 0 && streamed.length === 0)
-    throw new SnapError('USAGE', 'nothing to back up', { hint: 'Name at least one path.' })
-  for (const { name } of streamed) {
-    const path = joinPath('/', name)
-    if (!isThere(source, path)) continue
-    throw new SnapError(
-      'USAGE',
-      `${path} exists on this machine: what ${name} names cannot be stored there`,
-      {
-        hint: 'Choose another name for it.',
-      },
-    )
-  }
-}
-
-function isThere(source: SourceFiles, path: string): boolean {
-  try {
-    source.lstat(path)
-    return true
-  } catch {
-    return false
-  }
-}
-
-function sourceUnreadable({ path, reason }: UnreadablePath): SnapError {
-  const check = ABSENT.has(reason) ? 'Check the path.' : 'Check its permissions.'
-  return new SnapError('SOURCE_UNREADABLE', `cannot read ${path}: ${reasonInWords(reason)}`, {
-    hint: `Nothing was saved. ${check}`,
-  })
-}
-
-export function walkEvents(
-  counter: BackupCounter,
-  ports: BackupPorts,
-): ConstructorParameters<typeof Walk>[0]['events'] {
-  return {
-    found: (_path, stat) => {
-      counter.found(stat)
-      // Not for every file: the total is for the eye.
-      if (stat.type === 'dir') {
-        ports.progress({ kind: 'total', files: counter.filesFound, bytes: counter.bytesFound, final: false })
-      }
-    },
-    unmodified: (path, bytes) => {
-      counter.filesUnmodified += 1
-      counter.bytesTotal += bytes
-      ports.progress({ kind: 'done', files: 1, bytes })
-      ports.decided?.(path, 'unmodified')
-    },
-    takenOver: ({ directories, files, bytes, others }) => {
-      counter.filesFound += files
-      counter.bytesFound += bytes
-      counter.filesUnmodified += files
-      counter.dirsUnmodified += directories
-      counter.bytesTotal += bytes
-      counter.others += others
-      ports.progress({ kind: 'total', files: counter.filesFound, bytes: counter.bytesFound, final: false })
-      ports.progress({ kind: 'done', files, bytes })
-    },
-    queued: (path, why) => {
-      if (why === 'lost') ports.decided?.(path, 'again', 'the repository may not have all of it any more')
-      else if (why === 'reread') ports.decided?.(path, 'again', 'everything is read again')
-      else ports.decided?.(path, why)
-    },
-    unreadable: (path, reason) => {
-      counter.addUnreadable(path, reason)
-      ports.progress({ kind: 'warning', path, reason: reasonInWords(reason) })
-    },
-    excluded: (path, why) => ports.decided?.(path, 'excluded', why),
-  }
-}
-
-function completeDirectory(
-  node: DirectoryNode,
-  before: PreviousSnapshot,
-  session: WriteSession,
-  counter: BackupCounter,
-  idKey: Uint8Array,
-  source: SourceFiles,
-): Content {
-  if (node.previous !== undefined && node.isUnchanged && before.isStored(node.previous.content)) {
-    counter.dirsUnmodified += 1
-    return node.previous.content
-  }
-  if (node.previous === undefined) counter.dirsNew += 1
-  else counter.dirsChanged += 1
-  const entries = node.entries()
-  const owners = ownersOf(entries, source)
-  const bytes = encodeTree(owners, entries)
-  // From here on its hash is its name: a bit that memory loses now would never be found out.
-  if (Buffer.compare(bytes, encodeTree(owners, entries)) !== 0) throw spoiledDirectory(node)
-  const content = session.contents.bytes(bytes)
-  session.recorder.add(treeId(idKey, content), bytes)
-  return content
-}
-
-function spoiledDirectory({ path }: DirectoryNode): SnapError {
-  return new SnapError('OBJECT_DAMAGED', `the directory ${path} changed in memory before it was stored`, {
-    hint: "Nothing was saved. Check this machine's memory.",
-  })
-}
-
-/** The names of all owners that occur, as far as the system knows them. */
-function ownersOf(entries: readonly Uint8Array[], source: SourceFiles): Owner[] {
-  const { users, groups } = ownerNumbers(entries)
-  const owners: Owner[] = []
-  for (const number of users) {
-    const name = source.userName(number)
-    if (name !== undefined) owners.push({ kind: 'user', number, name })
-  }
-  for (const number of groups) {
-    const name = source.groupName(number)
-    if (name !== undefined) owners.push({ kind: 'group', number, name })
-  }
-  return owners
 }
 
 function summarise(

@@ -3,13 +3,15 @@ import type { Repository } from '../../repository/repository.ts'
 import { EMPTY_CONTENT } from '../../snapshot/content.ts'
 import { encodeEntry } from '../../snapshot/entry.ts'
 import { entryOf } from '../../workers/file-pipeline.ts'
-import { type BackupPorts, type BackupRequest, parentOf, readablePaths, walkEvents } from './backup.ts'
 import type { QueuedFile } from './file-queue.ts'
 import { PreviousSnapshot } from './previous.ts'
+import { type BackupPorts, type BackupRequest, parentOf } from './request.ts'
 import { rootTree } from './roots.ts'
+import { readablePaths } from './sources.ts'
 import { streamedStat } from './streamed-file.ts'
 import { BackupCounter, type BackupSummary, type UnreadablePath } from './summary.ts'
 import { Walk } from './walk.ts'
+import { walkEvents } from './walk-events.ts'
 
 /** `bytesRead`: what would have to be read. Nothing is known of what would be stored. */
 export type BackupPlan = {

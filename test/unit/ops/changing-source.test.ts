@@ -15,7 +15,7 @@ import {
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { SourceFiles } from '../../../src/model/files.ts'
-import type { BackupResult } from '../../../src/ops/backup/backup.ts'
+import type { BackupResult } from '../../../src/ops/backup/request.ts'
 import { dump } from '../../../src/ops/dump/dump.ts'
 import type { RestoreReport } from '../../../src/ops/restore/report.ts'
 import { TestRepository } from '../../support/repository.ts'
