@@ -3,6 +3,7 @@
  * the commands.
  */
 import { type Command, Option } from 'commander'
+import type { Journal } from '../jobs/runs/journal.ts'
 import type { Clock } from '../model/clock.ts'
 import { type Environment, type Locations, variable } from './locations.ts'
 import type { TextSink } from './output/progress.ts'
@@ -33,6 +34,8 @@ export type Surroundings = {
   /** Of this program. */
   readonly version: string
   readonly locations: Locations
+  /** Where a job's run is written up. */
+  readonly journal?: Journal | undefined
   /** Aborted by SIGINT and SIGTERM: finish what is in flight, then throw `INTERRUPTED`. */
   readonly signal: AbortSignal
 }

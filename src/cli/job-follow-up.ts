@@ -17,6 +17,7 @@ export async function followUp(
   if (after.verify !== undefined) {
     const { verifyAndTell } = await import('./commands/verify.ts')
     await verifyAndTell(context, opened, { data: after.verify === 'data', threads: threadsOf(undefined) })
+    context.journal?.note('verified', { data: after.verify === 'data' })
   }
   if (retention !== undefined) {
     const { forgetAndTell } = await import('./commands/forget.ts')

@@ -35,6 +35,11 @@ export const ERROR_CODES = [
   'SQLITE_UNSAFE', // this SQLite version is known to corrupt
   'PLATFORM_LACKS', // this platform cannot do it
   'HOOK_FAILED', // a command around an operation failed
+  'JOB_RUNNING', // a run of the job is under way
+  'TIME_LIMIT', // a job took longer than it may
+  'STATE_FAILED', // the history of runs cannot be used
+  'RUN_UNKNOWN', // no run has an id that begins so
+  'UNHEALTHY', // something is stale or critical
   'INCOMPLETE', // finished, but not everything could be read or written
   'INTERRUPTED', // a signal ended it
 ] as const

@@ -1,4 +1,5 @@
 /** `snap backup`: saves a snapshot of paths. */
+import type { Config, JobConfig } from '../../jobs/config/config.ts'
 import type { HookSet } from '../../jobs/hooks.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { BackupPorts, BackupRequest } from '../../ops/backup/request.ts'
@@ -7,6 +8,8 @@ import type { Repository } from '../../repository/repository.ts'
 import type { ExecutorFactory } from '../../workers/executor.ts'
 import { type BackupOptions, COMPRESSIONS, requestOf, requestOfJob } from '../backup-request.ts'
 import type { CommandContext } from '../context.ts'
+import type { JobOperation, JobResult } from '../job-run.ts'
+import { plural } from '../output/human.ts'
 import { stderrNote, stderrWarning } from '../output/notes.ts'
 import { progressOf } from '../output/progress-of.ts'
 import { safeText } from '../output/safe-text.ts'
@@ -81,7 +84,7 @@ async function backupAction(context: CommandContext, paths: string[], options: B
   const request = await requestOf(context, paths, options, executor)
   if (options.dryRun) return await planAction(context, request)
   await using repository = await openOrCreateDefault(context)
-  tellIncomplete(await backupAndTell(context, repository, request))
+  tellIncomplete((await backupAndTell(context, repository, request)).unreadable)
 }
 
 async function jobAction(
@@ -97,34 +100,48 @@ async function jobAction(
   const config = await loadConfiguration(outer)
   const job = jobOf(config, name)
   const context = contextFor(outer, job.repository)
-  const { request, hooks } = await requestOfJob(context, config, job, options, executor)
-  if (options.dryRun) return await planAction(context, request)
-  const { jobEnvironment } = await import('../../jobs/plan-job.ts')
-  const own = { of: `job ${name}`, hooks: job.hooks, env: jobEnvironment(job) }
-  const unreadable = await betweenHooksOf(context, [own], async () => {
-    const opened = await openWithSecret(context)
-    await using repository = opened.repository
-    const count = await betweenHooksOf(context, hooks, () => backupAndTell(context, repository, request))
-    const { followUp } = await import('../job-follow-up.ts')
-    await followUp(context, opened, job, request)
-    return count
-  })
-  tellIncomplete(unreadable)
+  if (options.dryRun)
+    return await planAction(context, (await requestOfJob(context, config, job, options, executor)).request)
+  const { runJob } = await import('../job-run.ts')
+  const operate: JobOperation = (inner, saved) => jobOperation(inner, config, job, options, executor, saved)
+  tellIncomplete(await runJob(context, config, job, operate))
 }
 
-/** `operate` returns how much could not be read. */
+/** The backup of a job and what follows it, between its hooks. */
+async function jobOperation(
+  context: CommandContext,
+  config: Config,
+  job: JobConfig,
+  options: BackupOptions,
+  executor: ExecutorFactory,
+  saved: (result: JobResult) => void,
+): Promise<JobResult> {
+  const { request, hooks } = await requestOfJob(context, config, job, options, executor)
+  const { jobEnvironment } = await import('../../jobs/plan-job.ts')
+  const own = { of: `job ${job.name}`, hooks: job.hooks, env: jobEnvironment(job) }
+  return await betweenHooksOf(context, [own], async () => {
+    const opened = await openWithSecret(context)
+    await using repository = opened.repository
+    const result = await betweenHooksOf(context, hooks, () => backupAndTell(context, repository, request))
+    saved(result)
+    const { followUp } = await import('../job-follow-up.ts')
+    await followUp(context, opened, job, request)
+    return result
+  })
+}
+
 async function betweenHooksOf(
   context: CommandContext,
   sets: readonly HookSet[],
-  operate: () => Promise<number>,
-): Promise<number> {
+  operate: () => Promise<JobResult>,
+): Promise<JobResult> {
   const { betweenHooks } = await import('../../jobs/hooks.ts')
   const ports = {
     said: (hook: string, line: string) => stderrNote(context, `${hook}: ${safeText(line)}`),
     warn: (text: string) => stderrWarning(context, text),
     signal: context.signal,
   }
-  return await betweenHooks(sets, ports, operate, (unreadable) => (unreadable > 0 ? 'incomplete' : 'ok'))
+  return await betweenHooks(sets, ports, operate, ({ unreadable }) => (unreadable > 0 ? 'incomplete' : 'ok'))
 }
 
 /** Says what a backup would read. */
@@ -141,16 +158,18 @@ async function planAction(context: CommandContext, request: BackupRequest): Prom
   tellIncomplete(summary.unreadable, 'A backup would save what else there is.')
 }
 
-/** Saves a snapshot and prints what became of it. Returns how much could not be read. */
+/** Saves a snapshot and prints what became of it. */
 async function backupAndTell(
   context: CommandContext,
   repository: Repository,
   request: BackupRequest,
-): Promise<number> {
+): Promise<JobResult> {
   const { backup } = await import('../../ops/backup/backup.ts')
   const { summary, snapshot } = await telling(context, (ports) => backup(repository, request, ports))
   print(context, summary, snapshot)
-  return summary.unreadable
+  const { bytesRead, bytesStored, filesTotal, unreadable } = summary
+  context.journal?.note('saved', { snapshot, files: filesTotal, read: bytesRead, added: bytesStored })
+  return { snapshot, bytes: { read: bytesRead, added: bytesStored }, unreadable }
 }
 
 /** Runs with what a backup needs of the process; what is decided of each path is printed where that was asked for. */
@@ -178,7 +197,7 @@ function tellIncomplete(
   hint = 'The snapshot was saved without them: the warnings above name each.',
 ): void {
   if (count === 0) return
-  throw new SnapError('INCOMPLETE', `${count} ${count === 1 ? 'path' : 'paths'} could not be read`, { hint })
+  throw new SnapError('INCOMPLETE', `${plural(count, 'path')} could not be read`, { hint })
 }
 
 function print(

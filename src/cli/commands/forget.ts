@@ -171,9 +171,11 @@ export async function forgetAndTell(
   afterwards?: Afterwards,
 ): Promise<void> {
   const { forgetByPolicy } = await import('../../ops/forget/forget.ts')
+  const { removedBy } = await import('../../ops/forget/plan-forget.ts')
   const { nameOf } = await import('../../ops/current-snapshots.ts')
   const { dryRun, undeleteWindow, prune } = options
   const plan = await forgetByPolicy(repository, request, { dryRun })
+  if (!dryRun) context.journal?.note('forgot', { snapshots: removedBy(plan).length })
   const concernsNone = plan.groups.length === 0 && plan.leftAlone.length === 0
   if (concernsNone && isFiltered(options)) chooseSome(repository, options)
   warnOfUnused(context, plan, request)

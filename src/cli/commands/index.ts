@@ -11,12 +11,14 @@ import { forgetCommand } from './forget.ts'
 import { holdCommand, unholdCommand } from './hold.ts'
 import { initCommand } from './init.ts'
 import { keyCommand } from './key.ts'
+import { logsCommand } from './logs.ts'
 import { lsCommand } from './ls.ts'
 import { manifestCommand } from './manifest.ts'
 import { pruneCommand } from './prune.ts'
 import { purgeCommand } from './purge.ts'
 import { repairCommand } from './repair.ts'
 import { restoreCommand } from './restore.ts'
+import { runsCommand } from './runs.ts'
 import { snapshotsCommand } from './snapshots.ts'
 import { statsCommand } from './stats.ts'
 import { tagCommand } from './tag.ts'
@@ -45,4 +47,6 @@ export const COMMANDS: readonly CommandModule[] = [
   manifestCommand,
   configCommand,
   dbCommand,
+  runsCommand,
+  logsCommand,
 ]

@@ -12,7 +12,9 @@ const EXIT_FAILED = 1
 const EXIT_USAGE = 2
 const EXIT_INCOMPLETE = 3
 const EXIT_INTEGRITY = 4
+const EXIT_UNHEALTHY = 5
 const EXIT_NO_REPOSITORY = 10
+const EXIT_RUNNING = 11
 const EXIT_KEY = 12
 const EXIT_INTERRUPTED = 130
 /** As a shell shows one that SIGPIPE has ended: what was not done yet is not done, so it is no success. */
@@ -50,6 +52,11 @@ export const EXIT_STATUS: Readonly<Record<ErrorCode, number>> = {
   SQLITE_UNSAFE: EXIT_FAILED,
   PLATFORM_LACKS: EXIT_FAILED,
   HOOK_FAILED: EXIT_FAILED,
+  JOB_RUNNING: EXIT_RUNNING,
+  TIME_LIMIT: EXIT_FAILED,
+  STATE_FAILED: EXIT_FAILED,
+  RUN_UNKNOWN: EXIT_FAILED,
+  UNHEALTHY: EXIT_UNHEALTHY,
   INCOMPLETE: EXIT_INCOMPLETE,
   INTERRUPTED: EXIT_INTERRUPTED,
 }

@@ -2,7 +2,14 @@
 import type { CommandContext } from '../context.ts'
 import { type ProgressReporter, progressReporter } from './progress.ts'
 
-export function progressOf({ globals, env, clock, stdout, stderr }: CommandContext): ProgressReporter {
+export function progressOf({
+  globals,
+  env,
+  clock,
+  stdout,
+  stderr,
+  journal,
+}: CommandContext): ProgressReporter {
   return progressReporter({
     json: globals.json,
     quiet: globals.quiet,
@@ -10,5 +17,6 @@ export function progressOf({ globals, env, clock, stdout, stderr }: CommandConte
     clock,
     stdout,
     stderr,
+    journal,
   })
 }

@@ -2,6 +2,7 @@
  * Shows the progress events of an operation: a line on a terminal, restic's NDJSON for programs, else nothing.
  * It draws when events come, at most so often, and has no timer: an operation that is busy cannot be late for it.
  */
+import type { Journal } from '../../jobs/runs/journal.ts'
 import type { Clock } from '../../model/clock.ts'
 import type { ProgressEvent } from '../../model/progress.ts'
 import { jsonLine } from './json-lines.ts'
@@ -23,6 +24,7 @@ export type ProgressOptions = {
   readonly clock: Clock
   readonly stdout: TextSink
   readonly stderr: TextSink
+  readonly journal?: Journal | undefined
 }
 
 /** Closing clears the line, and under `--json` writes the last status. Closing twice is fine. */
@@ -153,7 +155,8 @@ class Reporter implements ProgressReporter {
   #warn(word: 'warning' | 'failed', path: string, reason: string): void {
     this.#warnings++
     this.#display.clear()
-    const { json, stderr } = this.#options
+    const { json, stderr, journal } = this.#options
+    journal?.warning(reason, { path })
     const { path: item, path_b64 } = jsonPath(path)
     const line = {
       message_type: 'error',

@@ -1,6 +1,8 @@
 /** What a configuration says, as the rest of the program takes it: names resolved, texts parsed. */
 import type { RetentionPolicy } from '../../ops/forget/policy.ts'
 import type { CompressionMode } from '../../workers/tasks.ts'
+import type { IoClass } from '../runs/priority.ts'
+import type { Schedule } from '../schedule/schedule.ts'
 
 export type Config = {
   /** The file that it was read from, absolute. */
@@ -10,7 +12,11 @@ export type Config = {
   /** By category, then by data type. */
   readonly categories: ReadonlyMap<string, ReadonlyMap<string, DataType>>
   readonly jobs: ReadonlyMap<string, JobConfig>
+  readonly history: HistoryConfig
 }
+
+/** How long this machine remembers. ms */
+export type HistoryConfig = { readonly keepRunsMs: number; readonly keepLogsMs: number }
 
 export type SecretConfig =
   | { readonly kind: 'key file'; readonly path: string }
@@ -128,6 +134,13 @@ export type JobConfig = {
   readonly tags: readonly string[]
   readonly host: string | undefined
   readonly retention: RetentionPolicy | undefined
+  readonly schedule: Schedule | undefined
+  /** Its newest complete snapshot is to be no older. ms */
+  readonly maxAgeMs: number | undefined
+  /** ms */
+  readonly timeLimitMs: number | undefined
+  readonly nice: number | undefined
+  readonly ioClass: IoClass | undefined
   readonly hooks: Hooks
   readonly after: { readonly verify: 'structure' | 'data' | undefined; readonly prune: boolean }
 }

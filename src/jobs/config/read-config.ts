@@ -2,14 +2,15 @@
  * From the text of `snap.yaml` to what it says: everything is checked before anything is done, and every problem is told with its line.
  */
 import { normalize } from 'node:path'
+import { parseDuration } from '../../base/duration.ts'
 import { hasWildcards } from '../../base/glob.ts'
 import { SnapError } from '../../model/errors.ts'
-import type { Config, DataType } from './config.ts'
+import type { Config, DataType, HistoryConfig } from './config.ts'
 import { ConfigReader } from './config-reader.ts'
 import { readJob } from './read-job.ts'
 import { readRepository } from './read-repository.ts'
 import { readSource } from './read-source.ts'
-import type { RawConfig } from './schema/schema.ts'
+import type { RawConfig, RawHistory } from './schema/schema.ts'
 import { checkShape } from './shape-problems.ts'
 import { type ConfigPath, type ConfigProblem, readYaml } from './yaml-text.ts'
 
@@ -60,7 +61,16 @@ function namesResolved(reader: ConfigReader, raw: RawConfig): Omit<Config, 'file
   )
   const names = { repositories, sources: known, categories: new Set(categories.keys()) }
   const jobs = mapOf(raw.jobs, (each, name) => readJob(reader, name, each, names))
-  return { repositories, sources, categories, jobs }
+  return { repositories, sources, categories, jobs, history: readHistory(reader, raw.history) }
+}
+
+const KEEP_RUNS_MS = 400 * 86_400_000
+const KEEP_LOGS_MS = 90 * 86_400_000
+
+function readHistory(reader: ConfigReader, raw: RawHistory = {}): HistoryConfig {
+  const keep = (key: keyof RawHistory): number | undefined =>
+    reader.optional(['history', key], raw[key], parseDuration)
+  return { keepRunsMs: keep('keep-runs') ?? KEEP_RUNS_MS, keepLogsMs: keep('keep-logs') ?? KEEP_LOGS_MS }
 }
 
 /** Texts that begin like a path are globs, all others names of sources. */

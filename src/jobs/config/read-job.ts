@@ -1,9 +1,11 @@
 /** Jobs as a configuration has them. */
+import { parseDuration } from '../../base/duration.ts'
 import { parseSize } from '../../base/sizes.ts'
 import type { JobConfig, RepositoryConfig } from './config.ts'
 import type { ConfigReader } from './config-reader.ts'
 import { readHooks } from './read-hooks.ts'
 import { readRetention } from './read-retention.ts'
+import { readSchedule } from './read-schedule.ts'
 import type { RawJob } from './schema/job.ts'
 import type { ConfigPath } from './yaml-text.ts'
 
@@ -29,6 +31,9 @@ export function readJob(
     parseSize(String(size)),
   )
   const policy = reader.optional([...path, 'retention'], retention, readRetention)
+  const schedule = reader.optional([...path, 'schedule'], raw.schedule, readSchedule)
+  const maxAgeMs = reader.optional([...path, 'max-age'], raw['max-age'], parseDuration)
+  const timeLimitMs = reader.optional([...path, 'time-limit'], raw['time-limit'], parseDuration)
   const hooks = readHooks(reader, path, raw.hooks)
   if (repository === undefined) return undefined
   return {
@@ -47,6 +52,11 @@ export function readJob(
     tags: raw.tags ?? [],
     host: raw.host,
     retention: policy,
+    schedule,
+    maxAgeMs,
+    timeLimitMs,
+    nice: raw.nice,
+    ioClass: raw.ionice,
     hooks,
     after: { verify: after.verify, prune: after.prune ?? false },
   }

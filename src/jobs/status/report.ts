@@ -1,5 +1,7 @@
 /** How it stands with what a configuration protects: what `snap status` prints, metrics are made of and alerts are raised from. */
 
+import type { Outcome } from '../state/runs-table.ts'
+
 /** From the best to the worst; `unknown` where nothing was ever run. */
 export const HEALTHS = ['healthy', 'unknown', 'stale', 'critical'] as const
 export type Health = (typeof HEALTHS)[number]
@@ -36,9 +38,8 @@ export type JobStatus = {
 
 export type SnapshotMoment = { readonly id: string /** ms */; readonly time: number }
 
-export const RUN_OUTCOMES = ['ok', 'incomplete', 'failed', 'interrupted', 'died'] as const
-/** `died`: its process has gone without a word. */
-export type RunOutcome = (typeof RUN_OUTCOMES)[number]
+/** Of a run that was begun. */
+export type RunOutcome = Exclude<Outcome, 'skipped'>
 
 export type RunMoment = {
   readonly id: string

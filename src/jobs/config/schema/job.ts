@@ -2,7 +2,8 @@
 import { z } from 'zod'
 import { hooks, type RawHooks } from './hooks.ts'
 import { type RawRetention, retention } from './retention.ts'
-import { name, names, size, text } from './words.ts'
+import { type RawSchedule, schedule } from './schedule.ts'
+import { duration, name, names, size, text } from './words.ts'
 
 export type RawJob = {
   repository?: string | undefined
@@ -19,6 +20,11 @@ export type RawJob = {
   tags?: string[] | undefined
   host?: string | undefined
   retention?: RawRetention | undefined
+  schedule?: RawSchedule | undefined
+  'max-age'?: string | undefined
+  'time-limit'?: string | undefined
+  nice?: number | undefined
+  ionice?: 'idle' | 'best-effort' | undefined
   hooks?: RawHooks | undefined
   after?: { verify?: 'structure' | 'data' | undefined; prune?: boolean | undefined } | undefined
 }
@@ -51,6 +57,11 @@ export const job: z.ZodType<RawJob> = z
     tags: z.array(z.string()).describe('tags for its snapshots').optional(),
     host: text('the host that its snapshots are filed under').optional(),
     retention: retention.optional(),
+    schedule: schedule.optional(),
+    'max-age': duration('its newest complete snapshot is to be no older').optional(),
+    'time-limit': duration('how long a run may take').optional(),
+    nice: z.int().min(0).max(19).describe('how little of the processor it asks for').optional(),
+    ionice: z.enum(['idle', 'best-effort']).describe('how little of the disks it asks for').optional(),
     hooks: hooks.optional(),
     after: after.optional(),
   })

@@ -6,7 +6,9 @@ import { z } from 'zod'
 import { job, type RawJob } from './job.ts'
 import { type RawRepository, repository } from './repository.ts'
 import { category, type RawSource, source } from './source.ts'
-import { name } from './words.ts'
+import { duration, name } from './words.ts'
+
+export type RawHistory = { 'keep-runs'?: string | undefined; 'keep-logs'?: string | undefined }
 
 /** As the file has it, references replaced. */
 export type RawConfig = {
@@ -14,7 +16,15 @@ export type RawConfig = {
   sources?: Record<string, RawSource> | undefined
   categories?: Record<string, Record<string, string[]>> | undefined
   jobs?: Record<string, RawJob> | undefined
+  history?: RawHistory | undefined
 }
+
+const history = z
+  .strictObject({
+    'keep-runs': duration('how long it is known what ran (400d)').optional(),
+    'keep-logs': duration('how long logs of runs are kept (90d)').optional(),
+  })
+  .describe('what this machine remembers of runs')
 
 export const CONFIG_SCHEMA: z.ZodType<RawConfig> = z
   .strictObject({
@@ -24,6 +34,7 @@ export const CONFIG_SCHEMA: z.ZodType<RawConfig> = z
       .record(name('category'), category)
       .describe('categories by their names, as critical')
       .optional(),
+    history: history.optional(),
     jobs: z.record(name('job'), job).describe('jobs by their names').optional(),
   })
   .describe('What snap protects, where it saves it and how long it keeps it')

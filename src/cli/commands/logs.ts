@@ -1,0 +1,54 @@
+/** `snap logs`: what a run of a job said. */
+import type { Config } from '../../jobs/config/config.ts'
+import type { Run } from '../../jobs/state/runs-table.ts'
+import type { State } from '../../jobs/state/state.ts'
+import { SnapError } from '../../model/errors.ts'
+import type { CommandContext } from '../context.ts'
+import type { CommandModule } from '../program.ts'
+
+type Options = { readonly follow: boolean }
+
+export const logsCommand: CommandModule = {
+  register(program, run) {
+    program
+      .command('logs')
+      .description('print the log of a run of a job')
+      .argument('[run]', 'an id or its beginning, a job (its newest run), or latest', 'latest')
+      .option('-f, --follow', 'go on until the run has ended', false)
+      .addHelpText('after', '\nExamples:\n  $ snap logs\n  $ snap logs nightly --follow')
+      .action(run<[string, Options]>(logsAction))
+  },
+}
+
+async function logsAction(context: CommandContext, text: string, { follow }: Options): Promise<void> {
+  const { loadConfiguration } = await import('../configuration.ts')
+  const config = await loadConfiguration(context)
+  const { configKey, stateDirectory } = await import('../job-run.ts')
+  const { State } = await import('../../jobs/state/state.ts')
+  const { globals, stdout, clock, signal } = context
+  using state = State.open(stateDirectory(context), clock)
+  const run = state.guarded((open) => chosenRun(open, config, configKey(config), text))
+  const { readLog } = await import('../../jobs/runs/read-log.ts')
+  const { renderLogLine } = await import('../render/log-line.ts')
+  const isRunning = (): boolean => follow && state.isRunning(run.config, run.job)
+  for await (const line of readLog(run.log ?? '', isRunning, signal))
+    stdout.write(globals.json ? `${line}\n` : renderLogLine(line))
+}
+
+/** `RUN_UNKNOWN` where there is none. `key`: of the configuration in the history. */
+function chosenRun({ runs }: State, config: Config, key: string, text: string): Run {
+  const newest = (job?: string): Run | undefined =>
+    runs.list({ config: key, job, limit: 100 }).find(({ log }) => log !== undefined)
+  if (text === 'latest')
+    return newest() ?? unknown('there are no runs yet', 'Run a job: `snap backup --job NAME`.')
+  if (config.jobs.has(text))
+    return newest(text) ?? unknown(`${text} was never run`, `Run it: \`snap backup --job ${text}\`.`)
+  const [run, other] = runs.beginningWith(key, text)
+  if (run === undefined) return unknown(`no run, and no job, is called ${text}`, '`snap runs` lists them.')
+  if (other !== undefined) return unknown(`several runs begin with ${text}`, 'Give more of the id.')
+  return run
+}
+
+function unknown(message: string, hint: string): never {
+  throw new SnapError('RUN_UNKNOWN', message, { hint })
+}

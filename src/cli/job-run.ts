@@ -1,0 +1,120 @@
+/** A run of a job as the command line makes it: on record, within its limit of time, and at the priority that the job asks for. */
+import { hostname } from 'node:os'
+import { formatDuration } from '../base/duration.ts'
+import { absolutePath } from '../filesystem/absolute-path.ts'
+import type { Config, JobConfig } from '../jobs/config/config.ts'
+import type { RunRecord } from '../jobs/runs/run-record.ts'
+import type { Trigger } from '../jobs/state/runs-table.ts'
+import { messageOf, SnapError } from '../model/errors.ts'
+import type { CommandContext } from './context.ts'
+import { variable } from './locations.ts'
+import { plural } from './output/human.ts'
+import { stderrWarning } from './output/notes.ts'
+
+/** What a run of a job has come to. */
+export type JobResult = {
+  readonly snapshot: string
+  readonly bytes: { readonly read: number; readonly added: number }
+  /** Paths that could not be read. */
+  readonly unreadable: number
+}
+
+/** `saved` is told of the snapshot before what follows it: that may fail. */
+export type JobOperation = (context: CommandContext, saved: (result: JobResult) => void) => Promise<JobResult>
+
+/** By these the daemon says whose run it is. */
+const RUN_ID = 'SNAP_RUN_ID'
+const RUN_TRIGGER = 'SNAP_RUN_TRIGGER'
+const RUN_DUE = 'SNAP_RUN_DUE'
+
+/** How the history names a configuration: several machines may share a state directory. */
+export const configKey = ({ file }: Pick<Config, 'file'>): string => `${hostname()}:${file}`
+
+/** Absolute. */
+export const stateDirectory = ({ locations }: CommandContext): string => absolutePath(locations.state)
+
+/** Runs `operate` as a run of the job, and returns how many paths could not be read. `JOB_RUNNING` where one is under way; `TIME_LIMIT` where it took too long; else its own errors. */
+export async function runJob(
+  context: CommandContext,
+  config: Config,
+  job: JobConfig,
+  operate: JobOperation,
+): Promise<number> {
+  using record = await beginRecord(context, config, job)
+  const { journal } = record
+  using limit = limitOf(context.signal, job)
+  const inner = { ...context, journal, signal: limit.signal }
+  await setPriority(inner, job)
+  journal?.note('began', { snap: context.version, repository: job.repository.name })
+  let saved: Pick<JobResult, 'snapshot' | 'bytes'> | undefined
+  try {
+    const { unreadable } = await operate(inner, (result) => {
+      saved = result
+    })
+    const message = unreadable > 0 ? `${plural(unreadable, 'path')} could not be read` : undefined
+    const outcome = unreadable > 0 ? 'incomplete' : 'ok'
+    record.end({ outcome, message, snapshot: saved?.snapshot, bytes: saved?.bytes })
+    journal?.note('ended', { outcome, message })
+    return unreadable
+  } catch (error) {
+    const { failureOf } = await import('../jobs/runs/run-record.ts')
+    const failure = failureOf(error)
+    record.end({ ...failure, snapshot: saved?.snapshot, bytes: saved?.bytes })
+    journal?.failure(messageOf(error), { outcome: failure.outcome, code: failure.code })
+    throw error
+  }
+}
+
+async function beginRecord(context: CommandContext, config: Config, job: JobConfig): Promise<RunRecord> {
+  const { RunRecord } = await import('../jobs/runs/run-record.ts')
+  const { RUN_ID: pattern } = await import('../jobs/runs/run-id.ts')
+  const { secretsOf } = await import('../jobs/config/secrets-of.ts')
+  const { systemRandom } = await import('../crypto/random.ts')
+  const { env, clock } = context
+  const id = variable(env, RUN_ID)
+  const due = Number(variable(env, RUN_DUE))
+  const password = variable(env, 'SNAP_PASSWORD')
+  return RunRecord.begin(
+    stateDirectory(context),
+    {
+      config: configKey(config),
+      job: job.name,
+      repository: job.repository.name,
+      trigger: triggerOf(variable(env, RUN_TRIGGER)),
+      dueMs: Number.isFinite(due) && due > 0 ? due : undefined,
+      id: id !== undefined && pattern.test(id) ? id : undefined,
+      secrets: [...secretsOf(config), ...(password === undefined ? [] : [password])],
+      ...config.history,
+    },
+    { clock, random: systemRandom, warn: (text) => stderrWarning(context, text) },
+  )
+}
+
+const triggerOf = (text: string | undefined): Trigger =>
+  text === 'schedule' || text === 'api' ? text : 'hand'
+
+type Limit = Disposable & { readonly signal: AbortSignal }
+
+/** Aborted by `signal`, and when the job has taken as long as it may. */
+function limitOf(signal: AbortSignal, { name, timeLimitMs }: JobConfig): Limit {
+  if (timeLimitMs === undefined) return { signal, [Symbol.dispose]: () => undefined }
+  const controller = new AbortController()
+  const timer = setTimeout(() => {
+    const text = `${name} was ended: it took longer than ${formatDuration(timeLimitMs)}`
+    controller.abort(
+      new SnapError('TIME_LIMIT', text, {
+        hint: 'The next run goes on where it ended. Raise time-limit where it needs longer.',
+      }),
+    )
+  }, timeLimitMs)
+  return {
+    signal: AbortSignal.any([signal, controller.signal]),
+    [Symbol.dispose]: () => clearTimeout(timer),
+  }
+}
+
+async function setPriority(context: CommandContext, { nice, ioClass }: JobConfig): Promise<void> {
+  if (nice === undefined && ioClass === undefined) return
+  const { lowerPriority } = await import('../jobs/runs/priority.ts')
+  await lowerPriority({ nice, ioClass }, (text) => stderrWarning(context, text))
+}

@@ -1,0 +1,93 @@
+/** The SQLite file with what this machine remembers of runs: opened, brought up to date, and its errors in our words. No other file is meant. */
+import { closeSync, openSync, renameSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { makeDirectory } from '../../base/make-directory.ts'
+import { messageOf, SnapError } from '../../model/errors.ts'
+import { Sqlite } from '../../sqlite/database.ts'
+import { kept } from '../../sqlite/kept-alive.ts'
+
+const BUSY_TIMEOUT_MS = 20_000
+/** "snst" in ASCII. */
+const APPLICATION_ID = 0x736e7374
+
+/** An append-only list: one that was released is never edited. */
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE runs (
+    id TEXT PRIMARY KEY, config TEXT NOT NULL, job TEXT NOT NULL, repository TEXT NOT NULL, trigger TEXT NOT NULL,
+    due_ms INTEGER, started_ms INTEGER NOT NULL, ended_ms INTEGER, pid INTEGER NOT NULL, outcome TEXT, code TEXT,
+    message TEXT, snapshot TEXT, bytes_read INTEGER, bytes_added INTEGER, log TEXT) WITHOUT ROWID;
+  CREATE INDEX runs_by_job ON runs (config, job, started_ms);
+  CREATE TABLE remembered (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE sizes (
+    repository TEXT NOT NULL, day INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (repository, day)) WITHOUT ROWID;
+  `,
+]
+
+export type Database = Sqlite.Database
+
+/**
+ * Makes the file (0600) and its directory (0700) where they are missing. One that is damaged is set aside under another name, and a new
+ * one begins: what is lost is history. `STATE_FAILED` where it cannot be used.
+ */
+export function openStateDatabase(path: string, stamp: string): Database {
+  try {
+    makeDirectory(dirname(path), 0o700)
+    closeSync(openSync(path, 'a', 0o600))
+    return opened(path)
+  } catch (error) {
+    if (!isDamaged(error)) throw stateError(path, error)
+  }
+  try {
+    renameSync(path, `${path}.damaged-${stamp}`)
+    closeSync(openSync(path, 'a', 0o600))
+    return opened(path)
+  } catch (error) {
+    throw stateError(path, error)
+  }
+}
+
+function opened(path: string): Database {
+  const database = kept(new Sqlite(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS }))
+  try {
+    // One small file, on whatever file system: nobody reads it so often that a write-ahead log would pay.
+    database.pragma('journal_mode = TRUNCATE')
+    database.transaction(() => migrate(database, path)).immediate()
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+function migrate(database: Database, path: string): void {
+  const number = (pragma: string): number => Number(database.pragma(pragma, { simple: true }))
+  const version = number('user_version')
+  const isOurs = number('application_id') === APPLICATION_ID
+  const objects = Number(database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get())
+  if (!isOurs && (version !== 0 || objects !== 0))
+    throw new SnapError('STATE_FAILED', `${path} is a database of another program`, {
+      hint: 'Name another directory with SNAP_STATE_DIR.',
+    })
+  if (version > MIGRATIONS.length)
+    throw new SnapError('STATE_FAILED', `${path} was written by a newer version of snap`, {
+      hint: 'Use that version, or name another directory with SNAP_STATE_DIR.',
+    })
+  for (const migration of MIGRATIONS.slice(version)) database.exec(migration)
+  database.pragma(`application_id = ${APPLICATION_ID}`)
+  database.pragma(`user_version = ${MIGRATIONS.length}`)
+}
+
+const isDamaged = (error: unknown): boolean =>
+  error instanceof Sqlite.SqliteError && /^SQLITE_(?:NOTADB|CORRUPT)/.test(error.code)
+
+/** What the system and SQLite say, as `STATE_FAILED`; our own mistakes as they are. */
+export function stateError(path: string, cause: unknown): unknown {
+  if (cause instanceof SnapError) return cause
+  const isTheirs = cause instanceof Sqlite.SqliteError || (cause instanceof Error && 'code' in cause)
+  if (!isTheirs) return cause
+  return new SnapError('STATE_FAILED', `the history of runs cannot be kept at ${path}: ${messageOf(cause)}`, {
+    hint: 'Check that you may write there and that the disk is not full, or name another directory with SNAP_STATE_DIR.',
+    cause,
+  })
+}
