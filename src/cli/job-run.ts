@@ -1,7 +1,5 @@
 /** A run of a job as the command line makes it: on record, within its limit of time, and at the priority that the job asks for. */
-import { hostname } from 'node:os'
 import { formatDuration } from '../base/duration.ts'
-import { absolutePath } from '../filesystem/absolute-path.ts'
 import type { Config, JobConfig } from '../jobs/config/config.ts'
 import type { RunRecord } from '../jobs/runs/run-record.ts'
 import type { Trigger } from '../jobs/state/runs-table.ts'
@@ -26,12 +24,6 @@ export type JobOperation = (context: CommandContext, saved: (result: JobResult) 
 const RUN_ID = 'SNAP_RUN_ID'
 const RUN_TRIGGER = 'SNAP_RUN_TRIGGER'
 const RUN_DUE = 'SNAP_RUN_DUE'
-
-/** How the history names a configuration: several machines may share a state directory. */
-export const configKey = ({ file }: Pick<Config, 'file'>): string => `${hostname()}:${file}`
-
-/** Absolute. */
-export const stateDirectory = ({ locations }: CommandContext): string => absolutePath(locations.state)
 
 /** Runs `operate` as a run of the job, and returns how many paths could not be read. `JOB_RUNNING` where one is under way; `TIME_LIMIT` where it took too long; else its own errors. */
 export async function runJob(
@@ -66,6 +58,7 @@ export async function runJob(
 }
 
 async function beginRecord(context: CommandContext, config: Config, job: JobConfig): Promise<RunRecord> {
+  const { configKey, stateDirectory } = await import('./state.ts')
   const { RunRecord } = await import('../jobs/runs/run-record.ts')
   const { RUN_ID: pattern } = await import('../jobs/runs/run-id.ts')
   const { secretsOf } = await import('../jobs/config/secrets-of.ts')

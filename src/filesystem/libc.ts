@@ -48,6 +48,16 @@ type Declared = {
   lsetxattr(path: CText, name: CText, value: Uint8Array, bytes: number, flags: number): number
   fsetxattr(fd: number, name: CText, value: Uint8Array, bytes: number, flags: number): number
   lremovexattr(path: CText, name: CText): number
+  socket(domain: number, type: number, protocol: number): number
+  /** The address is a `sockaddr_un`. */
+  sendto(
+    fd: number,
+    data: Uint8Array,
+    bytes: number,
+    flags: number,
+    address: Uint8Array,
+    addressBytes: number,
+  ): number
   fremovexattr(fd: number, name: CText): number
 }
 
@@ -84,6 +94,8 @@ const DECLARATIONS: Readonly<Record<keyof Declared, string>> = {
   lsetxattr: 'int lsetxattr(const char *, const char *, const void *, size_t, int)',
   fsetxattr: 'int fsetxattr(int, const char *, const void *, size_t, int)',
   lremovexattr: 'int lremovexattr(const char *, const char *)',
+  socket: 'int socket(int, int, int)',
+  sendto: 'int64_t sendto(int, const void *, size_t, int, const void *, unsigned int)',
   fremovexattr: 'int fremovexattr(int, const char *)',
 }
 

@@ -126,6 +126,8 @@ async function jobOperation(
     saved(result)
     const { followUp } = await import('../job-follow-up.ts')
     await followUp(context, opened, job, request)
+    const { lookAtOpen } = await import('../look.ts')
+    await lookAtOpen(context, repository)
     return result
   })
 }

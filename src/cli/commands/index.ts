@@ -21,6 +21,7 @@ import { restoreCommand } from './restore.ts'
 import { runsCommand } from './runs.ts'
 import { snapshotsCommand } from './snapshots.ts'
 import { statsCommand } from './stats.ts'
+import { statusCommand } from './status.ts'
 import { tagCommand } from './tag.ts'
 import { verifyCommand } from './verify.ts'
 
@@ -47,6 +48,7 @@ export const COMMANDS: readonly CommandModule[] = [
   manifestCommand,
   configCommand,
   dbCommand,
+  statusCommand,
   runsCommand,
   logsCommand,
 ]

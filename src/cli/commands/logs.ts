@@ -23,10 +23,9 @@ export const logsCommand: CommandModule = {
 async function logsAction(context: CommandContext, text: string, { follow }: Options): Promise<void> {
   const { loadConfiguration } = await import('../configuration.ts')
   const config = await loadConfiguration(context)
-  const { configKey, stateDirectory } = await import('../job-run.ts')
-  const { State } = await import('../../jobs/state/state.ts')
-  const { globals, stdout, clock, signal } = context
-  using state = State.open(stateDirectory(context), clock)
+  const { configKey, openState } = await import('../state.ts')
+  const { globals, stdout, signal } = context
+  using state = openState(context)
   const run = state.guarded((open) => chosenRun(open, config, configKey(config), text))
   const { readLog } = await import('../../jobs/runs/read-log.ts')
   const { renderLogLine } = await import('../render/log-line.ts')

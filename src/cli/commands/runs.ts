@@ -33,10 +33,9 @@ async function runsAction(context: CommandContext, { job, since, limit }: Option
   const { loadConfiguration, jobOf } = await import('../configuration.ts')
   const config = await loadConfiguration(context)
   if (job !== undefined) jobOf(config, job)
-  const { configKey, stateDirectory } = await import('../job-run.ts')
-  const { State } = await import('../../jobs/state/state.ts')
+  const { configKey, openState } = await import('../state.ts')
   const { globals, stdout, clock } = context
-  using state = State.open(stateDirectory(context), clock)
+  using state = openState(context)
   const sinceMs = since === undefined ? undefined : await momentOf(since, clock.now())
   const filter = { config: configKey(config), job, sinceMs, limit: countOf(limit) }
   const runs = state.guarded((open) => open.runs.list(filter))

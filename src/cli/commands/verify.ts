@@ -93,6 +93,8 @@ export async function verifyAndTell(
     notes: notesOf(report),
     durationMs: context.clock.now() - startedMs,
   }
+  const { lookAtVerified } = await import('../look.ts')
+  lookAtVerified(context, !isDamaged(report))
   const { globals, stdout } = context
   if (globals.json) stdout.write(renderVerifyReportJson(rendered))
   else if (!globals.quiet || isDamaged(report)) stdout.write(renderVerifyReport(rendered))

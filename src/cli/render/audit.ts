@@ -1,13 +1,13 @@
 /** The log as a trail: a line for each entry, for people and for programs, and what is wrong with it. */
 
 import { unreachable } from '../../base/assert.ts'
+import { rfc3339OfMs } from '../../base/timestamp.ts'
 import type { Action } from '../../ops/audit/action.ts'
 import { type AuditedEntry, type AuditReport, type Author, findingsOf } from '../../ops/audit/audit.ts'
 import { formatLocalTime } from '../../ops/zoned-time.ts'
 import { humanBytes, humanCount, humanDuration, plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { safeText } from '../output/safe-text.ts'
-import { rfc3339OfMs } from '../output/timestamp.ts'
 import { shortId } from './snapshots.ts'
 
 /** Ids that one line names. */

@@ -1,10 +1,11 @@
 /** What a search found: by path for people, by snapshot in restic's array for programs. Piece by piece, so that memory is bounded. */
+
+import { rfc3339 } from '../../base/timestamp.ts'
 import type { FoundFile, FoundVersion } from '../../ops/find/found-files.ts'
 import { formatLocalTime } from '../../ops/zoned-time.ts'
 import { humanBytes, plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { jsonPath, safeText } from '../output/safe-text.ts'
-import { rfc3339 } from '../output/timestamp.ts'
 import { goFileMode, permissions, RESTIC_TYPES } from './ls.ts'
 import { shortId } from './snapshots.ts'
 

@@ -1,8 +1,9 @@
 /** Lists the slots of a repository. */
+
+import { rfc3339OfMs } from '../../base/timestamp.ts'
 import { formatLocalTime } from '../../ops/zoned-time.ts'
 import { jsonArray } from '../output/json-lines.ts'
 import { renderTable } from '../output/table.ts'
-import { rfc3339OfMs } from '../output/timestamp.ts'
 import { shortId } from './snapshots.ts'
 
 export type ListedSlot = {

@@ -1,9 +1,10 @@
 /** Lists a snapshot's entries: as `ls -l` for people, as restic's NDJSON for programs. One entry at a time, so that memory is bounded. */
+
+import { rfc3339 } from '../../base/timestamp.ts'
 import type { EntryType } from '../../model/files.ts'
 import { formatLocalTime } from '../../ops/zoned-time.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { jsonPath, safeText } from '../output/safe-text.ts'
-import { rfc3339 } from '../output/timestamp.ts'
 import { type ListedSnapshot, snapshotJson } from './snapshots.ts'
 
 export type ListedEntry = {

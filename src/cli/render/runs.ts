@@ -1,10 +1,10 @@
 /** Runs of jobs: a table for people, an array for programs. */
+import { jsonOfRun } from '../../jobs/state/run-json.ts'
 import type { Run } from '../../jobs/state/runs-table.ts'
 import { formatLocalTime } from '../../ops/zoned-time.ts'
 import { humanBytes, humanDuration } from '../output/human.ts'
 import { jsonArray } from '../output/json-lines.ts'
 import { renderTable } from '../output/table.ts'
-import { rfc3339OfMs } from '../output/timestamp.ts'
 
 const COLUMNS = [
   { title: 'run' },
@@ -41,22 +41,3 @@ function tookMs({ startedMs, endedMs, outcome }: Run, nowMs: number): number | u
 }
 
 export const renderRunsJson = (runs: readonly Run[]): string => jsonArray(runs.map(jsonOfRun))
-
-/** Without what is not known. */
-export function jsonOfRun(run: Run): Readonly<Record<string, unknown>> {
-  const { dueMs, endedMs, outcome, code, message, snapshot, bytes } = run
-  return {
-    run_id: run.id,
-    job: run.job,
-    repository: run.repository,
-    trigger: run.trigger,
-    ...(dueMs === undefined ? {} : { due: rfc3339OfMs(dueMs) }),
-    started: rfc3339OfMs(run.startedMs),
-    ...(endedMs === undefined ? {} : { ended: rfc3339OfMs(endedMs) }),
-    outcome: outcome ?? 'running',
-    ...(code === undefined ? {} : { error: code }),
-    ...(message === undefined ? {} : { message }),
-    ...(snapshot === undefined ? {} : { snapshot_id: snapshot }),
-    ...(bytes === undefined ? {} : { bytes_read: bytes.read, bytes_added: bytes.added }),
-  }
-}

@@ -1,11 +1,12 @@
 /** Lists snapshots: a table for people, restic's array for programs. */
+
+import { rfc3339OfMs } from '../../base/timestamp.ts'
 import type { SnapshotSource } from '../../log/details.ts'
 import { formatLocalTime } from '../../ops/zoned-time.ts'
 import { humanBytes, humanCount, plural } from '../output/human.ts'
 import { jsonArray } from '../output/json-lines.ts'
 import { jsonPath } from '../output/safe-text.ts'
 import { renderTable } from '../output/table.ts'
-import { rfc3339OfMs } from '../output/timestamp.ts'
 
 export type ListedSnapshot = {
   /** 32 hex digits. */

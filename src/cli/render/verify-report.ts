@@ -1,9 +1,10 @@
 /** What a verification found: every damaged object, and every snapshot and file that needs it. */
+
+import { rfc3339OfMs } from '../../base/timestamp.ts'
 import { formatLocalTime } from '../../ops/zoned-time.ts'
 import { humanBytes, humanCount, humanDuration, plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { jsonPath, safeText } from '../output/safe-text.ts'
-import { rfc3339OfMs } from '../output/timestamp.ts'
 import { shortId } from './snapshots.ts'
 
 export type DamagedObject = { readonly key: string; readonly reason: string }

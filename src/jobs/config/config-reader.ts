@@ -2,13 +2,9 @@
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { messageOf, SnapError } from '../../model/errors.ts'
+import type { SecretText } from './config.ts'
 import { pathText } from './shape-problems.ts'
 import type { ConfigPath, ConfigProblem, YamlText } from './yaml-text.ts'
-
-/** A secret as the file has it: a text, or where it lies. */
-export type SecretText =
-  | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'file'; readonly path: string }
 
 const FILE_REFERENCE = /^file:(.+)$/s
 

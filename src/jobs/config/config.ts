@@ -13,10 +13,30 @@ export type Config = {
   readonly categories: ReadonlyMap<string, ReadonlyMap<string, DataType>>
   readonly jobs: ReadonlyMap<string, JobConfig>
   readonly history: HistoryConfig
+  readonly daemon: DaemonConfig
 }
 
 /** How long this machine remembers. ms */
 export type HistoryConfig = { readonly keepRunsMs: number; readonly keepLogsMs: number }
+
+export type DaemonConfig = {
+  /** `undefined`: it has no API. */
+  readonly listen: ListenAddress | undefined
+  readonly token: SecretText | undefined
+  readonly jobsAtOnce: number
+  /** ms */
+  readonly checkEveryMs: number
+}
+
+export type ListenAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  /** Absolute. */
+  | { readonly kind: 'unix'; readonly path: string }
+
+/** A secret as the file has it: a text, or where it lies. */
+export type SecretText =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'file'; readonly path: string }
 
 export type SecretConfig =
   | { readonly kind: 'key file'; readonly path: string }
@@ -88,10 +108,7 @@ export type PostgresConfig = {
   readonly host: string | undefined
   readonly port: number | undefined
   readonly user: string | undefined
-  readonly password:
-    | { readonly kind: 'text'; readonly text: string }
-    | { readonly kind: 'file'; readonly path: string }
-    | undefined
+  readonly password: SecretText | undefined
   readonly sslMode: string | undefined
   readonly format: 'custom' | 'plain'
   /** Roles and tablespaces of the server too. */

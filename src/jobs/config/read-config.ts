@@ -7,6 +7,7 @@ import { hasWildcards } from '../../base/glob.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { Config, DataType, HistoryConfig } from './config.ts'
 import { ConfigReader } from './config-reader.ts'
+import { readDaemon } from './read-daemon.ts'
 import { readJob } from './read-job.ts'
 import { readRepository } from './read-repository.ts'
 import { readSource } from './read-source.ts'
@@ -61,7 +62,14 @@ function namesResolved(reader: ConfigReader, raw: RawConfig): Omit<Config, 'file
   )
   const names = { repositories, sources: known, categories: new Set(categories.keys()) }
   const jobs = mapOf(raw.jobs, (each, name) => readJob(reader, name, each, names))
-  return { repositories, sources, categories, jobs, history: readHistory(reader, raw.history) }
+  return {
+    repositories,
+    sources,
+    categories,
+    jobs,
+    history: readHistory(reader, raw.history),
+    daemon: readDaemon(reader, raw.daemon),
+  }
 }
 
 const KEEP_RUNS_MS = 400 * 86_400_000

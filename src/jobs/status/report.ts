@@ -14,6 +14,8 @@ export type StatusReport = {
   readonly health: Health
   readonly jobs: readonly JobStatus[]
   readonly repositories: readonly RepositoryStatus[]
+  /** What else lies in the repositories: of other machines, other configurations, and what was saved by hand. */
+  readonly series: readonly SeriesStatus[]
 }
 
 export type JobStatus = {
@@ -26,8 +28,10 @@ export type JobStatus = {
   readonly lastGood: SnapshotMoment | undefined
   /** Its newest snapshot, complete or not. */
   readonly last: SnapshotMoment | undefined
-  /** How old the last good one may be; `undefined`: nothing says. ms */
+  /** How old the last good one may be, where the configuration says so. ms */
   readonly maxAgeMs: number | undefined
+  /** Since when there should be a newer one, by that or by the schedule. ms */
+  readonly staleSince: number | undefined
   readonly lastRun: RunMoment | undefined
   readonly isRunning: boolean
   /** ms; `undefined` without a schedule. */
@@ -68,4 +72,16 @@ export type RepositoryStatus = {
   /** At this growth. */
   readonly daysUntilFull: number | undefined
   readonly lastVerify: { /** ms */ readonly at: number; readonly isGood: boolean } | undefined
+}
+
+export type SeriesStatus = {
+  readonly repository: string
+  readonly host: string
+  readonly job: string | undefined
+  readonly paths: readonly string[]
+  readonly snapshots: number
+  readonly lastGood: SnapshotMoment | undefined
+  readonly last: SnapshotMoment | undefined
+  /** `undefined` where nothing says how old the last good one may be. */
+  readonly health: Health | undefined
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { rfc3339, rfc3339OfMs } from '../../../src/cli/output/timestamp.ts'
+import { rfc3339, rfc3339OfMs } from '../../../src/base/timestamp.ts'
 import { renderBackupSummary, renderBackupSummaryJson } from '../../../src/cli/render/backup-summary.ts'
 import { renderKeyList, renderKeyListJson } from '../../../src/cli/render/key-list.ts'
 import {

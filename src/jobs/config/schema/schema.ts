@@ -3,6 +3,7 @@
  * as the name of a source, is checked in `read-config.ts`.
  */
 import { z } from 'zod'
+import { daemon, type RawDaemon } from './daemon.ts'
 import { job, type RawJob } from './job.ts'
 import { type RawRepository, repository } from './repository.ts'
 import { category, type RawSource, source } from './source.ts'
@@ -16,6 +17,7 @@ export type RawConfig = {
   sources?: Record<string, RawSource> | undefined
   categories?: Record<string, Record<string, string[]>> | undefined
   jobs?: Record<string, RawJob> | undefined
+  daemon?: RawDaemon | undefined
   history?: RawHistory | undefined
 }
 
@@ -34,6 +36,7 @@ export const CONFIG_SCHEMA: z.ZodType<RawConfig> = z
       .record(name('category'), category)
       .describe('categories by their names, as critical')
       .optional(),
+    daemon: daemon.optional(),
     history: history.optional(),
     jobs: z.record(name('job'), job).describe('jobs by their names').optional(),
   })

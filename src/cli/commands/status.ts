@@ -1,0 +1,98 @@
+/** `snap status`: whether all is as it should be, for people, monitoring and scripts. */
+import { hostname } from 'node:os'
+import { parseDuration } from '../../base/duration.ts'
+import type { StatusReport } from '../../jobs/status/report.ts'
+import { hasCode, SnapError } from '../../model/errors.ts'
+import type { CommandContext } from '../context.ts'
+import type { CommandModule } from '../program.ts'
+
+type Options = { readonly maxAge?: string }
+
+export const statusCommand: CommandModule = {
+  register(program, run) {
+    program
+      .command('status')
+      .description('say whether every job has a good snapshot that is new enough')
+      .option(
+        '--max-age <time>',
+        'how old the last complete snapshot may be, as 26h: of all, jobs with a max-age excepted',
+      )
+      .addHelpText(
+        'after',
+        `
+Of each job: healthy, stale (its last complete snapshot is too old, or the last run was incomplete or interrupted), critical (the
+last run failed, it is very old, or the repository is away or damaged), unknown (it was never run). A snapshot is too old by the
+job's max-age, else by its schedule. Without a configuration, the series of the repository are shown.
+Exit status 5: something is stale or critical.
+
+Examples:
+  $ snap status
+  $ snap status --max-age 26h --json`,
+      )
+      .action(run<[Options]>(statusAction))
+  },
+}
+
+async function statusAction(context: CommandContext, { maxAge }: Options): Promise<void> {
+  const maxAgeMs = maxAge === undefined ? undefined : parseDuration(maxAge)
+  const report = (await reportOfConfiguration(context, maxAgeMs)) ?? (await reportWithout(context, maxAgeMs))
+  const { globals, stdout } = context
+  const { renderStatus, renderStatusJson } = await import('../render/status.ts')
+  if (globals.json) stdout.write(renderStatusJson(report))
+  else if (!globals.quiet) stdout.write(renderStatus(report))
+  refuseUnhealthy(report)
+}
+
+/** `undefined` where there is no configuration. */
+async function reportOfConfiguration(
+  context: CommandContext,
+  maxAgeMs: number | undefined,
+): Promise<StatusReport | undefined> {
+  const { configFileOf, loadConfiguration } = await import('../configuration.ts')
+  try {
+    configFileOf(context)
+  } catch (error) {
+    if (!hasCode(error, 'USAGE') || context.globals.configFile !== undefined) throw error
+    return undefined
+  }
+  const config = await loadConfiguration(context)
+  const { configKey, openState } = await import('../state.ts')
+  using state = openState(context)
+  const { lookAtAll } = await import('../look.ts')
+  await lookAtAll(context, state, config)
+  const { gatherReport } = await import('../../jobs/status/gather.ts')
+  const request = { config, key: configKey(config), host: hostname(), nowMs: context.clock.now(), maxAgeMs }
+  return state.guarded((open) => gatherReport(open, request))
+}
+
+async function reportWithout(context: CommandContext, maxAgeMs: number | undefined): Promise<StatusReport> {
+  const { openChosen, placeOf } = await import('../repository.ts')
+  const { openState } = await import('../state.ts')
+  const { lookAtOpen } = await import('../look.ts')
+  await using repository = await openChosen(context)
+  await lookAtOpen(context, repository)
+  using state = openState(context)
+  const { reportOfRepository } = await import('../../jobs/status/gather.ts')
+  const request = { path: placeOf(context).path, host: hostname(), nowMs: context.clock.now(), maxAgeMs }
+  return state.guarded((open) => reportOfRepository(open, request))
+}
+
+function refuseUnhealthy({ health, jobs, repositories, series }: StatusReport): void {
+  if (health !== 'stale' && health !== 'critical') return
+  const names = [
+    ...jobs.map((each) => ({ name: each.job, health: each.health })),
+    ...series.map((each) => ({
+      name: `${each.host} ${each.job ?? each.paths.join(' ')}`,
+      health: each.health,
+    })),
+    ...repositories.map((each) => ({
+      name: each.repository,
+      health: each.unreachable === undefined ? undefined : ('unreachable' as const),
+    })),
+  ]
+  const bad = names.filter(
+    (each) => each.health === 'stale' || each.health === 'critical' || each.health === 'unreachable',
+  )
+  const text = bad.map((each) => `${each.name} is ${each.health}`).join(', ')
+  throw new SnapError('UNHEALTHY', text, { hint: '`snap runs` and `snap logs JOB` tell more.' })
+}

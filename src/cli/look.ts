@@ -1,0 +1,56 @@
+/** Looks at repositories for a status, and remembers what is seen: whoever tells of them later need not open them. */
+import { hostname } from 'node:os'
+import type { Config } from '../jobs/config/config.ts'
+import type { State } from '../jobs/state/state.ts'
+import type { RepositoryFacts } from '../jobs/status/facts.ts'
+import { lookAt } from '../jobs/status/look-at.ts'
+import { rememberFacts, rememberVerified } from '../jobs/status/memory.ts'
+import { hasCode, messageOf, SnapError } from '../model/errors.ts'
+import type { Repository } from '../repository/repository.ts'
+import { contextFor } from './configuration.ts'
+import type { CommandContext } from './context.ts'
+import { stderrWarning } from './output/notes.ts'
+import { openChosen, placeOf } from './repository.ts'
+import { openState } from './state.ts'
+
+/** Opens each repository of the configuration. One that cannot be opened is remembered as such. */
+export async function lookAtAll(context: CommandContext, state: State, config: Config): Promise<void> {
+  for (const repository of config.repositories.values()) {
+    const facts = await seen(contextFor(context, repository), repository.path)
+    state.guarded((open) => rememberFacts(open, hostname(), repository.path, facts))
+  }
+}
+
+async function seen(context: CommandContext, path: string): Promise<RepositoryFacts> {
+  const at = context.clock.now()
+  try {
+    await using repository = await openChosen(context)
+    return await lookAt(repository, path, at)
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (!(error instanceof SnapError)) throw error
+    return { at, unreachable: messageOf(error) }
+  }
+}
+
+/** What is seen of a repository that is open. That nothing can be remembered is a warning. */
+export async function lookAtOpen(context: CommandContext, repository: Repository): Promise<void> {
+  const { path } = placeOf(context)
+  const facts = await lookAt(repository, path, context.clock.now())
+  remembering(context, (state) => rememberFacts(state, hostname(), path, facts))
+}
+
+export function lookAtVerified(context: CommandContext, isGood: boolean): void {
+  const verified = { at: context.clock.now(), isGood }
+  remembering(context, (state) => rememberVerified(state, hostname(), placeOf(context).path, verified))
+}
+
+function remembering(context: CommandContext, act: (state: State) => void): void {
+  try {
+    using state = openState(context)
+    state.guarded(act)
+  } catch (error) {
+    if (!hasCode(error, 'STATE_FAILED')) throw error
+    stderrWarning(context, error.message)
+  }
+}

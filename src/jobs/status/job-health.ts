@@ -1,0 +1,101 @@
+/** How it stands with a job, and why. Pure. */
+import { formatDuration } from '../../base/duration.ts'
+import type { Schedule } from '../schedule/schedule.ts'
+import type { Health, RunMoment, SnapshotMoment } from './report.ts'
+
+export type JobFacts = {
+  readonly nowMs: number
+  readonly schedule: Schedule | undefined
+  readonly maxAgeMs: number | undefined
+  readonly lastGood: SnapshotMoment | undefined
+  readonly lastRun: RunMoment | undefined
+  readonly isRunning: boolean
+  /** Since when this machine knows the job. ms */
+  readonly knownSince: number
+  /** Why its repository cannot be opened. */
+  readonly unreachable: string | undefined
+  readonly isDamaged: boolean
+}
+
+export type JobHealth = {
+  readonly health: Health
+  readonly reasons: readonly string[]
+  readonly staleSince: number | undefined
+}
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+/** Of the time between two runs, that the second may take before the first is too old. */
+const GRACE_SHARE = 1 / 12
+
+type Finding = readonly [health: 'stale' | 'critical', reason: string]
+
+export function jobHealth(facts: JobFacts): JobHealth {
+  const { lastRun, lastGood, unreachable, isDamaged } = facts
+  const deadline = deadlineOf(facts)
+  const findings: Finding[] = []
+  if (unreachable !== undefined)
+    findings.push(['critical', `its repository cannot be opened: ${unreachable}`])
+  if (isDamaged) findings.push(['critical', 'the last verification of its repository found damage'])
+  if (lastRun !== undefined) findings.push(...ofRun(lastRun))
+  if (lastGood === undefined && lastRun !== undefined)
+    findings.push(['critical', 'it has no complete snapshot'])
+  if (lastGood !== undefined && lastGood.time > facts.nowMs + DAY_MS)
+    findings.push([
+      'stale',
+      `its last complete snapshot says that it is of ${new Date(lastGood.time).toISOString()}: is a clock wrong?`,
+    ])
+  const isLate = deadline !== undefined && deadline.stale <= facts.nowMs
+  if (isLate) findings.push([deadline.critical <= facts.nowMs ? 'critical' : 'stale', deadline.reason])
+  const staleSince = isLate ? deadline.stale : undefined
+  const reasons = findings.map(([, reason]) => reason)
+  if (findings.some(([health]) => health === 'critical')) return { health: 'critical', reasons, staleSince }
+  if (findings.length > 0) return { health: 'stale', reasons, staleSince }
+  if (lastGood === undefined) return { health: 'unknown', reasons: ['it was never run'], staleSince }
+  return { health: 'healthy', reasons, staleSince }
+}
+
+function ofRun({ outcome, error }: RunMoment): Finding[] {
+  const why = error === undefined ? '' : `: ${error}`
+  switch (outcome) {
+    case 'ok':
+      return []
+    case 'incomplete':
+      return [['stale', `the last run is incomplete${why}`]]
+    case 'interrupted':
+      return [['stale', `the last run was interrupted${why}`]]
+    case 'died':
+      return [['critical', `the last run died${why}`]]
+    case 'failed':
+      return [['critical', `the last run failed${why}`]]
+  }
+}
+
+type Deadline = { readonly stale: number; readonly critical: number; readonly reason: string }
+
+/** From when on the last good snapshot is too old. */
+function deadlineOf(facts: JobFacts): Deadline | undefined {
+  const { maxAgeMs, schedule, lastGood, nowMs } = facts
+  if (maxAgeMs !== undefined) {
+    if (lastGood === undefined) return undefined
+    const age = formatDuration(nowMs - lastGood.time)
+    const reason = `its last complete snapshot is ${age} old, and may be ${formatDuration(maxAgeMs)}`
+    return { stale: lastGood.time + maxAgeMs, critical: lastGood.time + 2 * maxAgeMs, reason }
+  }
+  return schedule === undefined ? undefined : scheduledDeadline(facts, schedule)
+}
+
+/** The first time at which it was due after the last good snapshot, and the second, each with its grace. */
+function scheduledDeadline(
+  { lastGood, knownSince, isRunning }: JobFacts,
+  schedule: Schedule,
+): Deadline | undefined {
+  // A snapshot is of the moment at which its run began, which is not before it was due.
+  const missed = schedule.after(lastGood?.time ?? knownSince)
+  const next = missed === undefined ? undefined : schedule.after(missed)
+  if (missed === undefined || next === undefined) return undefined
+  const grace = Math.max(HOUR_MS, (next - missed) * GRACE_SHARE) + schedule.texts.jitterMs
+  const underWay = isRunning ? DAY_MS : 0
+  const reason = `nothing was saved since it was due at ${new Date(missed).toISOString()}`
+  return { stale: missed + grace + underWay, critical: next + grace + underWay, reason }
+}
