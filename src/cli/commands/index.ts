@@ -3,6 +3,7 @@ import type { CommandModule } from '../program.ts'
 import { auditCommand } from './audit.ts'
 import { backupCommand } from './backup.ts'
 import { configCommand } from './config.ts'
+import { daemonCommand } from './daemon.ts'
 import { dbCommand } from './db.ts'
 import { duCommand } from './du.ts'
 import { dumpCommand } from './dump.ts'
@@ -19,6 +20,7 @@ import { purgeCommand } from './purge.ts'
 import { repairCommand } from './repair.ts'
 import { restoreCommand } from './restore.ts'
 import { runsCommand } from './runs.ts'
+import { scheduleCommand } from './schedule.ts'
 import { snapshotsCommand } from './snapshots.ts'
 import { statsCommand } from './stats.ts'
 import { statusCommand } from './status.ts'
@@ -49,6 +51,8 @@ export const COMMANDS: readonly CommandModule[] = [
   configCommand,
   dbCommand,
   statusCommand,
+  scheduleCommand,
+  daemonCommand,
   runsCommand,
   logsCommand,
 ]

@@ -6,7 +6,7 @@ import { hasCode, SnapError } from '../../model/errors.ts'
 import type { CommandContext } from '../context.ts'
 import type { CommandModule } from '../program.ts'
 
-type Options = { readonly maxAge?: string }
+type Options = { readonly maxAge?: string; readonly notify: boolean }
 
 export const statusCommand: CommandModule = {
   register(program, run) {
@@ -17,6 +17,7 @@ export const statusCommand: CommandModule = {
         '--max-age <time>',
         'how old the last complete snapshot may be, as 26h: of all, jobs with a max-age excepted',
       )
+      .option('--notify', 'tell of it as the configuration says, and write its metrics', false)
       .addHelpText(
         'after',
         `

@@ -15,6 +15,8 @@ export type Command = {
   readonly cwd?: string | undefined
   /** Standard input; nothing where it is absent. Where the bytes fail, so does the command. */
   readonly input?: string | AsyncIterable<Uint8Array> | undefined
+  /** Statuses by which it says that it has done what it should; 0 alone where they are absent. */
+  readonly accept?: readonly number[]
   /** From its start to its end. ms */
   readonly timeoutMs?: number | undefined
 }
@@ -75,7 +77,7 @@ export async function* commandOutput(
   const failure = await fed
   if (failure !== undefined) throw failure.error
   if (isLate) throw new Error(`${program} was ended: it took longer than ${formatDuration(timeoutMs ?? 0)}`)
-  if (code === 0) return
+  if (code !== null && (command.accept ?? [0]).includes(code)) return
   const how = killedBy === null ? `ended with status ${code}` : `was ended by ${killedBy}`
   const last = said()
   throw new Error(`${program} ${how}${last === '' ? '' : `: ${last}`}`)

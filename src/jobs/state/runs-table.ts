@@ -100,12 +100,15 @@ export class RunsTable {
       .immediate()
   }
 
-  /** Records one that was due and did not begin. */
-  skip(run: RunBeginning, message: string): void {
-    this.#insert(run, message)
+  /** Records one that did not come so far as to begin. */
+  record(run: RunBeginning, outcome: Outcome, message: string): void {
+    this.#insert(run, { outcome, message })
   }
 
-  #insert(run: RunBeginning, skipped: string | undefined): void {
+  #insert(
+    run: RunBeginning,
+    ended: { readonly outcome: Outcome; readonly message: string } | undefined,
+  ): void {
     const { id, config, job, repository, trigger, dueMs, startedMs, log, pid } = run
     this.#database
       .prepare(
@@ -122,9 +125,9 @@ export class RunsTable {
         startedMs,
         pid,
         log ?? null,
-        skipped === undefined ? null : startedMs,
-        skipped === undefined ? null : 'skipped',
-        skipped ?? null,
+        ended === undefined ? null : startedMs,
+        ended?.outcome ?? null,
+        ended?.message ?? null,
       )
   }
 

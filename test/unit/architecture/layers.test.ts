@@ -14,6 +14,7 @@ const LINES: readonly (readonly string[])[] = [
   ['repository'],
   ['ops'],
   ['jobs'],
+  ['daemon'],
   ['cli'],
   ['.'],
 ]
@@ -30,6 +31,8 @@ const OWNERS: Readonly<Record<string, string>> = {
   fflate: 'ops',
   yaml: 'jobs',
   zod: 'jobs',
+  pino: 'jobs',
+  croner: 'jobs',
 }
 
 type Import = {

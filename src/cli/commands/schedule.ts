@@ -1,0 +1,146 @@
+/** `snap schedule`: when jobs run, and what makes them run then. */
+import { hostname } from 'node:os'
+import { rfc3339OfMs } from '../../base/timestamp.ts'
+import { SnapError } from '../../model/errors.ts'
+import type { CommandContext } from '../context.ts'
+import { jsonArray } from '../output/json-lines.ts'
+import { stderrNote, stderrWarning } from '../output/notes.ts'
+import { renderTable } from '../output/table.ts'
+import type { CommandModule } from '../program.ts'
+
+type InstallOptions = {
+  readonly systemd: boolean
+  readonly cron: boolean
+  readonly launchd: boolean
+  readonly windows: boolean
+  readonly print: boolean
+}
+
+const COLUMNS = [
+  { title: 'job' },
+  { title: 'schedule' },
+  { title: 'zone' },
+  { title: 'next run' },
+  { title: 'last run' },
+] as const
+
+export const scheduleCommand: CommandModule = {
+  register(program, run) {
+    const schedule = program
+      .command('schedule')
+      .description('when jobs run, and what makes them run then')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ snap schedule list\n  $ snap schedule install --systemd --print',
+      )
+    schedule
+      .command('list')
+      .description('list jobs with their schedules, and when they run next')
+      .addHelpText('after', '\nExample:\n  $ snap schedule list')
+      .action(run<[object]>(listAction))
+    schedule
+      .command('run')
+      .description('run the jobs that are due, and end: for cron and the like, to be called each minute')
+      .addHelpText('after', '\nExample:\n  $ snap schedule run --quiet')
+      .action(run<[object]>(runAction))
+    schedule
+      .command('install')
+      .description('set up what keeps the schedule: the daemon as a service, or a call each minute')
+      .option('--systemd', 'a unit for systemd, which runs the daemon', false)
+      .option('--cron', 'a line in the crontab', false)
+      .option('--launchd', 'an agent of macOS, which runs the daemon', false)
+      .option('--windows', 'a task of the Windows Task Scheduler', false)
+      .option('--print', 'print what would be written, and write nothing', false)
+      .addHelpText(
+        'after',
+        `
+What is written is shown first. Under root a service of the system is set up, else one of the user.
+
+Examples:
+  $ snap schedule install --systemd
+  $ snap schedule install --cron --print`,
+      )
+      .action(run<[InstallOptions]>(installAction))
+  },
+}
+
+async function listAction(context: CommandContext): Promise<void> {
+  const { loadConfiguration } = await import('../configuration.ts')
+  const config = await loadConfiguration(context)
+  const { configKey, openState } = await import('../state.ts')
+  const { gatherReport } = await import('../../jobs/status/gather.ts')
+  const { formatLocalTime } = await import('../../ops/zoned-time.ts')
+  using state = openState(context)
+  const request = { config, key: configKey(config), host: hostname(), nowMs: context.clock.now() }
+  const { jobs } = state.guarded((open) => gatherReport(open, request))
+  const rows = jobs.map(({ job, nextRun, lastRun }) => {
+    const texts = config.jobs.get(job)?.schedule?.texts
+    return { job, at: texts?.at ?? [], zone: texts?.timeZone, nextRun, lastRun: lastRun?.startedMs }
+  })
+  const { globals, stdout } = context
+  const timeOf = (ms: number | undefined): string => (ms === undefined ? '' : formatLocalTime(ms))
+  if (globals.json)
+    stdout.write(
+      jsonArray(
+        rows.map(({ job, at, zone, nextRun, lastRun }) => ({
+          job,
+          schedule: at,
+          ...(zone === undefined ? {} : { timezone: zone }),
+          ...(nextRun === undefined ? {} : { next_run: rfc3339OfMs(nextRun) }),
+          ...(lastRun === undefined ? {} : { last_run: rfc3339OfMs(lastRun) }),
+        })),
+      ),
+    )
+  else
+    stdout.write(
+      renderTable(
+        COLUMNS,
+        rows.map(({ job, at, zone, nextRun, lastRun }) => [
+          job,
+          at.length === 0 ? 'none' : at.join(', '),
+          zone ?? '',
+          timeOf(nextRun),
+          timeOf(lastRun),
+        ]),
+      ),
+    )
+}
+
+async function runAction(context: CommandContext): Promise<void> {
+  const { startDaemon } = await import('../start-daemon.ts')
+  const { loadConfiguration } = await import('../configuration.ts')
+  const { openState } = await import('../state.ts')
+  using state = openState(context)
+  const daemon = await startDaemon(context, await loadConfiguration(context), state)
+  await daemon.once(context.signal)
+}
+
+async function installAction(context: CommandContext, options: InstallOptions): Promise<void> {
+  const kinds = (['systemd', 'cron', 'launchd', 'windows'] as const).filter((kind) => options[kind])
+  const [kind] = kinds
+  if (kind === undefined || kinds.length > 1)
+    throw new SnapError('USAGE', 'one of --systemd, --cron, --launchd and --windows is needed', {
+      hint: 'Choose what this machine has.',
+    })
+  const { configFileOf, loadConfiguration } = await import('../configuration.ts')
+  await loadConfiguration(context)
+  const { ownProgram } = await import('../own-program.ts')
+  const { installer } = await import('../../jobs/schedule/installers.ts')
+  const { homedir } = await import('node:os')
+  const install = installer(kind, {
+    program: ownProgram(),
+    configFile: configFileOf(context),
+    isRoot: process.getuid?.() === 0,
+    home: homedir(),
+  })
+  const { globals, stdout } = context
+  const { path, text, next } = install
+  if (globals.json) stdout.write(`${JSON.stringify({ message_type: 'schedule', kind, path, text, next })}\n`)
+  else {
+    if (!options.print) stderrNote(context, `${path}:`)
+    if (options.print || !globals.quiet) stdout.write(text)
+  }
+  if (options.print) return
+  await install.write((warning) => stderrWarning(context, warning))
+  if (next !== undefined) stderrNote(context, `now run: ${next}`)
+}

@@ -1,0 +1,36 @@
+/** The daemon as the command line makes it. */
+import { hostname } from 'node:os'
+import { systemRandom } from '../crypto/random.ts'
+import { Daemon } from '../daemon/daemon.ts'
+import { type ServiceManager, serviceManager } from '../daemon/service-manager.ts'
+import type { Config } from '../jobs/config/config.ts'
+import type { State } from '../jobs/state/state.ts'
+import { checkByChild } from './check-by-child.ts'
+import type { CommandContext } from './context.ts'
+import { stderrNote, stderrWarning } from './output/notes.ts'
+import { ownProgram } from './own-program.ts'
+import { configKey } from './state.ts'
+
+const SILENT: ServiceManager = serviceManager(undefined, () => 0n)
+
+/** `manager`: who is told how it does. `state` stays open as long as it runs. */
+export async function startDaemon(
+  context: CommandContext,
+  config: Config,
+  state: State,
+  manager: ServiceManager = SILENT,
+): Promise<Daemon> {
+  const program = ownProgram()
+  const { env, clock } = context
+  return new Daemon(
+    { config, key: configKey(config), host: hostname(), state, program, env },
+    {
+      clock,
+      random: systemRandom,
+      manager,
+      note: (text) => stderrNote(context, text),
+      warn: (text) => stderrWarning(context, text),
+      check: (current, aborted) => checkByChild(context, program, current, aborted),
+    },
+  )
+}

@@ -1,0 +1,259 @@
+/**
+ * Keeps the schedules of a configuration: starts jobs when they are due, looks now and then for what is stale or full, and takes orders.
+ * What the jobs do is done by processes of their own.
+ */
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Config } from '../jobs/config/config.ts'
+import { newRunId } from '../jobs/runs/run-id.ts'
+import { Scheduler, type SkipReason } from '../jobs/schedule/scheduler.ts'
+import type { Outcome, Trigger } from '../jobs/state/runs-table.ts'
+import type { State } from '../jobs/state/state.ts'
+import type { Clock, Random } from '../model/clock.ts'
+import { hasCode, messageOf, SnapError } from '../model/errors.ts'
+import { Events } from './events.ts'
+import { type EndedRun, JobProcesses } from './job-processes.ts'
+import type { ServiceManager } from './service-manager.ts'
+
+export type DaemonOptions = {
+  readonly config: Config
+  /** Of the configuration in the history. */
+  readonly key: string
+  readonly host: string
+  readonly state: State
+  /** What runs this very program. */
+  readonly program: readonly [string, ...string[]]
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+export type DaemonPorts = {
+  readonly clock: Clock
+  readonly random: Random
+  readonly manager: ServiceManager
+  /** A sentence about what happens. */
+  readonly note: (text: string) => void
+  readonly warn: (text: string) => void
+  /** Looks for what is stale or full, and tells of it. */
+  readonly check: (config: Config, signal: AbortSignal) => Promise<void>
+}
+
+/** As the command line ends where the job runs already: somebody else was faster. */
+const EXIT_RUNNING = 11
+/** However far off the next run is: a clock may be set, and a machine may have slept. ms */
+const SLEEP_MS_MAX = 30_000
+const checkedName = (key: string): string => `checked ${key}`
+const dueName = (key: string, job: string): string => `due ${key} ${job}`
+
+export class Daemon {
+  readonly events: Events = new Events()
+  readonly #options: DaemonOptions
+  readonly #ports: DaemonPorts
+  readonly #processes: JobProcesses
+  #config: Config
+  #scheduler: Scheduler
+  #woken = new AbortController()
+  #mustCheck = false
+  #checking: Promise<void> | undefined
+
+  constructor(options: DaemonOptions, ports: DaemonPorts) {
+    this.#options = options
+    this.#ports = ports
+    this.#config = options.config
+    const { program, env, config } = options
+    this.#processes = new JobProcesses({
+      program,
+      env,
+      configFile: config.file,
+      atOnce: config.daemon.jobsAtOnce,
+      events: this.events,
+      ended: (run) => this.#ended(run),
+    })
+    this.#scheduler = this.#newScheduler()
+  }
+
+  get config(): Config {
+    return this.#config
+  }
+
+  /** Until `signal`; then the jobs that run are ended, and this returns. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { manager, note } = this.#ports
+    manager.ready()
+    while (!signal.aborted) {
+      const nextMs = this.tick(signal)
+      this.#tellStatus(nextMs)
+      await this.#sleep(nextMs, signal)
+    }
+    manager.stopping()
+    if (this.#processes.count > 0) note('ending the jobs that run')
+    await this.#processes.stop()
+    await this.#checking
+  }
+
+  /** Starts what is due by now, and waits for it: for whoever is called now and then. */
+  async once(signal: AbortSignal): Promise<void> {
+    this.tick(signal)
+    using _stopping = onAbort(signal, () => void this.#processes.stop())
+    await this.#processes.drain()
+    await this.#checking
+  }
+
+  /** Starts what is due by now. Returns when something is due next. ms */
+  tick(signal: AbortSignal): number | undefined {
+    const next = this.#scheduler.tick()
+    const nowMs = this.#ports.clock.now()
+    if (this.#isCheckDue(nowMs)) this.#check(nowMs, signal)
+    return next
+  }
+
+  #isCheckDue(nowMs: number): boolean {
+    if (this.#checking !== undefined) return false
+    if (this.#mustCheck) return true
+    const { state, key } = this.#options
+    const last = state.guarded((open) => open.recall(checkedName(key)))
+    // A clock that was put back does not keep it from looking.
+    return typeof last !== 'number' || Math.abs(nowMs - last) >= this.#config.daemon.checkEveryMs
+  }
+
+  #check(nowMs: number, signal: AbortSignal): void {
+    const { check, warn } = this.#ports
+    const { state, key } = this.#options
+    this.#mustCheck = false
+    this.#saving(() => state.guarded((open) => open.remember(checkedName(key), nowMs)))
+    this.#checking = check(this.#config, signal)
+      .catch((error: unknown) => {
+        if (!signal.aborted) warn(`looking for what is stale or full failed: ${messageOf(error)}`)
+      })
+      .finally(() => {
+        this.#checking = undefined
+      })
+  }
+
+  /** From now on. Jobs that run go on. */
+  reload(config: Config): void {
+    this.#config = config
+    this.#processes.change({ atOnce: config.daemon.jobsAtOnce })
+    this.#scheduler = this.#newScheduler()
+    this.#mustCheck = true
+    this.events.emit({ event: 'reloaded' })
+    this.wake()
+  }
+
+  wake(): void {
+    this.#woken.abort()
+  }
+
+  /** Starts a run of a job, with more arguments for `snap backup`. Returns its id. `JOB_RUNNING` where it runs already. */
+  start(job: string, trigger: Trigger, args: readonly string[] = []): string {
+    const { clock, random } = this.#ports
+    if (this.#isRunning(job))
+      throw new SnapError('JOB_RUNNING', `${job} is running`, { hint: 'Wait until it has ended.' })
+    const id = newRunId(clock.now(), random)
+    this.#processes.start({ id, job, trigger, args })
+    return id
+  }
+
+  #newScheduler(): Scheduler {
+    const { state, key, host } = this.#options
+    const { clock, random, note } = this.#ports
+    const jobs = [...this.#config.jobs.values()].flatMap(({ name, schedule }) =>
+      schedule === undefined ? [] : [{ name, schedule }],
+    )
+    return new Scheduler(jobs, {
+      clock,
+      host,
+      lastHandled: (job) => {
+        const value = state.guarded((open) => open.recall(dueName(key, job)))
+        return typeof value === 'number' ? value : undefined
+      },
+      handled: (job, dueMs) =>
+        this.#saving(() => state.guarded((open) => open.remember(dueName(key, job), dueMs))),
+      isRunning: (job) => this.#isRunning(job),
+      start: (job, dueMs) => {
+        const id = newRunId(clock.now(), random)
+        note(`${job} begins (${id})`)
+        this.#processes.start({ id, job, trigger: 'schedule', dueMs })
+      },
+      skipped: (job, dueMs, why) => this.#skipped(job, dueMs, why),
+    })
+  }
+
+  #isRunning(job: string): boolean {
+    const { state, key } = this.#options
+    return this.#processes.has(job) || state.guarded((open) => open.isRunning(key, job))
+  }
+
+  #skipped(job: string, dueMs: number, why: SkipReason): void {
+    const { clock, random, note } = this.#ports
+    const message =
+      why === 'running' ? 'the run before was still under way' : 'it was missed, and is not to be caught up'
+    const id = newRunId(clock.now(), random)
+    note(`${job} was due and is skipped: ${message}`)
+    this.events.emit({ event: 'run_skipped', run_id: id, job, message })
+    this.#saving(() => this.#record({ id, job, trigger: 'schedule', dueMs }, 'skipped', message))
+  }
+
+  #record(
+    { id, job, trigger, dueMs }: Pick<EndedRun, 'id' | 'job' | 'trigger' | 'dueMs'>,
+    outcome: Outcome,
+    message: string,
+  ): void {
+    const { state, key } = this.#options
+    const startedMs = this.#ports.clock.now()
+    const repository = this.#config.jobs.get(job)?.repository.name ?? ''
+    const run = { id, config: key, job, repository, trigger, dueMs, startedMs, pid: process.pid }
+    state.guarded(({ runs }) => runs.record(run, outcome, message))
+  }
+
+  /** A run whose process did not come so far as to record it is recorded here. */
+  #ended(run: EndedRun): void {
+    const { state, key } = this.#options
+    const { note } = this.#ports
+    const { id, job, status, message } = run
+    let outcome: Outcome = status === 0 ? 'ok' : status === EXIT_RUNNING ? 'skipped' : 'failed'
+    this.#saving(() => {
+      const known = state.guarded(({ runs }) => runs.beginningWith(key, id)[0])
+      if (known === undefined && outcome === 'failed')
+        this.#record(run, outcome, message ?? `it ended with status ${status}`)
+      outcome = known?.outcome ?? outcome
+    })
+    note(`${job} ended: ${outcome}${message === undefined ? '' : `: ${message}`} (${id})`)
+    this.events.emit({ event: 'run_ended', run_id: id, job, outcome, exit_status: status, message })
+    if (outcome !== 'ok') this.#mustCheck = true
+    this.wake()
+  }
+
+  /** That something cannot be written down does not keep jobs from running. */
+  #saving(act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      if (!hasCode(error, 'STATE_FAILED')) throw error
+      this.#ports.warn(messageOf(error))
+    }
+  }
+
+  #tellStatus(nextMs: number | undefined): void {
+    const running = this.#processes.count
+    const next = nextMs === undefined ? 'nothing is scheduled' : `next at ${new Date(nextMs).toISOString()}`
+    this.#ports.manager.status(running === 0 ? next : `${running} running, ${next}`)
+  }
+
+  async #sleep(nextMs: number | undefined, signal: AbortSignal): Promise<void> {
+    const ms = Math.min(
+      SLEEP_MS_MAX,
+      Math.max(0, (nextMs ?? Number.POSITIVE_INFINITY) - this.#ports.clock.now()),
+    )
+    const woken = this.#woken.signal
+    try {
+      await wait(ms, undefined, { signal: AbortSignal.any([signal, woken]) })
+    } catch {
+      // Woken, or ended: the loop looks.
+    }
+    if (woken.aborted) this.#woken = new AbortController()
+  }
+}
+
+function onAbort(signal: AbortSignal, act: () => void): Disposable {
+  signal.addEventListener('abort', act, { once: true })
+  return { [Symbol.dispose]: () => signal.removeEventListener('abort', act) }
+}
