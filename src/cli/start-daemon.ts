@@ -1,7 +1,9 @@
 /** The daemon as the command line makes it. */
 import { hostname } from 'node:os'
+import { setTimeout as wait } from 'node:timers/promises'
 import { systemRandom } from '../crypto/random.ts'
 import { Daemon } from '../daemon/daemon.ts'
+import { JobProcesses } from '../daemon/job-processes.ts'
 import { type ServiceManager, serviceManager } from '../daemon/service-manager.ts'
 import type { Config } from '../jobs/config/config.ts'
 import type { State } from '../jobs/state/state.ts'
@@ -23,9 +25,19 @@ export async function startDaemon(
   const program = ownProgram()
   const { env, clock } = context
   return new Daemon(
-    { config, key: configKey(config), host: hostname(), state, program, env },
+    { config, key: configKey(config), host: hostname(), state },
     {
       clock,
+      sleep,
+      processes: (events, ended) =>
+        new JobProcesses({
+          program,
+          env,
+          configFile: config.file,
+          atOnce: config.daemon.jobsAtOnce,
+          events,
+          ended,
+        }),
       random: systemRandom,
       manager,
       note: (text) => stderrNote(context, text),
@@ -33,4 +45,12 @@ export async function startDaemon(
       check: (current, aborted) => checkByChild(context, program, current, aborted),
     },
   )
+}
+
+async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await wait(ms, undefined, { signal })
+  } catch {
+    // Woken: whoever sleeps looks why.
+  }
 }

@@ -2,7 +2,6 @@
  * Keeps the schedules of a configuration: starts jobs when they are due, looks now and then for what is stale or full, and takes orders.
  * What the jobs do is done by processes of their own.
  */
-import { setTimeout as wait } from 'node:timers/promises'
 import type { Config } from '../jobs/config/config.ts'
 import { newRunId } from '../jobs/runs/run-id.ts'
 import { Scheduler, type SkipReason } from '../jobs/schedule/scheduler.ts'
@@ -11,7 +10,7 @@ import type { State } from '../jobs/state/state.ts'
 import type { Clock, Random } from '../model/clock.ts'
 import { hasCode, messageOf, SnapError } from '../model/errors.ts'
 import { Events } from './events.ts'
-import { type EndedRun, JobProcesses } from './job-processes.ts'
+import type { EndedRun, JobProcesses } from './job-processes.ts'
 import type { ServiceManager } from './service-manager.ts'
 
 export type DaemonOptions = {
@@ -20,10 +19,9 @@ export type DaemonOptions = {
   readonly key: string
   readonly host: string
   readonly state: State
-  /** What runs this very program. */
-  readonly program: readonly [string, ...string[]]
-  readonly env: Readonly<Record<string, string | undefined>>
 }
+
+export type Processes = Pick<JobProcesses, 'has' | 'count' | 'start' | 'stop' | 'drain' | 'change'>
 
 export type DaemonPorts = {
   readonly clock: Clock
@@ -32,6 +30,10 @@ export type DaemonPorts = {
   /** A sentence about what happens. */
   readonly note: (text: string) => void
   readonly warn: (text: string) => void
+  /** Resolves after `ms`, and when `signal` is aborted. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>
+  /** What runs jobs; `ended` is told of each. */
+  readonly processes: (events: Events, ended: (run: EndedRun) => void) => Processes
   /** Looks for what is stale or full, and tells of it. */
   readonly check: (config: Config, signal: AbortSignal) => Promise<void>
 }
@@ -47,7 +49,7 @@ export class Daemon {
   readonly events: Events = new Events()
   readonly #options: DaemonOptions
   readonly #ports: DaemonPorts
-  readonly #processes: JobProcesses
+  readonly #processes: Processes
   #config: Config
   #scheduler: Scheduler
   #woken = new AbortController()
@@ -58,15 +60,7 @@ export class Daemon {
     this.#options = options
     this.#ports = ports
     this.#config = options.config
-    const { program, env, config } = options
-    this.#processes = new JobProcesses({
-      program,
-      env,
-      configFile: config.file,
-      atOnce: config.daemon.jobsAtOnce,
-      events: this.events,
-      ended: (run) => this.#ended(run),
-    })
+    this.#processes = ports.processes(this.events, (run) => this.#ended(run))
     this.#scheduler = this.#newScheduler()
   }
 
@@ -244,11 +238,7 @@ export class Daemon {
       Math.max(0, (nextMs ?? Number.POSITIVE_INFINITY) - this.#ports.clock.now()),
     )
     const woken = this.#woken.signal
-    try {
-      await wait(ms, undefined, { signal: AbortSignal.any([signal, woken]) })
-    } catch {
-      // Woken, or ended: the loop looks.
-    }
+    await this.#ports.sleep(ms, AbortSignal.any([signal, woken]))
     if (woken.aborted) this.#woken = new AbortController()
   }
 }
