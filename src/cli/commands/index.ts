@@ -2,6 +2,7 @@
 import type { CommandModule } from '../program.ts'
 import { auditCommand } from './audit.ts'
 import { backupCommand } from './backup.ts'
+import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
 import { dbCommand } from './db.ts'
 import { duCommand } from './du.ts'
@@ -45,4 +46,5 @@ export const COMMANDS: readonly CommandModule[] = [
   manifestCommand,
   configCommand,
   dbCommand,
+  completionCommand,
 ]

@@ -3,9 +3,7 @@
  * as the name of a source, is checked in `read-config.ts`.
  */
 import { z } from 'zod'
-
-/** Names of repositories, sources, categories, data types and jobs: they are typed on command lines and stand in paths. */
-const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+import { NAME_PATTERN } from './names.ts'
 
 export type RawRepository = {
   path: string
