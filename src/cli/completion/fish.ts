@@ -136,7 +136,6 @@ function __snapkeep_at
     end
     test "$command" = "$argv[1]"; or return 1
     set -q argv[2]; or return 0
-    test $waiting = no; or return 1
     test $argument -ge $argv[2]; or return 1
     set -q argv[3]; or return 0
     test $argument -le $argv[3]
