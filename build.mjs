@@ -1,6 +1,7 @@
 // Bundles the command line program and its threads from `src` into `bin`, one flat directory: loading a module for each of some 200
-// small files took more than half of the start-up time. Packages stay outside. The library is what `tsc` leaves in `dist`.
-import { rmSync } from 'node:fs'
+// small files took more than half of the start-up time. Packages stay outside. The library is what `tsc` leaves in `dist`. From there
+// the commands are taken for the pages of the manual, in `man`, which npm installs with the program.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { build } from 'esbuild'
 
 const root = import.meta.dirname
@@ -27,3 +28,15 @@ await build({
   minifyWhitespace: true,
   logLevel: 'warning',
 })
+
+const dist = (path) => import(new URL(`dist/${path}`, import.meta.url))
+const { COMMANDS } = await dist('cli/commands/index.js')
+const { buildProgram } = await dist('cli/program.js')
+const { shapeOf } = await dist('cli/command-shape.js')
+const { manualPages } = await dist('cli/manual/pages.js')
+
+const { version } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'))
+const program = shapeOf(buildProgram(COMMANDS, { stdout: { write() {} } }, version))
+rmSync(`${root}/man`, { recursive: true, force: true })
+mkdirSync(`${root}/man`)
+for (const [name, text] of manualPages(program, version)) writeFileSync(`${root}/man/${name}`, text)

@@ -5,6 +5,7 @@ import { systemPath } from '../base/names.ts'
 import { absolutePath } from '../filesystem/absolute-path.ts'
 import { codeInWords, systemCode } from '../filesystem/system-error.ts'
 import type { Config, RepositoryConfig } from '../jobs/config/config.ts'
+import type { ConfigNames } from '../jobs/config/names.ts'
 import type { ReadConfig } from '../jobs/config/read-config.ts'
 import { messageOf, SnapError } from '../model/errors.ts'
 import type { CommandContext } from './context.ts'
@@ -36,6 +37,13 @@ export async function loadConfiguration(context: CommandContext): Promise<Config
         `${config.file} can be read by others, and has ${secret} in it: run chmod 600 on it`,
       )
   return config
+}
+
+/** The names in it, also where something is wrong with it. `USAGE` where there is none that can be read. */
+export async function configurationNames(context: CommandContext): Promise<ConfigNames> {
+  const text = await readText(configFileOf(context))
+  const { namesOf } = await import('../jobs/config/names.ts')
+  return namesOf(text)
 }
 
 async function readConfiguration(context: CommandContext): Promise<ReadConfig> {

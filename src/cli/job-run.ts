@@ -2,7 +2,6 @@
 import { formatDuration } from '../base/duration.ts'
 import type { Config, JobConfig } from '../jobs/config/config.ts'
 import type { RunRecord } from '../jobs/runs/run-record.ts'
-import type { Trigger } from '../jobs/state/runs-table.ts'
 import { messageOf, SnapError } from '../model/errors.ts'
 import type { CommandContext } from './context.ts'
 import { variable } from './locations.ts'
@@ -19,11 +18,6 @@ export type JobResult = {
 
 /** `saved` is told of the snapshot before what follows it: that may fail. */
 export type JobOperation = (context: CommandContext, saved: (result: JobResult) => void) => Promise<JobResult>
-
-/** By these the daemon says whose run it is. */
-const RUN_ID = 'SNAP_RUN_ID'
-const RUN_TRIGGER = 'SNAP_RUN_TRIGGER'
-const RUN_DUE = 'SNAP_RUN_DUE'
 
 /** Runs `operate` as a run of the job, and returns how many paths could not be read. `JOB_RUNNING` where one is under way; `TIME_LIMIT` where it took too long; else its own errors. */
 export async function runJob(
@@ -60,12 +54,10 @@ export async function runJob(
 async function beginRecord(context: CommandContext, config: Config, job: JobConfig): Promise<RunRecord> {
   const { configKey, stateDirectory } = await import('./state.ts')
   const { RunRecord } = await import('../jobs/runs/run-record.ts')
-  const { RUN_ID: pattern } = await import('../jobs/runs/run-id.ts')
+  const { runVariables } = await import('../jobs/runs/run-variables.ts')
   const { secretsOf } = await import('../jobs/config/secrets-of.ts')
   const { systemRandom } = await import('../crypto/random.ts')
   const { env, clock } = context
-  const id = variable(env, RUN_ID)
-  const due = Number(variable(env, RUN_DUE))
   const password = variable(env, 'SNAP_PASSWORD')
   return RunRecord.begin(
     stateDirectory(context),
@@ -73,18 +65,13 @@ async function beginRecord(context: CommandContext, config: Config, job: JobConf
       config: configKey(config),
       job: job.name,
       repository: job.repository.name,
-      trigger: triggerOf(variable(env, RUN_TRIGGER)),
-      dueMs: Number.isFinite(due) && due > 0 ? due : undefined,
-      id: id !== undefined && pattern.test(id) ? id : undefined,
+      ...runVariables(env),
       secrets: [...secretsOf(config), ...(password === undefined ? [] : [password])],
       ...config.history,
     },
     { clock, random: systemRandom, warn: (text) => stderrWarning(context, text) },
   )
 }
-
-const triggerOf = (text: string | undefined): Trigger =>
-  text === 'schedule' || text === 'api' ? text : 'hand'
 
 type Limit = Disposable & { readonly signal: AbortSignal }
 

@@ -3,6 +3,7 @@
  * holds no key of any repository.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { runEnvironment } from '../jobs/runs/run-variables.ts'
 import type { Trigger } from '../jobs/state/runs-table.ts'
 import { eachLine, jsonFields } from './child-lines.ts'
 import type { Events } from './events.ts'
@@ -126,9 +127,7 @@ export class JobProcesses {
     const child = spawn(node, [...first, 'backup', '--json', '--config', configFile, '--job', job, ...args], {
       env: {
         ...env,
-        SNAP_RUN_ID: id,
-        SNAP_RUN_TRIGGER: trigger,
-        SNAP_RUN_DUE: dueMs === undefined ? undefined : String(dueMs),
+        ...runEnvironment({ id, trigger, dueMs }),
         NOTIFY_SOCKET: undefined,
       },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, assert } from 'vitest'
 
-const PROGRAM = new URL('../../bin/main.js', import.meta.url).pathname
+export const PROGRAM: string = new URL('../../bin/main.js', import.meta.url).pathname
 assert(existsSync(PROGRAM), `${PROGRAM} is not there: run \`npm run build\` first`)
 
 const SHARED_MEMORY = '/dev/shm'

@@ -11,6 +11,8 @@ import { openChosen } from '../repository.ts'
 
 type Options = SnapshotOptions & { readonly archive: string }
 
+export const ARCHIVES = ['tar', 'zip'] as const
+
 export const dumpCommand: CommandModule = {
   register(program, run) {
     program
@@ -18,7 +20,7 @@ export const dumpCommand: CommandModule = {
       .description('write a file, or a directory as tar or ZIP, to standard output')
       .argument('<snapshot>', 'latest, an id or its beginning')
       .argument('<path>', 'a file or directory of the snapshot')
-      .option('-a, --archive <format>', 'tar or zip, for directories', 'tar')
+      .option('-a, --archive <format>', `${ARCHIVES.join(' or ')}, for directories`, 'tar')
       .option('--at <time>', 'the state at a moment (with the snapshot "latest")')
       .option('--host <name>', 'only snapshots of this host')
       .option('--path <path>', 'only snapshots of this source path')
@@ -43,9 +45,11 @@ async function dumpAction(
   path: string,
   options: Options,
 ): Promise<void> {
-  const { archive } = options
-  if (archive !== 'tar' && archive !== 'zip') {
-    throw new SnapError('USAGE', `unknown archive format "${archive}"`, { hint: 'Choose tar or zip.' })
+  const archive = ARCHIVES.find((known) => known === options.archive)
+  if (archive === undefined) {
+    throw new SnapError('USAGE', `unknown archive format "${options.archive}"`, {
+      hint: `Choose ${ARCHIVES.join(' or ')}.`,
+    })
   }
   const { dump } = await import('../../ops/dump/dump.ts')
   const { whileThere } = await import('../../ops/overtaken.ts')

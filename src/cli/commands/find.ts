@@ -22,7 +22,7 @@ type Options = SnapshotOptions & {
 }
 
 /** The letters of find(1). */
-const TYPES: ReadonlyMap<string, EntryType> = new Map([
+export const TYPES: ReadonlyMap<string, EntryType> = new Map([
   ['f', 'file'],
   ['d', 'dir'],
   ['l', 'symlink'],

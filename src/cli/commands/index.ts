@@ -2,6 +2,7 @@
 import type { CommandModule } from '../program.ts'
 import { auditCommand } from './audit.ts'
 import { backupCommand } from './backup.ts'
+import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
 import { daemonCommand } from './daemon.ts'
 import { dbCommand } from './db.ts'
@@ -51,8 +52,9 @@ export const COMMANDS: readonly CommandModule[] = [
   configCommand,
   dbCommand,
   statusCommand,
-  scheduleCommand,
-  daemonCommand,
   runsCommand,
   logsCommand,
+  scheduleCommand,
+  daemonCommand,
+  completionCommand,
 ]

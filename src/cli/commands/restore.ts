@@ -40,7 +40,7 @@ type Options = SnapshotOptions & {
 
 const collect = (value: string, before: readonly string[]): string[] => [...before, value]
 
-const POLICIES: readonly OverwritePolicy[] = ['always', 'if-changed', 'if-newer', 'never']
+export const POLICIES: readonly OverwritePolicy[] = ['always', 'if-changed', 'if-newer', 'never']
 
 export const restoreCommand: CommandModule = {
   register(program, run) {

@@ -58,6 +58,11 @@ jobs:
     scope: [critical, important]
     # sources: [shop]
     label: incremental
+    schedule: { at: 'daily at 02:00', timezone: UTC }   # also: jitter: 10m, catch-up: false
+    # max-age: 26h          # else it is stale; without it, the schedule counts
+    # time-limit: 6h
+    # nice: 10
+    # ionice: idle
     # tags: [nightly]
     # exclude: ['node_modules/']
     # exclude-caches: true
@@ -82,12 +87,14 @@ jobs:
     scope: [critical, important, optional]
     full: true
     label: full
+    schedule: { at: 'sunday at 01:00', timezone: UTC }
     retention:
       keep-labels: { full: 84 }
   monthly:
     scope: [critical, important, optional]
     full: true
     label: full
+    schedule: { at: 'first sunday at 00:00', timezone: UTC }
     retention:
       # keep-last, keep-hourly, keep-daily, keep-weekly, keep-monthly, keep-yearly: a number or unlimited
       keep-monthly: 12
@@ -95,5 +102,17 @@ jobs:
       # keep-tags: [release]
       # max-count: 24
       # timezone: Europe/Berlin
+
+# What keeps the schedules: \`snap daemon\`, or \`snap schedule run\` each minute; \`snap schedule install\` sets up either.
+# daemon:
+#   listen: 127.0.0.1:7070   # an HTTP API; or unix:/run/snap.sock
+#   token: file:/etc/snap/token
+#   jobs-at-once: 2
+#   check-every: 15m
+
+# What this machine remembers of runs.
+# history:
+#   keep-runs: 400d
+#   keep-logs: 90d
 `
 }

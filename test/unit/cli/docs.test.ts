@@ -22,10 +22,13 @@ function longOptions(command: Command): string[] {
 
 /** Every command by its path, as `key add`; groups too. */
 function commands(parent: Command, prefix = ''): { path: string; command: Command }[] {
-  return parent.commands.flatMap((command) => {
-    const path = `${prefix}${command.name()}`
-    return [{ path, command }, ...commands(command, `${path} `)]
-  })
+  const visible = new Set(parent.createHelp().visibleCommands(parent))
+  return parent.commands
+    .filter((command) => visible.has(command))
+    .flatMap((command) => {
+      const path = `${prefix}${command.name()}`
+      return [{ path, command }, ...commands(command, `${path} `)]
+    })
 }
 
 /** The sections that are headed by a command, without those of its subcommands. */

@@ -1,8 +1,6 @@
 /** What several keys of `snap.yaml` have in common: names, texts, stretches of time, sizes, commands. */
 import { z } from 'zod'
-
-/** Names of repositories, sources, categories, data types and jobs: they are typed on command lines and stand in paths. */
-const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+import { NAME_PATTERN } from '../names.ts'
 
 export const name = (of: string): z.ZodType<string> =>
   z

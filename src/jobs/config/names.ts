@@ -1,0 +1,45 @@
+/**
+ * The names that a configuration gives, for who completes command lines. It is read leniently: one with a problem, or with a variable
+ * that is set elsewhere alone, has names all the same.
+ */
+import { parseDocument } from 'yaml'
+
+/** Names of repositories, sources, categories, data types and jobs: they are typed on command lines and stand in paths. */
+export const NAME_PATTERN: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+
+export const NAME_KINDS = ['jobs', 'categories', 'types', 'sources', 'databases'] as const
+export type NameKind = (typeof NAME_KINDS)[number]
+export type ConfigNames = Readonly<Record<NameKind, readonly string[]>>
+
+const ALIASES_MAX = 100
+const DATABASE_KINDS = ['sqlite', 'postgres']
+
+/** Names that are none are left out; a text that is no configuration has none. */
+export function namesOf(text: string): ConfigNames {
+  const root = record(plainValue(text))
+  const sources = record(root['sources'])
+  const categories = record(root['categories'])
+  return {
+    jobs: keys(root['jobs']),
+    categories: keys(categories),
+    types: [...new Set(Object.values(categories).flatMap(keys))],
+    sources: keys(sources),
+    databases: keys(sources).filter((name) => DATABASE_KINDS.some((kind) => kind in record(sources[name]))),
+  }
+}
+
+function plainValue(text: string): unknown {
+  try {
+    return parseDocument(text, { merge: true, logLevel: 'silent' }).toJS({ maxAliasCount: ALIASES_MAX })
+  } catch {
+    return undefined
+  }
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isRecord ? (value as Record<string, unknown>) : {}
+}
+
+const keys = (value: unknown): string[] =>
+  Object.keys(record(value)).filter((name) => NAME_PATTERN.test(name))
