@@ -35,6 +35,7 @@ export const ERROR_CODES = [
   'SQLITE_UNSAFE', // this SQLite version is known to corrupt
   'PLATFORM_LACKS', // this platform cannot do it
   'HOOK_FAILED', // a command around an operation failed
+  'CHANNEL_FAILED', // a channel that tells people does not work
   'INCOMPLETE', // finished, but not everything could be read or written
   'INTERRUPTED', // a signal ended it
 ] as const

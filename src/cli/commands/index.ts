@@ -13,6 +13,7 @@ import { initCommand } from './init.ts'
 import { keyCommand } from './key.ts'
 import { lsCommand } from './ls.ts'
 import { manifestCommand } from './manifest.ts'
+import { notifyCommand } from './notify.ts'
 import { pruneCommand } from './prune.ts'
 import { purgeCommand } from './purge.ts'
 import { repairCommand } from './repair.ts'
@@ -45,4 +46,5 @@ export const COMMANDS: readonly CommandModule[] = [
   manifestCommand,
   configCommand,
   dbCommand,
+  notifyCommand,
 ]

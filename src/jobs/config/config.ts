@@ -1,6 +1,7 @@
 /** What a configuration says, as the rest of the program takes it: names resolved, texts parsed. */
 import type { RetentionPolicy } from '../../ops/forget/policy.ts'
 import type { CompressionMode } from '../../workers/tasks.ts'
+import type { Channel, Metrics, Ping } from './channel.ts'
 
 export type Config = {
   /** The file that it was read from, absolute. */
@@ -10,6 +11,9 @@ export type Config = {
   /** By category, then by data type. */
   readonly categories: ReadonlyMap<string, ReadonlyMap<string, DataType>>
   readonly jobs: ReadonlyMap<string, JobConfig>
+  /** Ways to tell people, by their names. */
+  readonly channels: ReadonlyMap<string, Channel>
+  readonly metrics: Metrics
 }
 
 export type SecretConfig =
@@ -129,5 +133,8 @@ export type JobConfig = {
   readonly host: string | undefined
   readonly retention: RetentionPolicy | undefined
   readonly hooks: Hooks
+  /** Names of channels that hear of it; `undefined`: all. */
+  readonly notify: readonly string[] | undefined
+  readonly ping: Ping | undefined
   readonly after: { readonly verify: 'structure' | 'data' | undefined; readonly prune: boolean }
 }

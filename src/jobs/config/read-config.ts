@@ -6,7 +6,9 @@ import { hasWildcards } from '../../base/glob.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { Config, DataType } from './config.ts'
 import { ConfigReader } from './config-reader.ts'
+import { readChannel } from './read-channel.ts'
 import { readJob } from './read-job.ts'
+import { readMetrics } from './read-ping.ts'
 import { readRepository } from './read-repository.ts'
 import { readSource } from './read-source.ts'
 import type { RawConfig } from './schema/schema.ts'
@@ -58,9 +60,16 @@ function namesResolved(reader: ConfigReader, raw: RawConfig): Omit<Config, 'file
   const categories = mapOf(raw.categories, (types, category) =>
     mapOf(types, (items, type) => readDataType(reader, ['categories', category, type], items, known)),
   )
-  const names = { repositories, sources: known, categories: new Set(categories.keys()) }
+  const channels = mapOf(raw.notifications, (each, name) => readChannel(reader, name, each))
+  const names = {
+    repositories,
+    sources: known,
+    categories: new Set(categories.keys()),
+    channels: new Set(Object.keys(raw.notifications ?? {})),
+  }
   const jobs = mapOf(raw.jobs, (each, name) => readJob(reader, name, each, names))
-  return { repositories, sources, categories, jobs }
+  const metrics = readMetrics(reader, raw.metrics)
+  return { repositories, sources, categories, jobs, channels, metrics }
 }
 
 /** Texts that begin like a path are globs, all others names of sources. */

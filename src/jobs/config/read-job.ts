@@ -3,6 +3,7 @@ import { parseSize } from '../../base/sizes.ts'
 import type { JobConfig, RepositoryConfig } from './config.ts'
 import type { ConfigReader } from './config-reader.ts'
 import { readHooks } from './read-hooks.ts'
+import { readPing } from './read-ping.ts'
 import { readRetention } from './read-retention.ts'
 import type { RawJob } from './schema/job.ts'
 import type { ConfigPath } from './yaml-text.ts'
@@ -12,6 +13,7 @@ export type Known = {
   readonly repositories: ReadonlyMap<string, RepositoryConfig>
   readonly sources: ReadonlySet<string>
   readonly categories: ReadonlySet<string>
+  readonly channels: ReadonlySet<string>
 }
 
 /** `undefined` where its repository is unknown. */
@@ -30,6 +32,7 @@ export function readJob(
   )
   const policy = reader.optional([...path, 'retention'], retention, readRetention)
   const hooks = readHooks(reader, path, raw.hooks)
+  const ping = raw.ping === undefined ? undefined : readPing(reader, [...path, 'ping'], raw.ping)
   if (repository === undefined) return undefined
   return {
     name,
@@ -48,6 +51,8 @@ export function readJob(
     host: raw.host,
     retention: policy,
     hooks,
+    notify: raw.notify,
+    ping,
     after: { verify: after.verify, prune: after.prune ?? false },
   }
 }
@@ -55,7 +60,7 @@ export function readJob(
 function checkNames(
   reader: ConfigReader,
   path: ConfigPath,
-  { sources = [], scope = [] }: RawJob,
+  { sources = [], scope = [], notify = [] }: RawJob,
   known: Known,
 ): void {
   for (const [index, source] of sources.entries())
@@ -64,6 +69,9 @@ function checkNames(
   for (const [index, category] of scope.entries())
     if (!known.categories.has(category))
       reader.problem([...path, 'scope', index], `there is no category "${category}"`)
+  for (const [index, channel] of notify.entries())
+    if (!known.channels.has(channel))
+      reader.problem([...path, 'notify', index], `there is no channel "${channel}" among the notifications`)
   if (sources.length === 0 && scope.length === 0) reader.problem(path, 'expected sources, or a scope')
 }
 

@@ -78,6 +78,9 @@ jobs:
     # after:
     #   verify: structure
     #   prune: true
+    # notify: [ops]           # channels below that hear of it; without it, all
+    # ping: https://hc-ping.com/UUID      # told that it begins, was done or failed; or one for each:
+    # ping: { start: https://..., success: https://..., fail: https://... }
   weekly:
     scope: [critical, important, optional]
     full: true
@@ -95,5 +98,29 @@ jobs:
       # keep-tags: [release]
       # max-count: 24
       # timezone: Europe/Berlin
+
+# Who is told of trouble, and that it is over. Try them with \`snap notify test\`.
+# notifications:
+#   ops:
+#     mail:
+#       to: [ops@example.org]
+#       from: snap@example.org
+#       server: smtp://mail.example.org:587   # or smtps://
+#       user: snap
+#       password: file:/etc/snap/mail.password
+#       starttls: required
+#     on: [failed, stale, unreachable, low-disk, damaged]   # and incomplete, anomaly, objective, undelivered
+#     repeat: 24h             # what lasts is told again; or never
+#   chat:
+#     webhook: \${CHAT_HOOK}
+#     headers: { Authorization: file:/etc/snap/chat.token }
+#   pager:
+#     command: [/usr/local/bin/page]
+#     timeout: 30s
+#   journal:
+#     log: /var/log/snap/alerts.log
+
+# metrics:
+#   textfile: /var/lib/prometheus/node-exporter/snap.prom
 `
 }

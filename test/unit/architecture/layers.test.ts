@@ -28,6 +28,7 @@ const OWNERS: Readonly<Record<string, string>> = {
   koffi: 'filesystem',
   commander: 'cli',
   fflate: 'ops',
+  nodemailer: 'jobs',
   yaml: 'jobs',
   zod: 'jobs',
 }

@@ -1,6 +1,7 @@
 /** A job in `snap.yaml`. */
 import { z } from 'zod'
 import { hooks, type RawHooks } from './hooks.ts'
+import { ping, type RawPing } from './notifications.ts'
 import { type RawRetention, retention } from './retention.ts'
 import { name, names, size, text } from './words.ts'
 
@@ -20,6 +21,8 @@ export type RawJob = {
   host?: string | undefined
   retention?: RawRetention | undefined
   hooks?: RawHooks | undefined
+  notify?: string[] | undefined
+  ping?: RawPing | undefined
   after?: { verify?: 'structure' | 'data' | undefined; prune?: boolean | undefined } | undefined
 }
 
@@ -52,6 +55,8 @@ export const job: z.ZodType<RawJob> = z
     host: text('the host that its snapshots are filed under').optional(),
     retention: retention.optional(),
     hooks: hooks.optional(),
+    notify: names('channel').describe('channels that hear of it; all').optional(),
+    ping: ping.optional(),
     after: after.optional(),
   })
   .describe('a backup: what, where to, and what follows')

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { job, type RawJob } from './job.ts'
+import { channel, metrics, type RawChannel, type RawMetrics } from './notifications.ts'
 import { type RawRepository, repository } from './repository.ts'
 import { category, type RawSource, source } from './source.ts'
 import { name } from './words.ts'
@@ -14,6 +15,8 @@ export type RawConfig = {
   sources?: Record<string, RawSource> | undefined
   categories?: Record<string, Record<string, string[]>> | undefined
   jobs?: Record<string, RawJob> | undefined
+  notifications?: Record<string, RawChannel> | undefined
+  metrics?: RawMetrics | undefined
 }
 
 export const CONFIG_SCHEMA: z.ZodType<RawConfig> = z
@@ -25,5 +28,10 @@ export const CONFIG_SCHEMA: z.ZodType<RawConfig> = z
       .describe('categories by their names, as critical')
       .optional(),
     jobs: z.record(name('job'), job).describe('jobs by their names').optional(),
+    notifications: z
+      .record(name('channel'), channel)
+      .describe('channels that tell people, by their names')
+      .optional(),
+    metrics: metrics.optional(),
   })
   .describe('What snap protects, where it saves it and how long it keeps it')
