@@ -25,7 +25,7 @@ export type Told = {
   readonly since: number
   /** When it was last told. ms */
   readonly at: number
-  /** The worst that it was told. */
+  /** As it was last told. */
   readonly severity: Severity
 }
 

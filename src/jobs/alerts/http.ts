@@ -64,7 +64,8 @@ async function tryOnce(
       redirect: 'manual',
       signal: limit.signal,
     })
-    await response.body?.cancel()
+    // Whatever becomes of the rest of the answer, it was one.
+    response.body?.cancel().catch(() => undefined)
     return judged(response.status)
   } catch (error) {
     signal.throwIfAborted()
@@ -84,12 +85,11 @@ function judged(status: number): Tried {
   }
 }
 
-/** Without the name and password that `fetch` refuses, and without what is for browsers. */
+/** Without the name and password, which `fetch` refuses. */
 function bare(url: URL): URL {
   const copy = new URL(url)
   copy.username = ''
   copy.password = ''
-  copy.hash = ''
   return copy
 }
 

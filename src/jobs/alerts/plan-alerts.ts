@@ -162,15 +162,6 @@ function toldOf(
   const others = told.filter(({ channel }) => !own.some((each) => each.channel === channel))
   const again = own
     .filter(({ alert }) => alert.event !== 'cleared')
-    .map(({ channel, alert }): Told => {
-      const before = told.find((each) => each.channel === channel && each.since === since)?.severity
-      const { severity } = alert.condition
-      return {
-        channel,
-        since,
-        at: now,
-        severity: before !== undefined && isWorse(before, severity) ? before : severity,
-      }
-    })
+    .map(({ channel, alert }) => ({ channel, since, at: now, severity: alert.condition.severity }))
   return [...others, ...again]
 }

@@ -113,6 +113,12 @@ describe('an alert', () => {
     ])
     expect(await world.after(HOUR).words(condition('low-disk:x', 'warning'))).toEqual([])
     expect(await world.after(HOUR).words(condition('low-disk:x', 'critical'))).toEqual([])
+    expect(await world.after(DAY).words(condition('low-disk:x', 'warning'))).toEqual([
+      'mail repeated low-disk:x',
+    ])
+    expect(await world.after(HOUR).words(condition('low-disk:x', 'critical'))).toEqual([
+      'mail raised low-disk:x',
+    ])
   })
 
   it('goes to channels that want its kind, and that its job names', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Channel } from '../../../../src/jobs/config/channel.ts'
 import { type ReadConfig, readConfig } from '../../../../src/jobs/config/read-config.ts'
+import { starterConfig } from '../../../../src/jobs/config/starter.ts'
 import { SnapError } from '../../../../src/model/errors.ts'
 
 const TOKEN = 'hunter2-token'
@@ -29,6 +30,21 @@ function problems(text: string): string[] {
 }
 const problemsOf = (text: string): string[] => problems(`notifications: { own: { ${text} } }`)
 const MAIL = 'to: [a@example.org], from: b@example.org'
+
+describe('what `snap config init` shows of channels and metrics', () => {
+  it('is right once it is no comment any more', () => {
+    const shown = starterConfig({ repository: '/r', keyFile: '/k' })
+    const text = shown.slice(shown.indexOf('# notifications:')).replaceAll(/^# ?/gm, '')
+    const { config } = read(text.replace('CHAT_HOOK', 'HOOK'))
+    expect([...config.channels.values()].map(({ way }) => way.kind)).toEqual([
+      'mail',
+      'webhook',
+      'command',
+      'log',
+    ])
+    expect(config.metrics.textfile).toMatch(/snap\.prom$/)
+  })
+})
 
 describe('a channel', () => {
   it('is one kind, heard of everything, and repeats each day', () => {
