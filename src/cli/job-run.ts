@@ -1,7 +1,9 @@
 /** A run of a job as the command line makes it: on record, within its limit of time, and at the priority that the job asks for. */
 import { formatDuration } from '../base/duration.ts'
+import type { PingMoment } from '../jobs/config/channel.ts'
 import type { Config, JobConfig } from '../jobs/config/config.ts'
 import type { RunRecord } from '../jobs/runs/run-record.ts'
+import type { RunEnd } from '../jobs/state/runs-table.ts'
 import { messageOf, SnapError } from '../model/errors.ts'
 import type { CommandContext } from './context.ts'
 import { variable } from './locations.ts'
@@ -32,6 +34,19 @@ export async function runJob(
   const inner = { ...context, journal, signal: limit.signal }
   await setPriority(inner, job)
   journal?.note('began', { snap: context.version, repository: job.repository.name })
+  const started = pinged(inner, job, 'start', '')
+  const ended = async (end: RunOutcomeOf, said: string): Promise<void> => {
+    record.end(end)
+    await started
+    await pinged(inner, job, end.outcome === 'ok' ? 'success' : 'fail', said)
+    const { tellAfterRun } = await import('./tell.ts')
+    await tellAfterRun(inner, config, {
+      job: job.name,
+      repository: job.repository.name,
+      run: record.id,
+      ...end,
+    })
+  }
   let saved: Pick<JobResult, 'snapshot' | 'bytes'> | undefined
   try {
     const { unreadable } = await operate(inner, (result) => {
@@ -39,16 +54,31 @@ export async function runJob(
     })
     const message = unreadable > 0 ? `${plural(unreadable, 'path')} could not be read` : undefined
     const outcome = unreadable > 0 ? 'incomplete' : 'ok'
-    record.end({ outcome, message, snapshot: saved?.snapshot, bytes: saved?.bytes })
     journal?.note('ended', { outcome, message })
+    const said = message ?? `snapshot ${saved?.snapshot}`
+    await ended({ outcome, message, snapshot: saved?.snapshot, bytes: saved?.bytes }, said)
     return unreadable
   } catch (error) {
     const { failureOf } = await import('../jobs/runs/run-record.ts')
     const failure = failureOf(error)
-    record.end({ ...failure, snapshot: saved?.snapshot, bytes: saved?.bytes })
     journal?.failure(messageOf(error), { outcome: failure.outcome, code: failure.code })
+    await ended({ ...failure, snapshot: saved?.snapshot, bytes: saved?.bytes }, messageOf(error))
     throw error
   }
+}
+
+type RunOutcomeOf = Omit<RunEnd, 'endedMs'>
+
+async function pinged(
+  context: CommandContext,
+  { ping: addresses }: JobConfig,
+  moment: PingMoment,
+  said: string,
+): Promise<void> {
+  if (addresses === undefined) return
+  const { ping } = await import('../jobs/alerts/ping.ts')
+  const warning = await ping(addresses, moment, said)
+  if (warning !== undefined) stderrWarning(context, warning)
 }
 
 async function beginRecord(context: CommandContext, config: Config, job: JobConfig): Promise<RunRecord> {

@@ -40,6 +40,7 @@ export const ERROR_CODES = [
   'STATE_FAILED', // the history of runs cannot be used
   'RUN_UNKNOWN', // no run has an id that begins so
   'UNHEALTHY', // something is stale or critical
+  'CHANNEL_FAILED', // a channel that tells people does not work
   'INCOMPLETE', // finished, but not everything could be read or written
   'INTERRUPTED', // a signal ended it
 ] as const

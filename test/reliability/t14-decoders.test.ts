@@ -64,6 +64,7 @@ const OTHERS = [
   'base/bytes.ts', // the reader itself
   'chunker/gear.ts', // numbers out of a hash
   'crypto/aead.ts', // writes a nonce
+  'jobs/alerts/alert-memory.ts', // the local database
   'jobs/sources/postgres.ts', // what the user's own server says of itself
   'main.ts', // package.json
   'manifest/chunks-table.ts', // the local database

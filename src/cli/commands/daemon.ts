@@ -1,5 +1,4 @@
 /** `snap daemon`: runs jobs when they are due, watches, and takes orders. */
-import { hostname } from 'node:os'
 import type { Api } from '../../daemon/api/server.ts'
 import type { Daemon } from '../../daemon/daemon.ts'
 import type { Config } from '../../jobs/config/config.ts'
@@ -76,19 +75,17 @@ async function apiOf(
 ): Promise<Api | undefined> {
   if (listen === undefined) return undefined
   const { serveApi } = await import('../../daemon/api/server.ts')
-  const { gatherReport } = await import('../../jobs/status/gather.ts')
+  const { metricsOf } = await import('../../jobs/metrics/metrics-of.ts')
+  const { reportOf } = await import('../tell.ts')
   const { readLog } = await import('../../jobs/runs/read-log.ts')
   const { readSecret } = await import('../../jobs/sources/secret-file.ts')
-  const { clock, version } = context
-  const report = (): StatusReport =>
-    state.guarded((open) =>
-      gatherReport(open, { config: daemon.config, key, host: hostname(), nowMs: clock.now() }),
-    )
+  const { version } = context
+  const report = (): StatusReport => reportOf(context, daemon.config, state)
   return await serveApi(
     {
       config: () => daemon.config,
       report,
-      metrics: () => '',
+      metrics: () => metricsOf(report()),
       runs: ({ job, limit }) => state.guarded(({ runs }) => runs.list({ config: key, job, limit })),
       run: (id) => state.guarded(({ runs }) => runs.beginningWith(key, id).find((run) => run.id === id)),
       log: (run, signal) => readLog(run.log ?? '', () => state.isRunning(key, run.job), signal),

@@ -16,6 +16,7 @@ import { keyCommand } from './key.ts'
 import { logsCommand } from './logs.ts'
 import { lsCommand } from './ls.ts'
 import { manifestCommand } from './manifest.ts'
+import { notifyCommand } from './notify.ts'
 import { pruneCommand } from './prune.ts'
 import { purgeCommand } from './purge.ts'
 import { repairCommand } from './repair.ts'
@@ -57,4 +58,5 @@ export const COMMANDS: readonly CommandModule[] = [
   scheduleCommand,
   daemonCommand,
   completionCommand,
+  notifyCommand,
 ]

@@ -34,9 +34,10 @@ Examples:
   },
 }
 
-async function statusAction(context: CommandContext, { maxAge }: Options): Promise<void> {
+async function statusAction(context: CommandContext, { maxAge, notify }: Options): Promise<void> {
   const maxAgeMs = maxAge === undefined ? undefined : parseDuration(maxAge)
-  const report = (await reportOfConfiguration(context, maxAgeMs)) ?? (await reportWithout(context, maxAgeMs))
+  const report =
+    (await reportOfConfiguration(context, maxAgeMs, notify)) ?? (await reportWithout(context, maxAgeMs))
   const { globals, stdout } = context
   const { renderStatus, renderStatusJson } = await import('../render/status.ts')
   if (globals.json) stdout.write(renderStatusJson(report))
@@ -48,6 +49,7 @@ async function statusAction(context: CommandContext, { maxAge }: Options): Promi
 async function reportOfConfiguration(
   context: CommandContext,
   maxAgeMs: number | undefined,
+  notify: boolean,
 ): Promise<StatusReport | undefined> {
   const { configFileOf, loadConfiguration } = await import('../configuration.ts')
   try {
@@ -61,6 +63,10 @@ async function reportOfConfiguration(
   using state = openState(context)
   const { lookAtAll } = await import('../look.ts')
   await lookAtAll(context, state, config)
+  if (notify) {
+    const { tellOfState } = await import('../tell.ts')
+    await tellOfState(context, config, state)
+  }
   const { gatherReport } = await import('../../jobs/status/gather.ts')
   const request = { config, key: configKey(config), host: hostname(), nowMs: context.clock.now(), maxAgeMs }
   return state.guarded((open) => gatherReport(open, request))

@@ -1,19 +1,7 @@
 /** Numbers as people read them: binary units, durations, rates, counts. English, without the system's locale. */
+import { humanBytes } from '../../base/sizes.ts'
 
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const
-const STEP = 1024
-
-/** `0 B`, `1023 B`, `1.0 KiB`, `12.3 MiB`, `1.00 GiB` ...: one digit after the point, two from GiB up. */
-export function humanBytes(bytes: number): string {
-  let value = bytes
-  let unit = 0
-  const rounded = (): number => Number(value.toFixed(unit >= 3 ? 2 : 1))
-  while (unit < UNITS.length - 1 && rounded() >= STEP) {
-    value /= STEP
-    unit++
-  }
-  return unit === 0 ? `${Math.round(value)} B` : `${value.toFixed(unit >= 3 ? 2 : 1)} ${UNITS[unit]}`
-}
+export { humanBytes }
 
 /** Bytes over ms; `-` where no time has passed. */
 export function humanRate(bytes: number, ms: number): string {

@@ -1,8 +1,10 @@
 /** What a configuration says, as the rest of the program takes it: names resolved, texts parsed. */
 import type { RetentionPolicy } from '../../ops/forget/policy.ts'
 import type { CompressionMode } from '../../workers/tasks.ts'
+import type { Thresholds } from '../alerts/conditions-of.ts'
 import type { IoClass } from '../runs/priority.ts'
 import type { Schedule } from '../schedule/schedule.ts'
+import type { Channel, Metrics, Ping } from './channel.ts'
 
 export type Config = {
   /** The file that it was read from, absolute. */
@@ -14,6 +16,18 @@ export type Config = {
   readonly jobs: ReadonlyMap<string, JobConfig>
   readonly history: HistoryConfig
   readonly daemon: DaemonConfig
+  /** Ways to tell people, by their names. */
+  readonly channels: ReadonlyMap<string, Channel>
+  readonly metrics: Metrics
+  readonly alerts: Thresholds
+  /** By category. */
+  readonly objectives: ReadonlyMap<string, Objective>
+}
+
+export type Objective = {
+  readonly category: string
+  /** Its last complete snapshot is to be no older. ms */
+  readonly recoveryPointMs: number | undefined
 }
 
 /** How long this machine remembers. ms */
@@ -159,5 +173,8 @@ export type JobConfig = {
   readonly nice: number | undefined
   readonly ioClass: IoClass | undefined
   readonly hooks: Hooks
+  /** Names of channels that hear of it; `undefined`: all. */
+  readonly notify: readonly string[] | undefined
+  readonly ping: Ping | undefined
   readonly after: { readonly verify: 'structure' | 'data' | undefined; readonly prune: boolean }
 }

@@ -7,8 +7,11 @@ import { hasWildcards } from '../../base/glob.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { Config, DataType, HistoryConfig } from './config.ts'
 import { ConfigReader } from './config-reader.ts'
+import { readAlerts, readObjective } from './read-alerts.ts'
+import { readChannel } from './read-channel.ts'
 import { readDaemon } from './read-daemon.ts'
 import { readJob } from './read-job.ts'
+import { readMetrics } from './read-ping.ts'
 import { readRepository } from './read-repository.ts'
 import { readSource } from './read-source.ts'
 import type { RawConfig, RawHistory } from './schema/schema.ts'
@@ -60,7 +63,13 @@ function namesResolved(reader: ConfigReader, raw: RawConfig): Omit<Config, 'file
   const categories = mapOf(raw.categories, (types, category) =>
     mapOf(types, (items, type) => readDataType(reader, ['categories', category, type], items, known)),
   )
-  const names = { repositories, sources: known, categories: new Set(categories.keys()) }
+  const channels = mapOf(raw.notifications, (each, name) => readChannel(reader, name, each))
+  const names = {
+    repositories,
+    sources: known,
+    categories: new Set(categories.keys()),
+    channels: new Set(Object.keys(raw.notifications ?? {})),
+  }
   const jobs = mapOf(raw.jobs, (each, name) => readJob(reader, name, each, names))
   return {
     repositories,
@@ -69,6 +78,10 @@ function namesResolved(reader: ConfigReader, raw: RawConfig): Omit<Config, 'file
     jobs,
     history: readHistory(reader, raw.history),
     daemon: readDaemon(reader, raw.daemon),
+    channels,
+    metrics: readMetrics(reader, raw.metrics),
+    alerts: readAlerts(reader, raw.alerts),
+    objectives: mapOf(raw.objectives, (each, name) => readObjective(reader, name, each, names.categories)),
   }
 }
 

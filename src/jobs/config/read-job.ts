@@ -4,6 +4,7 @@ import { parseSize } from '../../base/sizes.ts'
 import type { JobConfig, RepositoryConfig } from './config.ts'
 import type { ConfigReader } from './config-reader.ts'
 import { readHooks } from './read-hooks.ts'
+import { readPing } from './read-ping.ts'
 import { readRetention } from './read-retention.ts'
 import { readSchedule } from './read-schedule.ts'
 import type { RawJob } from './schema/job.ts'
@@ -14,6 +15,7 @@ export type Known = {
   readonly repositories: ReadonlyMap<string, RepositoryConfig>
   readonly sources: ReadonlySet<string>
   readonly categories: ReadonlySet<string>
+  readonly channels: ReadonlySet<string>
 }
 
 /** `undefined` where its repository is unknown. */
@@ -35,6 +37,7 @@ export function readJob(
   const maxAgeMs = reader.optional([...path, 'max-age'], raw['max-age'], parseDuration)
   const timeLimitMs = reader.optional([...path, 'time-limit'], raw['time-limit'], parseDuration)
   const hooks = readHooks(reader, path, raw.hooks)
+  const ping = raw.ping === undefined ? undefined : readPing(reader, [...path, 'ping'], raw.ping)
   if (repository === undefined) return undefined
   return {
     name,
@@ -58,6 +61,8 @@ export function readJob(
     nice: raw.nice,
     ioClass: raw.ionice,
     hooks,
+    notify: raw.notify,
+    ping,
     after: { verify: after.verify, prune: after.prune ?? false },
   }
 }
@@ -65,7 +70,7 @@ export function readJob(
 function checkNames(
   reader: ConfigReader,
   path: ConfigPath,
-  { sources = [], scope = [] }: RawJob,
+  { sources = [], scope = [], notify = [] }: RawJob,
   known: Known,
 ): void {
   for (const [index, source] of sources.entries())
@@ -74,6 +79,9 @@ function checkNames(
   for (const [index, category] of scope.entries())
     if (!known.categories.has(category))
       reader.problem([...path, 'scope', index], `there is no category "${category}"`)
+  for (const [index, channel] of notify.entries())
+    if (!known.channels.has(channel))
+      reader.problem([...path, 'notify', index], `there is no channel "${channel}" among the notifications`)
   if (sources.length === 0 && scope.length === 0) reader.problem(path, 'expected sources, or a scope')
 }
 

@@ -1,20 +1,37 @@
 /** The secrets that a configuration names, so that they can be kept out of what is written down. */
 import { readSecret } from '../sources/secret-file.ts'
-import type { Config, SecretText } from './config.ts'
+import type { Channel, Ping } from './channel.ts'
+import type { Config, SecretConfig, SecretText } from './config.ts'
+
+/** A shorter one would blot out half of the words that are written. */
+const CHARS_MIN = 4
 
 /** In no order. Of files that cannot be read nothing is known. */
-export function secretsOf({ repositories, sources, daemon }: Config): string[] {
-  const texts: SecretText[] = []
-  for (const { secret } of repositories.values()) {
-    if (secret?.kind === 'password') texts.push({ kind: 'text', text: secret.text })
-    if (secret?.kind === 'password file') texts.push({ kind: 'file', path: secret.path })
-  }
-  if (daemon.token !== undefined) texts.push(daemon.token)
-  for (const source of sources.values())
-    if (source.kind === 'postgres' && source.postgres.password !== undefined)
-      texts.push(source.postgres.password)
-  return [...new Set(texts.flatMap(textOf))]
+export function secretsOf({ repositories, sources, daemon, channels, jobs }: Config): string[] {
+  const named = [
+    ...[...repositories.values()].flatMap(({ secret }) => ofRepository(secret)),
+    ...[...sources.values()].flatMap((source) =>
+      source.kind === 'postgres' ? (source.postgres.password ?? []) : [],
+    ),
+    ...[...channels.values()].flatMap(ofChannel),
+    ...[...jobs.values()].flatMap(({ ping }) => (ping === undefined ? [] : ofPing(ping))),
+    ...(daemon.token === undefined ? [] : [daemon.token]),
+  ]
+  return [...new Set(named.flatMap(textOf))].filter((text) => text.length >= CHARS_MIN)
 }
+
+function ofRepository(secret: SecretConfig | undefined): SecretText[] {
+  if (secret?.kind === 'password') return [{ kind: 'text', text: secret.text }]
+  return secret?.kind === 'password file' ? [{ kind: 'file', path: secret.path }] : []
+}
+
+function ofChannel({ way }: Channel): SecretText[] {
+  if (way.kind === 'mail') return way.login === undefined ? [] : [way.login.password]
+  return way.kind === 'webhook' ? [way.url, ...way.headers.values()] : []
+}
+
+const ofPing = (ping: Ping): SecretText[] =>
+  Object.values(ping).flatMap((address) => (address === undefined ? [] : [address.url]))
 
 function textOf(secret: SecretText): string[] {
   try {

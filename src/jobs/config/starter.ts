@@ -83,6 +83,9 @@ jobs:
     # after:
     #   verify: structure
     #   prune: true
+    # notify: [ops]           # channels below that hear of it; without it, all
+    # ping: https://hc-ping.com/UUID      # told that it begins, was done or failed; or one for each:
+    # ping: { start: https://..., success: https://..., fail: https://... }
   weekly:
     scope: [critical, important, optional]
     full: true
@@ -114,5 +117,39 @@ jobs:
 # history:
 #   keep-runs: 400d
 #   keep-logs: 90d
+
+# Who is told of trouble, and that it is over. Try them with \`snap notify test\`.
+# notifications:
+#   ops:
+#     mail:
+#       to: [ops@example.org]
+#       from: snap@example.org
+#       server: smtp://mail.example.org:587   # or smtps://
+#       user: snap
+#       password: file:/etc/snap/mail.password
+#       starttls: required
+#     on: [failed, stale, unreachable, low-disk, damaged]   # and incomplete, anomaly, objective, undelivered
+#     repeat: 24h             # what lasts is told again; or never
+#   chat:
+#     webhook: \${CHAT_HOOK}
+#     headers: { Authorization: file:/etc/snap/chat.token }
+#   pager:
+#     command: [/usr/local/bin/page]
+#     timeout: 30s
+#   journal:
+#     log: /var/log/snap/alerts.log
+
+# From where on something is trouble, and what is to be met for a category.
+# alerts:
+#   free-percent: 5
+#   free-space: 1G
+#   days-until-full: 7
+#   anomaly-factor: 10
+#   anomaly-size: 64M
+# objectives:
+#   critical: { recovery-point: 26h }
+
+# metrics:
+#   textfile: /var/lib/prometheus/node-exporter/snap.prom
 `
 }

@@ -5,6 +5,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { pino } from 'pino'
 import { makeDirectory } from '../../base/make-directory.ts'
+import { withoutSecrets } from '../../base/without-secrets.ts'
 import type { Clock } from '../../model/clock.ts'
 import { messageOf } from '../../model/errors.ts'
 
@@ -34,8 +35,6 @@ export type JournalOptions = {
 const LOG_BYTES_MAX = 16_777_216
 /** So that how it ended finds room. Bytes. */
 const LOG_BYTES_LAST = 65_536
-/** A shorter one would blot out half of the words. */
-const SECRET_CHARS_MIN = 4
 
 /** Makes the file `path` (0600); `directory` (0700) is where it lies. */
 export function openJournal(directory: string, path: string, options: JournalOptions): JournalFile {
@@ -93,10 +92,3 @@ export function openJournal(directory: string, path: string, options: JournalOpt
 }
 
 const nothing = (): void => undefined
-
-/** Stars in the places of `secrets`. */
-export function withoutSecrets(text: string, secrets: readonly string[]): string {
-  return secrets
-    .filter((secret) => secret.length >= SECRET_CHARS_MIN)
-    .reduce((rest, secret) => rest.replaceAll(secret, '***'), text)
-}

@@ -39,7 +39,7 @@ export class RunRecord implements Disposable {
   /** `undefined` where nothing can be written. */
   readonly journal: Journal | undefined
   readonly #state: State | undefined
-  readonly #lock: JobLock | undefined
+  #lock: JobLock | undefined
   readonly #file: JournalFile | undefined
   readonly #ports: RunPorts
 
@@ -95,6 +95,7 @@ export class RunRecord implements Disposable {
     this.#file = file
   }
 
+  /** From here on the job may run again. */
   end(end: Omit<RunEnd, 'endedMs'>): void {
     try {
       const endedMs = this.#ports.clock.now()
@@ -103,6 +104,8 @@ export class RunRecord implements Disposable {
       if (!hasCode(error, 'STATE_FAILED')) throw error
       this.#ports.warn(`${error.message}: how this run ended is not on record`)
     }
+    this.#lock?.[Symbol.dispose]()
+    this.#lock = undefined
   }
 
   [Symbol.dispose](): void {

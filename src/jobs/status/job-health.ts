@@ -1,7 +1,7 @@
 /** How it stands with a job, and why. Pure. */
 import { formatDuration } from '../../base/duration.ts'
 import type { Schedule } from '../schedule/schedule.ts'
-import type { Health, RunMoment, SnapshotMoment } from './report.ts'
+import type { Health, RunMoment, SnapshotMoment, Stale } from './report.ts'
 
 export type JobFacts = {
   readonly nowMs: number
@@ -20,7 +20,7 @@ export type JobFacts = {
 export type JobHealth = {
   readonly health: Health
   readonly reasons: readonly string[]
-  readonly staleSince: number | undefined
+  readonly stale: Stale | undefined
 }
 
 const HOUR_MS = 3_600_000
@@ -47,12 +47,12 @@ export function jobHealth(facts: JobFacts): JobHealth {
     ])
   const isLate = deadline !== undefined && deadline.stale <= facts.nowMs
   if (isLate) findings.push([deadline.critical <= facts.nowMs ? 'critical' : 'stale', deadline.reason])
-  const staleSince = isLate ? deadline.stale : undefined
+  const stale = isLate ? { since: deadline.stale, reason: deadline.reason } : undefined
   const reasons = findings.map(([, reason]) => reason)
-  if (findings.some(([health]) => health === 'critical')) return { health: 'critical', reasons, staleSince }
-  if (findings.length > 0) return { health: 'stale', reasons, staleSince }
-  if (lastGood === undefined) return { health: 'unknown', reasons: ['it was never run'], staleSince }
-  return { health: 'healthy', reasons, staleSince }
+  if (findings.some(([health]) => health === 'critical')) return { health: 'critical', reasons, stale }
+  if (findings.length > 0) return { health: 'stale', reasons, stale }
+  if (lastGood === undefined) return { health: 'unknown', reasons: ['it was never run'], stale }
+  return { health: 'healthy', reasons, stale }
 }
 
 function ofRun({ outcome, error }: RunMoment): Finding[] {

@@ -19,7 +19,7 @@ export function jsonOfReport(report: StatusReport): Json {
       ...momentFields('last_good', job.lastGood, at),
       ...momentFields('last', job.last, at),
       ...(job.maxAgeMs === undefined ? {} : { max_age_seconds: job.maxAgeMs / 1000 }),
-      ...(job.staleSince === undefined ? {} : { stale_since: rfc3339OfMs(job.staleSince) }),
+      ...(job.stale === undefined ? {} : { stale_since: rfc3339OfMs(job.stale.since) }),
       running: job.isRunning,
       ...(job.lastRun === undefined ? {} : { last_run: runFields(job.lastRun) }),
       ...(job.nextRun === undefined ? {} : { next_run: rfc3339OfMs(job.nextRun) }),

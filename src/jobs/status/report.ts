@@ -30,8 +30,8 @@ export type JobStatus = {
   readonly last: SnapshotMoment | undefined
   /** How old the last good one may be, where the configuration says so. ms */
   readonly maxAgeMs: number | undefined
-  /** Since when there should be a newer one, by that or by the schedule. ms */
-  readonly staleSince: number | undefined
+  /** Where there should be a newer one, by that or by the schedule. */
+  readonly stale: Stale | undefined
   readonly lastRun: RunMoment | undefined
   readonly isRunning: boolean
   /** ms; `undefined` without a schedule. */
@@ -40,10 +40,18 @@ export type JobStatus = {
   readonly runs: { readonly all: number; readonly good: number }
 }
 
+export type Stale = {
+  /** ms */
+  readonly since: number
+  /** A clause. */
+  readonly reason: string
+}
+
 export type SnapshotMoment = { readonly id: string /** ms */; readonly time: number }
 
 /** Of a run that was begun. */
 export type RunOutcome = Exclude<Outcome, 'skipped'>
+export const RUN_OUTCOMES: readonly RunOutcome[] = ['ok', 'incomplete', 'failed', 'interrupted', 'died']
 
 export type RunMoment = {
   readonly id: string

@@ -29,6 +29,7 @@ const OWNERS: Readonly<Record<string, string>> = {
   koffi: 'filesystem',
   commander: 'cli',
   fflate: 'ops',
+  nodemailer: 'jobs',
   yaml: 'jobs',
   zod: 'jobs',
   pino: 'jobs',

@@ -1,6 +1,7 @@
 /** A job in `snap.yaml`. */
 import { z } from 'zod'
 import { hooks, type RawHooks } from './hooks.ts'
+import { ping, type RawPing } from './notifications.ts'
 import { type RawRetention, retention } from './retention.ts'
 import { type RawSchedule, schedule } from './schedule.ts'
 import { duration, name, names, size, text } from './words.ts'
@@ -26,6 +27,8 @@ export type RawJob = {
   nice?: number | undefined
   ionice?: 'idle' | 'best-effort' | undefined
   hooks?: RawHooks | undefined
+  notify?: string[] | undefined
+  ping?: RawPing | undefined
   after?: { verify?: 'structure' | 'data' | undefined; prune?: boolean | undefined } | undefined
 }
 
@@ -63,6 +66,8 @@ export const job: z.ZodType<RawJob> = z
     nice: z.int().min(0).max(19).describe('how little of the processor it asks for').optional(),
     ionice: z.enum(['idle', 'best-effort']).describe('how little of the disks it asks for').optional(),
     hooks: hooks.optional(),
+    notify: names('channel').describe('channels that hear of it; all').optional(),
+    ping: ping.optional(),
     after: after.optional(),
   })
   .describe('a backup: what, where to, and what follows')

@@ -3,8 +3,10 @@
  * as the name of a source, is checked in `read-config.ts`.
  */
 import { z } from 'zod'
+import { alerts, objective, type RawAlerts, type RawObjective } from './alerts.ts'
 import { daemon, type RawDaemon } from './daemon.ts'
 import { job, type RawJob } from './job.ts'
+import { channel, metrics, type RawChannel, type RawMetrics } from './notifications.ts'
 import { type RawRepository, repository } from './repository.ts'
 import { category, type RawSource, source } from './source.ts'
 import { duration, name } from './words.ts'
@@ -19,6 +21,10 @@ export type RawConfig = {
   jobs?: Record<string, RawJob> | undefined
   daemon?: RawDaemon | undefined
   history?: RawHistory | undefined
+  notifications?: Record<string, RawChannel> | undefined
+  metrics?: RawMetrics | undefined
+  alerts?: RawAlerts | undefined
+  objectives?: Record<string, RawObjective> | undefined
 }
 
 const history = z
@@ -39,5 +45,12 @@ export const CONFIG_SCHEMA: z.ZodType<RawConfig> = z
     daemon: daemon.optional(),
     history: history.optional(),
     jobs: z.record(name('job'), job).describe('jobs by their names').optional(),
+    notifications: z
+      .record(name('channel'), channel)
+      .describe('channels that tell people, by their names')
+      .optional(),
+    metrics: metrics.optional(),
+    alerts: alerts.optional(),
+    objectives: z.record(name('category'), objective).describe('what is to be met, by category').optional(),
   })
   .describe('What snap protects, where it saves it and how long it keeps it')

@@ -1,0 +1,142 @@
+/** Tells people and Prometheus how it stands, as the configuration says: what is new, what lasts, and what is over. */
+import { hostname } from 'node:os'
+import { setTimeout as wait } from 'node:timers/promises'
+import { withoutSecrets } from '../base/without-secrets.ts'
+import { decodeMemory, encodeMemory, NOTHING_REMEMBERED } from '../jobs/alerts/alert-memory.ts'
+import type { RunBytes } from '../jobs/alerts/anomaly.ts'
+import type { Condition } from '../jobs/alerts/condition.ts'
+import { conditionsOf } from '../jobs/alerts/conditions-of.ts'
+import { missedObjectives } from '../jobs/alerts/missed-objectives.ts'
+import { tellPeople } from '../jobs/alerts/tell-people.ts'
+import type { Config } from '../jobs/config/config.ts'
+import { secretsOf } from '../jobs/config/secrets-of.ts'
+import { metricsOf } from '../jobs/metrics/metrics-of.ts'
+import { writeTextfile } from '../jobs/metrics/write-textfile.ts'
+import type { JobLock } from '../jobs/state/job-lock.ts'
+import type { RunEnd } from '../jobs/state/runs-table.ts'
+import type { State } from '../jobs/state/state.ts'
+import { gatherReport } from '../jobs/status/gather.ts'
+import type { StatusReport } from '../jobs/status/report.ts'
+import { hasCode, messageOf } from '../model/errors.ts'
+import type { CommandContext } from './context.ts'
+import { stderrWarning } from './output/notes.ts'
+import { configKey, openState } from './state.ts'
+
+/** Two processes that told at once would tell everything twice. ms */
+const WAIT_MS = 120_000
+const POLL_MS = 250
+/** No job is called so. */
+const LOCK = ' alerts'
+/** What is usual of a job. */
+const RECENT_RUNS = 30
+
+/** Who cannot be told is a warning, and is told later. */
+export async function tellOfState(context: CommandContext, config: Config, state: State): Promise<void> {
+  using lock = await waitForLock(state, configKey(config))
+  const report = reportOf(context, config, state)
+  await writeMetrics(context, config, report)
+  if (config.channels.size === 0) return
+  if (lock === undefined) {
+    stderrWarning(context, 'nobody was told: another process has been telling for minutes')
+    return
+  }
+  const name = `alerts ${configKey(config)}`
+  const remembered = state.guarded((open) => open.recall(name))
+  const { memory, failures } = await tellPeople(
+    {
+      config,
+      conditions: conditionsIn(config, state, report),
+      memory: typeof remembered === 'string' ? decodeMemory(remembered) : NOTHING_REMEMBERED,
+      host: hostname(),
+      now: report.at,
+    },
+    // How it ended is to be told of what a signal has ended, too.
+    { signal: new AbortController().signal },
+  )
+  state.guarded((open) => open.remember(name, encodeMemory(memory)))
+  for (const [channel, why] of failures) stderrWarning(context, `${channel} was not told: ${why}`)
+}
+
+/** A run that has ended. */
+export type EndedRun = Pick<RunEnd, 'outcome' | 'message'> & {
+  readonly run: string
+  readonly job: string
+  readonly repository: string
+}
+
+/** After a run: where nothing can be remembered, of the run alone, if it did not go well. */
+export async function tellAfterRun(context: CommandContext, config: Config, run: EndedRun): Promise<void> {
+  if (config.channels.size === 0 && config.metrics.textfile === undefined) return
+  try {
+    using state = openState(context)
+    await tellOfState(context, config, state)
+  } catch (error) {
+    if (!hasCode(error, 'STATE_FAILED')) throw error
+    stderrWarning(context, error.message)
+    await tellOfRun(context, config, run)
+  }
+}
+
+async function tellOfRun(context: CommandContext, config: Config, run: EndedRun): Promise<void> {
+  const { job, repository, outcome, message = outcome } = run
+  if (outcome === 'ok') return
+  const condition: Condition = {
+    key: `failed:${job}`,
+    kind: 'failed',
+    severity: 'critical',
+    title: `${job} ${outcome === 'incomplete' ? 'left something out' : 'failed'}`,
+    text: withoutSecrets(message, secretsOf(config)),
+    job,
+    repository,
+    run: run.run,
+  }
+  const request = { config, conditions: [condition], memory: NOTHING_REMEMBERED }
+  const { failures } = await tellPeople(
+    { ...request, host: hostname(), now: context.clock.now() },
+    { signal: new AbortController().signal },
+  )
+  for (const [channel, why] of failures) stderrWarning(context, `${channel} was not told: ${why}`)
+}
+
+export function reportOf({ clock }: CommandContext, config: Config, state: State): StatusReport {
+  const request = { config, key: configKey(config), host: hostname(), nowMs: clock.now() }
+  return state.guarded((open) => gatherReport(open, request))
+}
+
+function conditionsIn(config: Config, state: State, report: StatusReport): Condition[] {
+  const secrets = secretsOf(config)
+  const recent = new Map(
+    [...config.jobs.keys()].map((job) => [job, recentRuns(state, configKey(config), job)]),
+  )
+  const found = [...conditionsOf(report, config.alerts, recent), ...missedObjectives(config, report)]
+  return found.map((condition) => ({ ...condition, text: withoutSecrets(condition.text, secrets) }))
+}
+
+/** What good runs before the last read and added. */
+function recentRuns(state: State, config: string, job: string): RunBytes[] {
+  const runs = state.guarded((open) => open.runs.list({ config, job, limit: 2 * RECENT_RUNS }))
+  const ended = runs.filter(({ outcome }) => outcome !== undefined && outcome !== 'skipped')
+  return ended
+    .slice(1)
+    .flatMap(({ outcome, bytes }) => (outcome === 'ok' && bytes !== undefined ? [bytes] : []))
+    .slice(0, RECENT_RUNS)
+}
+
+async function waitForLock(state: State, key: string): Promise<JobLock | undefined> {
+  for (let waited = 0; waited < WAIT_MS; waited += POLL_MS) {
+    const lock = state.guarded((open) => open.lock(key, LOCK))
+    if (lock !== undefined) return lock
+    await wait(POLL_MS)
+  }
+  return undefined
+}
+
+async function writeMetrics(context: CommandContext, config: Config, report: StatusReport): Promise<void> {
+  const { textfile } = config.metrics
+  if (textfile === undefined) return
+  try {
+    await writeTextfile(textfile, metricsOf(report))
+  } catch (error) {
+    stderrWarning(context, `the metrics cannot be written: ${messageOf(error)}`)
+  }
+}

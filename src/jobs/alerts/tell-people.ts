@@ -1,0 +1,37 @@
+/** Tells the channels of a configuration of the conditions that there are. */
+import type { Config } from '../config/config.ts'
+import type { AlertMemory } from './alert-memory.ts'
+import type { Condition } from './condition.ts'
+import { type DeliveryPorts, deliver } from './deliver.ts'
+import { alertMessage, type Sender } from './message.ts'
+import type { Audience } from './plan-alerts.ts'
+import { type ToldAll, tellAll } from './tell-all.ts'
+
+export type TellRequest = Sender & {
+  readonly config: Pick<Config, 'channels' | 'jobs'>
+  /** All that there are: what is not among them is over. */
+  readonly conditions: readonly Condition[]
+  readonly memory: AlertMemory
+}
+
+/** Never rejects: who cannot be told is in the answer, and is tried again with the next evaluation. */
+export async function tellPeople(request: TellRequest, ports: DeliveryPorts): Promise<ToldAll> {
+  const { config, conditions, memory, now } = request
+  const asked = {
+    conditions,
+    memory,
+    channels: [...config.channels.values()],
+    audience: audienceOf(config),
+    now,
+  }
+  return await tellAll(asked, async ({ channel, alert }) => {
+    const way = config.channels.get(channel)
+    if (way !== undefined) await deliver(way, alertMessage(alert, request), ports)
+  })
+}
+
+function audienceOf({ jobs }: Pick<Config, 'jobs'>): Audience {
+  return new Map(
+    [...jobs.values()].flatMap(({ name, notify }) => (notify === undefined ? [] : [[name, notify]])),
+  )
+}
