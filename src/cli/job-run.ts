@@ -1,5 +1,6 @@
 /** A run of a job as the command line makes it: on record, within its limit of time, and at the priority that the job asks for. */
 import { formatDuration } from '../base/duration.ts'
+import { withoutSecrets } from '../base/without-secrets.ts'
 import type { PingMoment } from '../jobs/config/channel.ts'
 import type { Config, JobConfig } from '../jobs/config/config.ts'
 import type { RunRecord } from '../jobs/runs/run-record.ts'
@@ -9,6 +10,7 @@ import type { CommandContext } from './context.ts'
 import { variable } from './locations.ts'
 import { plural } from './output/human.ts'
 import { stderrWarning } from './output/notes.ts'
+import type { TextSink } from './output/progress.ts'
 
 /** What a run of a job has come to. */
 export type JobResult = {
@@ -28,10 +30,18 @@ export async function runJob(
   job: JobConfig,
   operate: JobOperation,
 ): Promise<number> {
-  using record = await beginRecord(context, config, job)
+  const secrets = await knownSecrets(context, config)
+  using record = await beginRecord(context, config, job, secrets)
   const { journal } = record
   using limit = limitOf(context.signal, job)
-  const inner = { ...context, journal, signal: limit.signal }
+  const { stdout, stderr } = context
+  const inner = {
+    ...context,
+    journal,
+    signal: limit.signal,
+    stdout: sinkWithout(stdout, secrets),
+    stderr: sinkWithout(stderr, secrets),
+  }
   await setPriority(inner, job)
   journal?.note('began', { snap: context.version, repository: job.repository.name })
   const started = pinged(inner, job, 'start', '')
@@ -60,10 +70,11 @@ export async function runJob(
     return unreadable
   } catch (error) {
     const { failureOf } = await import('../jobs/runs/run-record.ts')
-    const failure = failureOf(error)
-    journal?.failure(messageOf(error), { outcome: failure.outcome, code: failure.code })
-    await ended({ ...failure, snapshot: saved?.snapshot, bytes: saved?.bytes }, messageOf(error))
-    throw error
+    const clean = errorWithout(error, secrets)
+    const failure = failureOf(clean)
+    journal?.failure(messageOf(clean), { outcome: failure.outcome, code: failure.code })
+    await ended({ ...failure, snapshot: saved?.snapshot, bytes: saved?.bytes }, messageOf(clean))
+    throw clean
   }
 }
 
@@ -81,14 +92,44 @@ async function pinged(
   if (warning !== undefined) stderrWarning(context, warning)
 }
 
-async function beginRecord(context: CommandContext, config: Config, job: JobConfig): Promise<RunRecord> {
+async function knownSecrets(context: CommandContext, config: Config): Promise<string[]> {
+  const { secretsOf } = await import('../jobs/config/secrets-of.ts')
+  const password = variable(context.env, 'SNAP_PASSWORD')
+  return [...secretsOf(config), ...(password === undefined ? [] : [password])]
+}
+
+/** What commands and servers say of themselves may repeat a secret: a journal or a mail would keep it. */
+function sinkWithout(sink: TextSink, secrets: readonly string[]): TextSink {
+  return {
+    write: (text) => sink.write(withoutSecrets(text, secrets)),
+    isTTY: sink.isTTY,
+    get columns() {
+      return sink.columns
+    },
+  }
+}
+
+/** Its causes may say it too: they go where it does. */
+function errorWithout(error: unknown, secrets: readonly string[]): unknown {
+  if (!(error instanceof SnapError)) return error
+  const texts = [error.message, error.hint ?? '', ...error.also]
+  const clean = texts.map((text) => withoutSecrets(text, secrets))
+  if (clean.every((text, index) => text === texts[index])) return error
+  const [message = '', hint = '', ...also] = clean
+  return new SnapError(error.code, message, { ...(hint === '' ? {} : { hint }), also })
+}
+
+async function beginRecord(
+  context: CommandContext,
+  config: Config,
+  job: JobConfig,
+  secrets: readonly string[],
+): Promise<RunRecord> {
   const { configKey, stateDirectory } = await import('./state.ts')
   const { RunRecord } = await import('../jobs/runs/run-record.ts')
   const { runVariables } = await import('../jobs/runs/run-variables.ts')
-  const { secretsOf } = await import('../jobs/config/secrets-of.ts')
   const { systemRandom } = await import('../crypto/random.ts')
   const { env, clock } = context
-  const password = variable(env, 'SNAP_PASSWORD')
   return RunRecord.begin(
     stateDirectory(context),
     {
@@ -96,7 +137,7 @@ async function beginRecord(context: CommandContext, config: Config, job: JobConf
       job: job.name,
       repository: job.repository.name,
       ...runVariables(env),
-      secrets: [...secretsOf(config), ...(password === undefined ? [] : [password])],
+      secrets,
       ...config.history,
     },
     { clock, random: systemRandom, warn: (text) => stderrWarning(context, text) },

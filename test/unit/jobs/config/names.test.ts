@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { namesOf } from '../../../../src/jobs/config/names.ts'
 
-const NOTHING = { jobs: [], categories: [], types: [], sources: [], databases: [] }
+const NOTHING = { jobs: [], categories: [], types: [], sources: [], databases: [], channels: [] }
 
 describe('the names of a configuration', () => {
   it('are those of its jobs, categories, data types and sources', () => {
@@ -18,6 +18,7 @@ jobs: { nightly: { sources: [bank] }, weekly: }
       types: ['contracts', 'books'],
       sources: ['bank', 'ledger', 'docs'],
       databases: ['bank', 'ledger'],
+      channels: [],
     })
   })
 
