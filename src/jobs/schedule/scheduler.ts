@@ -37,6 +37,9 @@ export class Scheduler {
   readonly #ports: SchedulerPorts
   /** Here too: what cannot be written down is not started again and again. */
   readonly #handled = new Map<string, number>()
+  /** When each begins next, as it was worked out last: `undefined` for never. Until then there is nothing to see to. */
+  readonly #next = new Map<string, number | undefined>()
+  #lastTickMs = Number.NEGATIVE_INFINITY
 
   constructor(jobs: readonly ScheduledJob[], ports: SchedulerPorts) {
     this.#jobs = jobs
@@ -46,9 +49,17 @@ export class Scheduler {
   /** Starts what is due. Returns when something is due next; `undefined`: nothing ever. ms */
   tick(): number | undefined {
     const nowMs = this.#ports.clock.now()
-    for (const job of this.#jobs) this.#see(job, nowMs)
-    const next = this.#jobs.flatMap((job) => this.#nextStart(job, nowMs) ?? [])
-    return next.length === 0 ? undefined : Math.min(...next)
+    // A clock that was put back changes what comes next.
+    if (nowMs < this.#lastTickMs) this.#next.clear()
+    this.#lastTickMs = nowMs
+    for (const job of this.#jobs) {
+      const next = this.#next.get(job.name) ?? Number.POSITIVE_INFINITY
+      if (this.#next.has(job.name) && nowMs < next) continue
+      this.#see(job, nowMs)
+      this.#next.set(job.name, this.#nextStart(job, nowMs))
+    }
+    const starts = [...this.#next.values()].flatMap((next) => next ?? [])
+    return starts.length === 0 ? undefined : Math.min(...starts)
   }
 
   #see({ name, schedule }: ScheduledJob, nowMs: number): void {
