@@ -54,6 +54,7 @@ export class RunRecord implements Disposable {
       lock = state.guarded(
         (open) => open.lock(request.config, request.job) ?? refuse(open, request, startedMs),
       )
+      state.guarded((open) => refuseAgain(open, request))
       const log = logFile(directory, id)
       state.guarded(({ runs }) => {
         const { config, job, repository, trigger, dueMs } = request
@@ -113,6 +114,14 @@ export class RunRecord implements Disposable {
     this.#lock?.[Symbol.dispose]()
     this.#state?.[Symbol.dispose]()
   }
+}
+
+/** Where two keep the schedule, one of them is the first. */
+function refuseAgain({ runs }: State, { config, job, dueMs }: RunRequest): void {
+  if (dueMs === undefined || !runs.wasBegun(config, job, dueMs)) return
+  throw new SnapError('JOB_RUNNING', `${job} was run already for ${new Date(dueMs).toISOString()}`, {
+    hint: 'Does another daemon, or cron, keep the same schedule?',
+  })
 }
 
 function refuse({ runs }: State, { config, job }: RunRequest, nowMs: number): never {

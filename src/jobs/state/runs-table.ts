@@ -161,6 +161,13 @@ export class RunsTable {
       .map(runOf)
   }
 
+  /** Whether the job was begun for the time at which it was due. */
+  wasBegun(config: string, job: string, dueMs: number): boolean {
+    const sql =
+      "SELECT * FROM runs WHERE config = ? AND job = ? AND due_ms = ? AND outcome IS NOT 'skipped' LIMIT 1"
+    return this.#one(sql, config, job, dueMs) !== undefined
+  }
+
   /** The newest run of which a snapshot was saved whole, however old. */
   lastGood(config: string, job: string): Run | undefined {
     return this.#one(
