@@ -12,8 +12,10 @@ import type { WalkOptions } from '../ops/backup/walk.ts'
 import type { ExecutorFactory } from '../workers/executor.ts'
 import type { CompressionMode } from '../workers/tasks.ts'
 import type { CommandContext } from './context.ts'
+import { COPY_COMMAND } from './copy-command.ts'
 import { stderrNote, stderrWarning } from './output/notes.ts'
 import { safeText } from './output/safe-text.ts'
+import { ownProgram } from './own-program.ts'
 import { cacheOf, ownPaths, placeOf } from './repository.ts'
 import { parseTags } from './retention-options.ts'
 import { sourcePaths } from './sources.ts'
@@ -104,6 +106,7 @@ export async function requestOfJob(
   const scope = scopeOf(options)
   const plan = planJob(config, { ...job, exclude }, scope, {
     copies: join(cacheOf(context), 'copies'),
+    copyProgram: [...ownProgram(), COPY_COMMAND],
     followed: (path, real) => stderrNote(context, `${path} leads to ${real}, which is saved`),
     said: (source, line) => stderrNote(context, `${source}: ${safeText(line)}`),
   })

@@ -16,6 +16,7 @@ import type { StreamedDirectory, StreamedFile } from '../ops/backup/streamed-fil
 import type { Config, FilesSource, Hooks, JobConfig, SourceConfig } from './config/config.ts'
 import type { HookSet } from './hooks.ts'
 import { commandOutput } from './sources/command-output.ts'
+import type { CopyProgram } from './sources/copied-sqlite.ts'
 import { postgresStream } from './sources/postgres-stream.ts'
 import { type SourceStream, streamedName } from './sources/source-stream.ts'
 import { sqliteStream } from './sources/sqlite-stream.ts'
@@ -34,6 +35,8 @@ export type JobPlan = {
 export type PlanPorts = {
   /** A directory of this user's for copies of databases, of which each goes when it has been read. */
   readonly copies: string
+  /** Copies and checks a SQLite database. */
+  readonly copyProgram: CopyProgram
   /** A path of the configuration leads through a link; what it leads to is saved. */
   readonly followed: (path: string, real: string) => void
   readonly said: (source: string, line: string) => void
@@ -131,7 +134,8 @@ class Planner {
   }
 
   #newStream(source: Exclude<SourceConfig, FilesSource>): SourceStream {
-    if (source.kind === 'sqlite') return sqliteStream(source.path, source.as, this.#ports.copies)
+    if (source.kind === 'sqlite')
+      return sqliteStream(source.path, source.as, this.#ports.copies, this.#ports.copyProgram)
     const said = (line: string): void => this.#ports.said(source.name, line)
     if (source.kind === 'postgres') return postgresStream(source.postgres, { said })
     const { argv, as, env, cwd, timeoutMs } = source

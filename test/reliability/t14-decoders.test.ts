@@ -65,6 +65,7 @@ const OTHERS = [
   'chunker/gear.ts', // numbers out of a hash
   'crypto/aead.ts', // writes a nonce
   'jobs/alerts/alert-memory.ts', // the local database
+  'jobs/sources/copied-sqlite.ts', // what another process of this program says
   'jobs/sources/postgres.ts', // what the user's own server says of itself
   'main.ts', // package.json
   'manifest/chunks-table.ts', // the local database

@@ -11,6 +11,7 @@ import { messageOf, SnapError } from '../../model/errors.ts'
 import { chooseSnapshot, type SnapshotOptions } from '../choose-snapshot.ts'
 import { contextFor, jobOf, loadConfiguration } from '../configuration.ts'
 import type { CommandContext } from '../context.ts'
+import { COPY_COMMAND } from '../copy-command.ts'
 import { humanBytes, humanCount } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { stderrNote, stderrWarning } from '../output/notes.ts'
@@ -69,7 +70,24 @@ Examples:
   $ snap db restore bank --to bank_of_yesterday --create`,
       )
       .action(run<[string, RestoreOptions]>(restoreAction))
+    // What a backup of a SQLite database runs. It is hidden since it is no promise to anybody else.
+    program
+      .command(COPY_COMMAND, { hidden: true })
+      .argument('<from>')
+      .argument('<to>')
+      .action(run<[string, string, object]>(copyAction))
   },
+}
+
+async function copyAction({ stdout, signal }: CommandContext, from: string, to: string): Promise<void> {
+  const { copyDatabase, inspectDatabase } = await import('../../sqlite/online-copy.ts')
+  try {
+    await copyDatabase(from, to, signal)
+  } catch (cause) {
+    signal.throwIfAborted()
+    throw new SnapError('SOURCE_UNREADABLE', messageOf(cause), { cause })
+  }
+  stdout.write(JSON.stringify(inspectDatabase(to)))
 }
 
 async function testAction(context: CommandContext, name: string): Promise<void> {

@@ -6,24 +6,23 @@ import type { Note } from '../../log/details.ts'
 import { messageOf } from '../../model/errors.ts'
 import type { StreamedFile } from '../../ops/backup/streamed-file.ts'
 import type { DatabaseFacts } from '../../sqlite/online-copy.ts'
+import { type CopyProgram, copiedSqlite } from './copied-sqlite.ts'
 import { makeCopiesDirectory } from './copies-directory.ts'
 import type { SourceStream } from './source-stream.ts'
 
 const READ_BYTES = 1_048_576
 
 /** `copies`: where the copy lies while it is read; it takes as much room there as the database has. */
-export function sqliteStream(path: string, as: string, copies: string): SourceStream {
+export function sqliteStream(path: string, as: string, copies: string, program: CopyProgram): SourceStream {
   let facts: Note | undefined
   let findings: readonly string[] = []
   const open = async function* (signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const { copyDatabase, inspectDatabase } = await import('../../sqlite/online-copy.ts')
     using directory = makeCopiesDirectory(copies)
     const copy = join(directory.path, 'copy')
-    await copyDatabase(path, copy, signal).catch((cause: unknown) => {
+    const found = await copiedSqlite(program, path, copy, signal).catch((cause: unknown) => {
       signal.throwIfAborted()
       throw new Error(`${path} cannot be copied: ${messageOf(cause)}`, { cause })
     })
-    const found = inspectDatabase(copy)
     findings = found.findings
     facts = noteOf(found)
     for await (const bytes of createReadStream(systemPath(copy), { highWaterMark: READ_BYTES }))
