@@ -57,7 +57,7 @@ sources:
   ledger: { command: [sh, -c, 'echo rows of "$$BOOK"; echo dumping >&2'], as: ledger.sql, env: { BOOK: 2025 } }
 categories:
   critical:
-    contracts: ['HERE/app/contracts/**/*.pdf']
+    contracts: ['HERE/app/contracts/**/*.pdf', 'HERE/app/contracts/**/*.sig']
     books: [ledger]
   optional:
     pictures: [HERE/app/pictures]

@@ -142,7 +142,7 @@ async function restoreAction(
       // Before anything is made: what the snapshot does not have leaves no directory behind.
       const select = await selectPaths(
         repository,
-        { root, strip: subdirectory, paths: [...paths, ...sourcePaths] },
+        { root, strip: subdirectory, paths, saved: sourcePaths },
         context.signal,
       )
       if (!options.dryRun) files.openRoot(target)[Symbol.dispose]()

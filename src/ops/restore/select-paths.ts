@@ -27,6 +27,8 @@ export type SelectRequest = {
   /** The directory of the snapshot that is looked into; `undefined` for all of it. */
   readonly strip: string | undefined
   readonly paths: readonly string[]
+  /** Paths and globs of what a job saves. One of its globs may have matched nothing then; what was to be saved as it is written is asked for. */
+  readonly saved?: readonly string[]
 }
 
 /**
@@ -35,15 +37,18 @@ export type SelectRequest = {
  */
 export async function selectPaths(
   repository: Trees,
-  { root, strip, paths }: SelectRequest,
+  { root, strip, paths: named, saved = [] }: SelectRequest,
   signal: AbortSignal,
 ): Promise<readonly SelectedPath[]> {
+  const paths = [...new Set([...named, ...saved])]
   const start = await startOf(repository, decodeContent(root), strip)
   const look = new Look(repository, signal)
   const literal = await look.forLiterals(start, paths)
   const rest = paths.filter((path) => !literal.has(path))
   const globs = await look.forGlobs(start, rest.filter(hasWildcards))
-  const missing = rest.filter((path) => !globs.has(path))
+  const empty = rest.filter((path) => !globs.has(path))
+  const mayBeEmpty = new Set(saved.filter((path) => hasWildcards(path) && !named.includes(path)))
+  const missing = empty.length === paths.length ? empty : empty.filter((path) => !mayBeEmpty.has(path))
   if (missing.length > 0) throw nothingAt(missing)
   return paths.map((text) => ({ text, isGlob: !literal.has(text) }))
 }
