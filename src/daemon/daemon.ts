@@ -73,7 +73,11 @@ export class Daemon {
     const { manager, note } = this.#ports
     manager.ready()
     while (!signal.aborted) {
-      const nextMs = this.tick(signal)
+      let nextMs: number | undefined
+      // What cannot be read now may be read in a moment: nobody would run the jobs if this ended.
+      this.#saving(() => {
+        nextMs = this.tick(signal)
+      })
       this.#tellStatus(nextMs)
       await this.#sleep(nextMs, signal)
     }

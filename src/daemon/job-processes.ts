@@ -131,6 +131,8 @@ export class JobProcesses {
         NOTIFY_SOCKET: undefined,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own: Ctrl-C would reach it beside what `stop` sends, and a second signal ends it without its hooks.
+      detached: process.platform !== 'win32',
     })
     this.#running.set(id, child)
     events.emit({ event: 'run_started', run_id: id, job, trigger })

@@ -50,8 +50,11 @@ type Daemon = {
 }
 
 /** Resolves when it watches. */
-async function start(env: Record<string, string | undefined> = {}): Promise<Daemon> {
-  const run = sandbox.start(['daemon'], { env: { ...environment(), ...env } })
+async function start(
+  env: Record<string, string | undefined> = {},
+  through: readonly string[] = [],
+): Promise<Daemon> {
+  const run = sandbox.start(['daemon'], { env: { ...environment(), ...env }, through })
   let said = ''
   run.child.stderr?.on('data', (part: Buffer) => {
     said += part
@@ -148,6 +151,18 @@ describe('the daemon', () => {
     await Promise.all([once(), once()])
     await once()
     expect((await runs()).map(({ outcome }) => outcome)).toEqual(['ok'])
+  })
+
+  it('ends jobs with their hooks where Ctrl-C goes to all of its group', async () => {
+    configure(
+      `  slow: { command: [sh, -c, 'touch HERE/begun; sleep 600'] }\njobs:\n  slow: { sources: [slow], hooks: { finally: ['sleep 0.5; touch HERE/again'] } }\n${API}`,
+    )
+    const daemon = await start({}, ['setsid'])
+    await ask(placeOf(daemon), '/v1/jobs/slow/runs', { method: 'POST' })
+    while (!existsSync(place('begun'))) await wait(50)
+    process.kill(-daemon.run.child.pid!, 'SIGINT')
+    expect((await daemon.run.ended).status).toBe(0)
+    expect(existsSync(place('again'))).toBe(true)
   })
 
   it('ends jobs that run with their hooks, and then itself, when it is told to', async () => {
