@@ -12,6 +12,8 @@ import { plural } from './output/human.ts'
 import { stderrWarning } from './output/notes.ts'
 import type { TextSink } from './output/progress.ts'
 
+const SECRET_VARIABLES = ['SNAP_PASSWORD', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
+
 /** What a run of a job has come to. */
 export type JobResult = {
   readonly snapshot: string
@@ -94,8 +96,8 @@ async function pinged(
 
 async function knownSecrets(context: CommandContext, config: Config): Promise<string[]> {
   const { secretsOf } = await import('../jobs/config/secrets-of.ts')
-  const password = variable(context.env, 'SNAP_PASSWORD')
-  return [...secretsOf(config), ...(password === undefined ? [] : [password])]
+  const inEnvironment = SECRET_VARIABLES.flatMap((name) => variable(context.env, name) ?? [])
+  return [...secretsOf(config), ...inEnvironment]
 }
 
 /** What commands and servers say of themselves may repeat a secret: a journal or a mail would keep it. */

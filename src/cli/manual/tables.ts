@@ -23,6 +23,8 @@ export const VARIABLES: readonly (readonly [names: string, meaning: string])[] =
   ['SNAP_PASSWORD', 'the password that opens it'],
   ['SNAP_PASSWORD_FILE', 'a file that has the password, with or without a line end'],
   ['SNAP_PASSWORD_COMMAND', 'a command line for the shell, which prints the password'],
+  ['AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN', 'who asks an S3 store'],
+  ['AWS_REGION, AWS_DEFAULT_REGION', 'its region'],
   ['SNAP_CONFIG', 'the file of repositories, sources and jobs, as `--config`'],
   ['SNAP_CACHE_DIR', 'where the local database is kept, as `--cache-dir`'],
   ['SNAP_STATE_DIR', 'where it is remembered what jobs did'],
