@@ -15,6 +15,7 @@ import { SnapError } from '../model/errors.ts'
 import type { StreamedDirectory, StreamedFile } from '../ops/backup/streamed-file.ts'
 import type { Config, FilesSource, Hooks, JobConfig, SourceConfig } from './config/config.ts'
 import type { HookSet } from './hooks.ts'
+import { clusterStream } from './sources/cluster-stream.ts'
 import { commandOutput } from './sources/command-output.ts'
 import { postgresStream } from './sources/postgres-stream.ts'
 import { type SourceStream, streamedName } from './sources/source-stream.ts'
@@ -134,6 +135,7 @@ class Planner {
     if (source.kind === 'sqlite') return sqliteStream(source.path, source.as, this.#ports.copies)
     const said = (line: string): void => this.#ports.said(source.name, line)
     if (source.kind === 'postgres') return postgresStream(source.postgres, { said })
+    if (source.kind === 'postgres-cluster') return clusterStream(source, { said })
     const { argv, as, env, cwd, timeoutMs } = source
     const open: StreamedFile['open'] = (signal) =>
       commandOutput({ argv, env, cwd, timeoutMs }, signal, { said })

@@ -34,7 +34,7 @@ export type JobStatus = {
   readonly runs: { readonly all: number; readonly good: number }
 }
 
-export type SnapshotMoment = { readonly id: string; /** ms */ readonly time: number }
+export type SnapshotMoment = { readonly id: string /** ms */; readonly time: number }
 
 export const RUN_OUTCOMES = ['ok', 'incomplete', 'failed', 'interrupted', 'died'] as const
 /** `died`: its process has gone without a word. */
