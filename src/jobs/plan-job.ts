@@ -13,12 +13,13 @@ import {
 import type { SnapshotSource } from '../log/details.ts'
 import { SnapError } from '../model/errors.ts'
 import type { StreamedDirectory, StreamedFile } from '../ops/backup/streamed-file.ts'
+import { streamedName } from '../ops/backup/streamed-name.ts'
 import type { Config, FilesSource, Hooks, JobConfig, SourceConfig } from './config/config.ts'
 import type { HookSet } from './hooks.ts'
 import { clusterStream } from './sources/cluster-stream.ts'
 import { commandOutput } from './sources/command-output.ts'
 import { postgresStream } from './sources/postgres-stream.ts'
-import { type SourceStream, streamedName } from './sources/source-stream.ts'
+import type { SourceStream } from './sources/source-stream.ts'
 import { sqliteStream } from './sources/sqlite-stream.ts'
 
 export type JobPlan = {

@@ -18,6 +18,7 @@ import { safeText } from '../output/safe-text.ts'
 import type { CommandModule } from '../program.ts'
 import { openChosen } from '../repository.ts'
 import { jobWith } from '../source-job.ts'
+import { registerRecover } from './db-recover.ts'
 
 type RestoreOptions = SnapshotOptions & {
   readonly job?: string
@@ -72,6 +73,7 @@ Examples:
   $ snap db restore bank --to bank_of_yesterday --create`,
       )
       .action(run<[string, RestoreOptions]>(restoreAction))
+    registerRecover(db, run)
   },
 }
 

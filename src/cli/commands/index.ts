@@ -21,6 +21,7 @@ import { snapshotsCommand } from './snapshots.ts'
 import { statsCommand } from './stats.ts'
 import { tagCommand } from './tag.ts'
 import { verifyCommand } from './verify.ts'
+import { walCommand } from './wal.ts'
 
 export const COMMANDS: readonly CommandModule[] = [
   initCommand,
@@ -45,4 +46,5 @@ export const COMMANDS: readonly CommandModule[] = [
   manifestCommand,
   configCommand,
   dbCommand,
+  walCommand,
 ]
