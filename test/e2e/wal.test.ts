@@ -1,12 +1,14 @@
 /** Continuous archiving with a real server, which calls the built command itself. */
 import { execFileSync } from 'node:child_process'
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
@@ -62,7 +64,11 @@ let copies = 0
 async function recovered(...args: string[]): Promise<{ copy: Postgres; told: Json }> {
   copies += 1
   const directory = sandbox.path(`recovered-${copies}`)
-  const run = await snap(0, 'db', 'recover', 'cluster', '--to', directory, '--json', ...args)
+  const file = sandbox.path(`it's "100%" \\${copies}.yaml`)
+  writeFileSync(file, readFileSync(config), { mode: 0o600 })
+  giveToServer(file)
+  const line = ['db', 'recover', 'cluster', '--to', directory, '--json', '--config', file, ...args]
+  const run = await sandbox.ok(line, AS)
   const copy = await Postgres.startOn(
     directory,
     { track_commit_timestamp: 'on' },
@@ -366,6 +372,84 @@ describe('a file that PostgreSQL asks for', () => {
       // It may have ended before.
       expect(signal ?? (code === 1 ? 'ended' : (code ?? 0) > 125)).not.toBe(false)
     }
+  })
+})
+
+describe('a base backup that fails is none', () => {
+  const backup = async (change: (text: string) => string): Promise<string> => {
+    const file = sandbox.path('failing.yaml')
+    writeFileSync(file, change(readFileSync(config, 'utf8')).replace('[cluster, bank]', '[cluster]'), {
+      mode: 0o600,
+    })
+    giveToServer(file)
+    const before = (await listed()).length
+    const run = await sandbox.expect(1, ['backup', '--job', 'both', '--config', file], AS)
+    expect(await listed()).toHaveLength(before)
+    expect(run.stdout + run.stderr).not.toContain(PASSWORD)
+    return run.stderr
+  }
+  const programs = (name: string, script: string): ((text: string) => string) => {
+    const directory = sandbox.path(name)
+    mkdirSync(directory)
+    symlinkSync(join(server.programs, 'psql'), join(directory, 'psql'))
+    writeFileSync(join(directory, 'pg_basebackup'), `#!/bin/sh\n${script}\n`)
+    chmodSync(join(directory, 'pg_basebackup'), 0o755)
+    return (text) => text.replaceAll(`programs: ${server.programs}`, `programs: ${directory}`)
+  }
+
+  it('where its end is missing, though all is said to be well', async () => {
+    const whole = join(server.programs, 'pg_basebackup')
+    expect(await backup(programs('short', `${whole} "$@" | head -c -1500`))).toContain(
+      'base.tar: the archive is cut short',
+    )
+    expect(await backup(programs('listless', `${whole} "$@" --no-manifest`))).toContain(
+      'backup_manifest is not its last file',
+    )
+    expect(await backup(programs('no-backup', 'echo hello'))).toContain('base.tar: the archive is cut short')
+    expect(await backup(programs('failing', `${whole} "$@"; exit 1`))).toContain('ended with status 1')
+  })
+
+  it('where the role may not take one', async () => {
+    server.sql('postgres', `CREATE ROLE clerk LOGIN PASSWORD '${PASSWORD}'`)
+    const said = await backup((text) => text.replaceAll('user: postgres', 'user: clerk'))
+    expect(said).toMatch(/base.tar: .*(?:replication|walsender|superuser)/i)
+  })
+
+  it('where the cluster has tablespaces of its own', async () => {
+    const space = sandbox.path('space')
+    mkdirSync(space)
+    giveToServer(space)
+    server.sql('postgres', `CREATE TABLESPACE elsewhere LOCATION '${space}'`)
+    expect(await backup((text) => text)).toContain('the cluster has tablespaces of its own (elsewhere)')
+    server.sql('postgres', 'DROP TABLESPACE elsewhere')
+  })
+
+  it('and one of a cluster that changed a little adds less than a tenth', { timeout: 60_000 }, async () => {
+    // Rows of pgbench are nearly all spaces; those of people are not.
+    server.sql(
+      'bank',
+      `CREATE TABLE letters AS SELECT id, md5(id::text) || md5((id * 7)::text) AS body FROM generate_series(1, 100000) AS id`,
+    )
+    // Who reads rows for the first time notes in each of them that they are valid: not while it is measured.
+    server.sql('bank', 'VACUUM letters')
+    const key = sandbox.path('tenth.key')
+    const repository = sandbox.path('tenth')
+    await sandbox.ok(['init', '--repo', repository, '--key-file', key], {
+      through: AS_SERVER,
+      env: { SNAP_KEY_FILE: undefined },
+    })
+    const file = sandbox.path('tenth.yaml')
+    const text = readFileSync(config, 'utf8')
+      .replace(sandbox.repository, repository)
+      .replace(sandbox.keyFile, key)
+    writeFileSync(file, text.replace('[cluster, bank]', '[cluster]'), { mode: 0o600 })
+    giveToServer(file)
+    const added = async (): Promise<number> =>
+      (await sandbox.summary(['backup', '--job', 'both', '--config', file], AS)).data_added_packed
+    const first = await added()
+    server.run('pgbench', ['--transactions', '200', '--no-vacuum', 'bank'])
+    server.sql('bank', "UPDATE letters SET body = md5(body) || '!' WHERE id % 1000 = 7")
+    expect((await added()) / first).toBeLessThan(0.1)
   })
 })
 

@@ -68,6 +68,7 @@ const OTHERS = [
   'main.ts', // package.json
   'manifest/chunks-table.ts', // the local database
   'manifest/connection.ts',
+  'ops/wal/local-wal.ts', // the first bytes of a server's own pg_control
   'snapshot/same-entry.ts', // entries that were decoded before
   'workers/seen-table.ts', // shared memory
 ]
