@@ -1,5 +1,6 @@
 /** Continuous archiving with a real server, which calls the built command itself. */
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import {
   chmodSync,
   existsSync,
@@ -15,7 +16,15 @@ import {
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { AS_SERVER, giveToServer, PASSWORD, Postgres } from '../support/postgres.ts'
-import { type Json, jsonLines, type Run, type RunOptions, Sandbox, summaryOf } from '../support/snap.ts'
+import {
+  isRoot,
+  type Json,
+  jsonLines,
+  type Run,
+  type RunOptions,
+  Sandbox,
+  summaryOf,
+} from '../support/snap.ts'
 
 const PROGRAM = new URL('../../bin/main.js', import.meta.url).pathname
 const sandbox = new Sandbox()
@@ -371,6 +380,43 @@ describe('a file that PostgreSQL asks for', () => {
       const { status: code, signal } = await ended
       // It may have ended before.
       expect(signal ?? (code === 1 ? 'ended' : (code ?? 0) > 125)).not.toBe(false)
+    }
+  })
+})
+
+describe.runIf(isRoot)('a repository on a full disk', () => {
+  it('takes no half of a file, and the whole when there is room', { timeout: 60_000 }, async () => {
+    const disk = sandbox.path('disk')
+    mkdirSync(disk)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=9m', 'tmpfs', disk])
+    try {
+      giveToServer(disk)
+      const key = sandbox.path('disk.key')
+      const repository = join(disk, 'repository')
+      await sandbox.ok(['init', '--repo', repository, '--key-file', key], {
+        through: AS_SERVER,
+        env: { SNAP_KEY_FILE: undefined },
+      })
+      const file = sandbox.path('disk.yaml')
+      const text = readFileSync(config, 'utf8')
+        .replace(sandbox.repository, repository)
+        .replace(sandbox.keyFile, key)
+      writeFileSync(file, text, { mode: 0o600 })
+      giveToServer(file)
+      const name = made(8192)
+      const head = readFileSync(place(name)).subarray(0, 8192)
+      writeFileSync(place(name), Buffer.concat([head, randomBytes(MIB16 - 8192)]))
+      const line = ['wal', 'push', 'cluster', place(name), '--config', file, '--json']
+      const full = await sandbox.expect(1, line, AS)
+      expect(JSON.parse(full.stderr.trim().split('\n').at(-1)!)).toMatchObject({ error: 'REPOSITORY_FULL' })
+      await sandbox.expect(1, ['wal', 'fetch', 'cluster', name, target(), '--config', file], AS)
+      execFileSync('mount', ['-o', 'remount,size=90m', disk])
+      await sandbox.ok(line, AS)
+      await sandbox.ok(['wal', 'fetch', 'cluster', name, target(), '--config', file], AS)
+      expect(readFileSync(target()).equals(readFileSync(place(name)))).toBe(true)
+      rmSync(target())
+    } finally {
+      execFileSync('umount', ['-l', disk])
     }
   })
 })

@@ -5,7 +5,7 @@ import type { SnapshotRow } from '../../manifest/snapshots-table.ts'
 import { SnapError, unlessDamaged } from '../../model/errors.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { streamedName } from '../backup/streamed-name.ts'
-import { type WalFacts, type WalFile, walFactsOf } from './facts.ts'
+import { isWal, type WalFacts, type WalFile, walFactsOf } from './facts.ts'
 
 export type ArchivedFile = WalFile & {
   readonly system: string
@@ -57,9 +57,10 @@ export function refuseUncertain({ log, manifest, keys }: Repository): void {
   const damaged = log.state.problems.find(({ reason }) => isUnreadable(reason) || reason === 'chain-broken')
   if (damaged !== undefined)
     throw new SnapError('OBJECT_DAMAGED', `the log is damaged at entry ${damaged.number}: WAL may be missing`)
-  const closed = manifest.snapshots
-    .list()
-    .find(({ details }) => unlessDamaged(() => validateDetails(details)) === undefined)
+  const closed = manifest.snapshots.list().find(({ details }) => {
+    const known = unlessDamaged(() => validateDetails(details))
+    return known === undefined || (isWal(known.sources) && walFactsOf(known.sources) === undefined)
+  })
   if (closed !== undefined)
     throw new SnapError('OBJECT_DAMAGED', `snapshot ${closed.id.slice(0, 8)} does not say what it holds`, {
       hint: 'It may be WAL. Find out who made it; `snap forget` takes it out of the way.',
