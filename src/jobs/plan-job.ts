@@ -13,12 +13,14 @@ import {
 import type { SnapshotSource } from '../log/details.ts'
 import { SnapError } from '../model/errors.ts'
 import type { StreamedDirectory, StreamedFile } from '../ops/backup/streamed-file.ts'
+import { streamedName } from '../ops/backup/streamed-name.ts'
 import type { Config, FilesSource, Hooks, JobConfig, SourceConfig } from './config/config.ts'
 import type { HookSet } from './hooks.ts'
+import { clusterStream } from './sources/cluster-stream.ts'
 import { commandOutput } from './sources/command-output.ts'
 import type { CopyProgram } from './sources/copied-sqlite.ts'
 import { postgresStream } from './sources/postgres-stream.ts'
-import { type SourceStream, streamedName } from './sources/source-stream.ts'
+import type { SourceStream } from './sources/source-stream.ts'
 import { sqliteStream } from './sources/sqlite-stream.ts'
 
 export type JobPlan = {
@@ -138,6 +140,7 @@ class Planner {
       return sqliteStream(source.path, source.as, this.#ports.copies, this.#ports.copyProgram)
     const said = (line: string): void => this.#ports.said(source.name, line)
     if (source.kind === 'postgres') return postgresStream(source.postgres, { said })
+    if (source.kind === 'postgres-cluster') return clusterStream(source, { said })
     const { argv, as, env, cwd, timeoutMs } = source
     const open: StreamedFile['open'] = (signal) =>
       commandOutput({ argv, env, cwd, timeoutMs }, signal, { said })

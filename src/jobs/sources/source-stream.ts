@@ -8,6 +8,3 @@ export type SourceStream = {
   /** What the snapshot records of it; known when it has been read. */
   readonly facts: () => Note | undefined
 }
-
-/** The directory of a snapshot in which a source lies that is no file of the machine. */
-export const streamedName = (source: string): string => `@${source}`

@@ -47,7 +47,11 @@ export type Stale = {
   readonly reason: string
 }
 
-export type SnapshotMoment = { readonly id: string /** ms */; readonly time: number }
+export type SnapshotMoment = {
+  readonly id: string
+  /** ms */
+  readonly time: number
+}
 
 /** Of a run that was begun. */
 export type RunOutcome = Exclude<Outcome, 'skipped'>
