@@ -2,6 +2,7 @@
 import type { Api } from '../../daemon/api/server.ts'
 import type { Daemon } from '../../daemon/daemon.ts'
 import type { Config } from '../../jobs/config/config.ts'
+import type { Run } from '../../jobs/state/runs-table.ts'
 import type { State } from '../../jobs/state/state.ts'
 import type { StatusReport } from '../../jobs/status/report.ts'
 import { messageOf } from '../../model/errors.ts'
@@ -80,6 +81,8 @@ async function apiOf(
   const { readLog } = await import('../../jobs/runs/read-log.ts')
   const { readSecret } = await import('../../jobs/sources/secret-file.ts')
   const { version } = context
+  const runOf = (id: string): Run | undefined =>
+    state.guarded(({ runs }) => runs.beginningWith(key, id).find((run) => run.id === id))
   const report = (): StatusReport => reportOf(context, daemon.config, state)
   return await serveApi(
     {
@@ -87,8 +90,9 @@ async function apiOf(
       report,
       metrics: () => metricsOf(report()),
       runs: ({ job, limit }) => state.guarded(({ runs }) => runs.list({ config: key, job, limit })),
-      run: (id) => state.guarded(({ runs }) => runs.beginningWith(key, id).find((run) => run.id === id)),
-      log: (run, signal) => readLog(run.log ?? '', () => state.isRunning(key, run.job), signal),
+      run: runOf,
+      // Another run of the job may follow while somebody listens.
+      log: ({ id, log = '' }, signal) => readLog(log, () => runOf(id)?.outcome === undefined, signal),
       start: (job, args) => daemon.start(job, 'api', args),
       listen: (listener) => daemon.events.listen(listener),
     },
