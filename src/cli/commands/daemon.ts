@@ -77,6 +77,7 @@ async function apiOf(
   const { serveApi } = await import('../../daemon/api/server.ts')
   const { metricsOf } = await import('../../jobs/metrics/metrics-of.ts')
   const { reportOf } = await import('../tell.ts')
+  const { logOf } = await import('../../jobs/runs/log-files.ts')
   const { readLog } = await import('../../jobs/runs/read-log.ts')
   const { readSecret } = await import('../../jobs/sources/secret-file.ts')
   const { version } = context
@@ -88,7 +89,8 @@ async function apiOf(
       metrics: () => metricsOf(report()),
       runs: ({ job, limit }) => state.guarded(({ runs }) => runs.list({ config: key, job, limit })),
       run: (id) => state.guarded(({ runs }) => runs.beginningWith(key, id).find((run) => run.id === id)),
-      log: (run, signal) => readLog(run.log ?? '', () => state.isRunning(key, run.job), signal),
+      log: (run, signal) =>
+        readLog(logOf(state.directory, run) ?? '', () => state.isRunning(key, run.job), signal),
       start: (job, args) => daemon.start(job, 'api', args),
       listen: (listener) => daemon.events.listen(listener),
     },
