@@ -6,9 +6,9 @@ import type { Config, JobConfig } from '../jobs/config/config.ts'
 import type { RunRecord } from '../jobs/runs/run-record.ts'
 import type { RunEnd } from '../jobs/state/runs-table.ts'
 import { messageOf, SnapError } from '../model/errors.ts'
+import { type ConcealedContext, concealedContext } from './concealed-context.ts'
 import type { CommandContext } from './context.ts'
-import { variable } from './locations.ts'
-import { concealedError, concealing } from './output/concealing.ts'
+import { concealedError } from './output/concealing.ts'
 import { plural } from './output/human.ts'
 import { stderrWarning } from './output/notes.ts'
 import { safeText } from './output/safe-text.ts'
@@ -33,19 +33,11 @@ export async function runJob(
   job: JobConfig,
   operate: JobOperation,
 ): Promise<number> {
-  const secrets = await knownSecrets(context, config)
-  using record = await beginRecord(context, config, job, secrets)
+  const concealed = await concealedContext(context, config)
+  using record = await beginRecord(concealed, config, job)
   const { journal } = record
   using limit = limitOf(context.signal, job)
-  const { stdout, stderr, globals } = context
-  const inner = {
-    ...context,
-    journal,
-    secrets,
-    signal: limit.signal,
-    stdout: concealing(stdout, secrets, globals.json),
-    stderr: concealing(stderr, secrets, globals.json),
-  }
+  const inner = { ...concealed, journal, signal: limit.signal }
   await setPriority(inner, job)
   journal?.note('began', { snap: context.version, repository: job.repository.name })
   const started = pinged(inner, job, 'start', '')
@@ -69,8 +61,8 @@ type Ended = {
 }
 
 /** Never rejects: how it failed is in the answer. */
-async function ended(context: CommandContext, operate: JobOperation): Promise<Ended> {
-  const { journal, secrets = [] } = context
+async function ended(context: ConcealedContext, operate: JobOperation): Promise<Ended> {
+  const { journal, secrets } = context
   let saved: Pick<JobResult, 'snapshot' | 'bytes'> | undefined
   try {
     const result = await operate(context, (early) => {
@@ -113,23 +105,12 @@ async function pinged(
   if (warning !== undefined) stderrWarning(context, warning)
 }
 
-async function knownSecrets(context: CommandContext, config: Config): Promise<string[]> {
-  const { secretsOf } = await import('../jobs/config/secrets-of.ts')
-  const password = variable(context.env, 'SNAP_PASSWORD')
-  return [...secretsOf(config), ...(password === undefined ? [] : [password])]
-}
-
-async function beginRecord(
-  context: CommandContext,
-  config: Config,
-  job: JobConfig,
-  secrets: readonly string[],
-): Promise<RunRecord> {
+async function beginRecord(context: ConcealedContext, config: Config, job: JobConfig): Promise<RunRecord> {
   const { configKey, stateDirectory } = await import('./state.ts')
   const { RunRecord } = await import('../jobs/runs/run-record.ts')
   const { RUN_VARIABLES, runVariables } = await import('../jobs/runs/run-variables.ts')
   const { systemRandom } = await import('../crypto/random.ts')
-  const { env, clock } = context
+  const { env, clock, secrets } = context
   // A hook may run another job, which is a run of its own.
   for (const name of RUN_VARIABLES) delete process.env[name]
   return RunRecord.begin(

@@ -45,8 +45,9 @@ export async function tellOfState(context: CommandContext, config: Config, state
   const { memory, failures } = await tellPeople(
     {
       config,
-      conditions: conditionsIn(config, state, report),
+      conditions: conditionsIn(config, state, report, secretsIn(context, config)),
       memory: typeof remembered === 'string' ? decodeMemory(remembered) : NOTHING_REMEMBERED,
+      secrets: secretsIn(context, config),
       host: hostname(),
       now: report.at,
     },
@@ -94,12 +95,13 @@ async function tellOfRun(context: CommandContext, config: Config, run: EndedRun)
     kind: 'failed',
     severity: 'critical',
     title: `${job} ${outcome === 'incomplete' ? 'left something out' : 'failed'}`,
-    text: withoutSecrets(message, secretsOf(config)),
+    text: withoutSecrets(message, secretsIn(context, config)),
     job,
     repository,
     run: run.run,
   }
-  const request = { config, conditions: [condition], memory: NOTHING_REMEMBERED }
+  const secrets = secretsIn(context, config)
+  const request = { config, conditions: [condition], memory: NOTHING_REMEMBERED, secrets }
   const { failures } = await tellPeople(
     { ...request, host: hostname(), now: context.clock.now() },
     { signal: new AbortController().signal },
@@ -112,8 +114,16 @@ export function reportOf({ clock }: CommandContext, config: Config, state: State
   return state.guarded((open) => gatherReport(open, request))
 }
 
-function conditionsIn(config: Config, state: State, report: StatusReport): Condition[] {
-  const secrets = secretsOf(config)
+/** Those of the context, where it has any: a run may have learned of more. */
+const secretsIn = ({ secrets }: CommandContext, config: Config): readonly string[] =>
+  secrets ?? secretsOf(config)
+
+function conditionsIn(
+  config: Config,
+  state: State,
+  report: StatusReport,
+  secrets: readonly string[],
+): Condition[] {
   const recent = new Map(
     [...config.jobs.keys()].map((job) => [job, recentRuns(state, configKey(config), job)]),
   )

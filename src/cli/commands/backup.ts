@@ -143,7 +143,7 @@ async function betweenHooksOf(
 ): Promise<JobResult> {
   const { betweenHooks } = await import('../../jobs/hooks.ts')
   const ports = {
-    said: (hook: string, line: string) => stderrNote(context, `${hook}: ${safeText(line)}`),
+    said: (hook: string, line: string) => stderrNote(context, `${hook}: ${line}`),
     warn: (text: string) => stderrWarning(context, text),
     signal: context.signal,
   }
