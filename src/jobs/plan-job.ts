@@ -20,7 +20,7 @@ import { clusterStream } from './sources/cluster-stream.ts'
 import { commandOutput } from './sources/command-output.ts'
 import type { CopyProgram } from './sources/copied-sqlite.ts'
 import { postgresStream } from './sources/postgres-stream.ts'
-import type { SourceStream } from './sources/source-stream.ts'
+import { type SourceStream, withReasons } from './sources/source-stream.ts'
 import { sqliteStream } from './sources/sqlite-stream.ts'
 
 export type JobPlan = {
@@ -42,6 +42,8 @@ export type PlanPorts = {
   /** A path of the configuration leads through a link; what it leads to is saved. */
   readonly followed: (path: string, real: string) => void
   readonly said: (source: string, line: string) => void
+  /** A text without secrets. */
+  readonly clean: (text: string) => string
 }
 
 /** `scope`: categories instead of the job's. `USAGE` where one is unknown, or nothing is left to save. */
@@ -130,7 +132,8 @@ class Planner {
   #stream(source: Exclude<SourceConfig, FilesSource>): SourceStream {
     const known = this.#streams.get(source.name)
     if (known !== undefined) return known
-    const stream = this.#newStream(source)
+    const { files, facts } = this.#newStream(source)
+    const stream = { files: files.map((file) => withReasons(file, this.#ports.clean)), facts }
     this.#streams.set(source.name, stream)
     return stream
   }

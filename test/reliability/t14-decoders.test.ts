@@ -64,6 +64,7 @@ const OTHERS = [
   'base/bytes.ts', // the reader itself
   'chunker/gear.ts', // numbers out of a hash
   'crypto/aead.ts', // writes a nonce
+  'cli/output/concealing.ts', // a line that this program prints
   'cli/render/log-line.ts', // a log that this program has written; what is no JSON is shown as it is
   'daemon/api/server.ts', // what whoever has the token says; zod checks it
   'daemon/child-lines.ts', // what another process of this program says

@@ -209,13 +209,13 @@ async function restoreInto(
     const target = to === undefined ? source.path : absolutePath(to)
     const stamp = new Date(context.clock.now()).toISOString().replaceAll(/[:.]/g, '')
     const { facts, former } = await restoreSqlite({ path: target, bytes, stamp, evenInUse, evenDamaged })
-    for (const finding of facts.findings) stderrWarning(context, `integrity_check: ${safeText(finding)}`)
+    for (const finding of facts.findings) stderrWarning(context, `integrity_check: ${finding}`)
     return { target, former }
   }
   const { restorePostgres } = await import('../../jobs/sources/restore-postgres.ts')
   const config = source.postgres
   const target = to ?? config.database
-  const said = (line: string): void => stderrNote(context, `${source.name}: ${safeText(line)}`)
+  const said = (line: string): void => stderrNote(context, `${source.name}: ${line}`)
   const request = { config, database: target, bytes, format: config.format, create, clean }
   await restorePostgres(request, context.signal, { said })
   return { target, former: undefined }

@@ -1,6 +1,6 @@
 /** How it stands with what a configuration protects: what `snap status` prints, metrics are made of and alerts are raised from. */
 
-import type { Outcome } from '../state/runs-table.ts'
+import type { Outcome } from '../state/run.ts'
 
 /** From the best to the worst; `unknown` where nothing was ever run. */
 export const HEALTHS = ['healthy', 'unknown', 'stale', 'critical'] as const
