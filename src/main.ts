@@ -10,7 +10,7 @@ import { defaultLocations, type Environment, variable } from './cli/locations.ts
 import { EXIT_CLOSED_PIPE, EXIT_OK, exitStatus, isClosedPipe, renderError } from './cli/output/errors.ts'
 import { safeText } from './cli/output/safe-text.ts'
 import { givenArguments, givenEnvironment } from './cli/process-texts.ts'
-import { buildProgram, runProgram, wantsJson } from './cli/program.ts'
+import { buildProgram, fetchesWal, runProgram, wantsJson } from './cli/program.ts'
 import { recordTrace } from './cli/trace-file.ts'
 import { SnapError } from './model/errors.ts'
 
@@ -19,7 +19,7 @@ const EXIT_NOW = 130
 
 async function main(): Promise<number> {
   const shown = argv.slice(2)
-  const output = { json: wantsJson(shown), verbosity: verbosity(shown) }
+  const output = { json: wantsJson(shown), verbosity: verbosity(shown), fetchesWal: fetchesWal(shown) }
   const signal = interruption()
   stdout.on('error', (cause) => {
     if (isClosedPipe(cause)) exit(EXIT_CLOSED_PIPE)
@@ -28,7 +28,7 @@ async function main(): Promise<number> {
       cause,
     })
     stderr.write(renderError(error, output))
-    exit(exitStatus(error))
+    exit(exitStatus(error, output))
   })
   // Nobody reads the warnings: the status still says how it went.
   stderr.on('error', () => undefined)
@@ -57,7 +57,7 @@ async function main(): Promise<number> {
   } catch (error) {
     if (isClosedPipe(error)) return EXIT_CLOSED_PIPE
     stderr.write(renderError(error, output))
-    return exitStatus(error)
+    return exitStatus(error, output)
   }
 }
 

@@ -4,6 +4,7 @@ import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { systemPath } from '../base/names.ts'
 import { parseSize } from '../base/sizes.ts'
+import { withoutSecrets } from '../base/without-secrets.ts'
 import type { Config, JobConfig } from '../jobs/config/config.ts'
 import type { HookSet } from '../jobs/hooks.ts'
 import { SnapError } from '../model/errors.ts'
@@ -14,7 +15,6 @@ import type { CompressionMode } from '../workers/tasks.ts'
 import type { CommandContext } from './context.ts'
 import { COPY_COMMAND } from './copy-command.ts'
 import { stderrNote, stderrWarning } from './output/notes.ts'
-import { safeText } from './output/safe-text.ts'
 import { ownProgram } from './own-program.ts'
 import { cacheOf, ownPaths, placeOf } from './repository.ts'
 import { parseTags } from './retention-options.ts'
@@ -108,7 +108,8 @@ export async function requestOfJob(
     copies: join(cacheOf(context), 'copies'),
     copyProgram: [...ownProgram(), COPY_COMMAND],
     followed: (path, real) => stderrNote(context, `${path} leads to ${real}, which is saved`),
-    said: (source, line) => stderrNote(context, `${source}: ${safeText(line)}`),
+    said: (source, line) => stderrNote(context, `${source}: ${line}`),
+    clean: (text) => withoutSecrets(text, context.secrets ?? []),
   })
   refuseOwn(context, plan.paths)
   const largest = options.excludeLargerThan

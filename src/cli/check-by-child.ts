@@ -3,7 +3,6 @@ import type { Config } from '../jobs/config/config.ts'
 import { commandOutput } from '../jobs/sources/command-output.ts'
 import type { CommandContext } from './context.ts'
 import { stderrWarning } from './output/notes.ts'
-import { safeText } from './output/safe-text.ts'
 
 /** A repository that does not answer. ms */
 const TIMEOUT_MS = 600_000
@@ -18,7 +17,7 @@ export async function checkByChild(
   const argv = [program, ...args, 'status', '--notify', '--quiet', '--config', file] as const
   const env = { ...context.env, NOTIFY_SOCKET: undefined }
   const said = (line: string): void => {
-    if (line.startsWith('warning: ')) stderrWarning(context, safeText(line.slice('warning: '.length)))
+    if (line.startsWith('warning: ')) stderrWarning(context, line.slice('warning: '.length))
   }
   for await (const _ of commandOutput(
     { argv: [...argv], env, timeoutMs: TIMEOUT_MS, accept: [0, 5] },

@@ -1,8 +1,9 @@
 /** Which snapshots a command is about: from its arguments, with a note on what was chosen. */
 import { isAbsolute } from 'node:path'
 import { sourcePath } from '../filesystem/absolute-path.ts'
+import { validateDetails } from '../log/details.ts'
 import type { SnapshotRow } from '../manifest/snapshots-table.ts'
-import { hasCode, SnapError } from '../model/errors.ts'
+import { hasCode, SnapError, unlessDamaged } from '../model/errors.ts'
 import { parseMoment } from '../ops/parse-moment.ts'
 import {
   describeSnapshot,
@@ -13,6 +14,7 @@ import {
   type SnapshotSummary,
   selectSnapshot,
 } from '../ops/select-moment.ts'
+import { isWal } from '../ops/wal/facts.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { CommandContext } from './context.ts'
 import { stderrNote } from './output/notes.ts'
@@ -27,7 +29,11 @@ export type FilterOptions = {
 /** Options of every command that looks at one snapshot. */
 export type SnapshotOptions = FilterOptions & { readonly at?: string }
 
-export type Choice = SnapshotSummary & { readonly row: SnapshotRow }
+export type Choice = SnapshotSummary & {
+  readonly row: SnapshotRow
+  /** Archived WAL: never what `latest` or a moment means, for it is no state of anything. */
+  readonly isWal: boolean
+}
 
 /** Oldest first. */
 export function summaries(repository: Repository, forgotten: 'no' | 'only' | 'both' = 'no'): Choice[] {
@@ -41,6 +47,7 @@ export function summaries(repository: Repository, forgotten: 'no' | 'only' | 'bo
     label: row.label ?? undefined,
     tags: row.tags,
     row,
+    isWal: isWal(unlessDamaged(() => validateDetails(row.details))?.sources),
   }))
 }
 
@@ -72,7 +79,9 @@ export function chooseSnapshot(
       ? parseSelector(text ?? 'latest')
       : ({ kind: 'at', time: parseMoment(options.at, { now: context.clock.now() }) } as const)
   try {
-    const choice = selectSnapshot(summaries(repository), selector, filter)
+    const all = summaries(repository)
+    const isNamed = selector.kind === 'id' || options.path !== undefined || covering !== undefined
+    const choice = selectSnapshot(isNamed ? all : all.filter((each) => !each.isWal), selector, filter)
     if (selector.kind !== 'id') stderrNote(context, `snapshot ${describeSnapshot(choice)}`)
     return choice
   } catch (error) {
@@ -104,7 +113,8 @@ export function chooseNamed(
   const filter = filterOf(options)
   const chosen = texts.map((text) => {
     const selector = parseSelector(text)
-    return selectSnapshot(selector.kind === 'id' ? all : live, selector, filter)
+    const chosenOf = selector.kind === 'id' ? all : live.filter((each) => !each.isWal)
+    return selectSnapshot(chosenOf, selector, filter)
   })
   return [...new Map(chosen.map((choice) => [choice.id, choice])).values()]
 }

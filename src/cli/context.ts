@@ -39,6 +39,8 @@ export type Surroundings = {
   readonly locations: Locations
   /** Where a job's run is written up. */
   readonly journal?: Journal | undefined
+  /** What is not to be repeated. What turns out to be secret is added. */
+  readonly secrets?: string[] | undefined
   /** Aborted by SIGINT and SIGTERM: finish what is in flight, then throw `INTERRUPTED`. */
   readonly signal: AbortSignal
 }

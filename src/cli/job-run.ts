@@ -6,20 +6,21 @@ import type { Config, JobConfig } from '../jobs/config/config.ts'
 import type { RunRecord } from '../jobs/runs/run-record.ts'
 import type { RunEnd } from '../jobs/state/runs-table.ts'
 import { messageOf, SnapError } from '../model/errors.ts'
+import { type ConcealedContext, concealedContext } from './concealed-context.ts'
 import type { CommandContext } from './context.ts'
-import { variable } from './locations.ts'
+import { concealedError } from './output/concealing.ts'
 import { plural } from './output/human.ts'
 import { stderrWarning } from './output/notes.ts'
-import type { TextSink } from './output/progress.ts'
-
-const SECRET_VARIABLES = ['SNAP_PASSWORD', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
+import { safeText } from './output/safe-text.ts'
 
 /** What a run of a job has come to. */
 export type JobResult = {
   readonly snapshot: string
   readonly bytes: { readonly read: number; readonly added: number }
-  /** Paths that could not be read. */
+  /** How many paths could not be read. */
   readonly unreadable: number
+  /** The first of them, and why. */
+  readonly firstUnreadable: string | undefined
 }
 
 /** `saved` is told of the snapshot before what follows it: that may fail. */
@@ -32,55 +33,65 @@ export async function runJob(
   job: JobConfig,
   operate: JobOperation,
 ): Promise<number> {
-  const secrets = await knownSecrets(context, config)
-  using record = await beginRecord(context, config, job, secrets)
+  const concealed = await concealedContext(context, config)
+  using record = await beginRecord(concealed, config, job)
   const { journal } = record
   using limit = limitOf(context.signal, job)
-  const { stdout, stderr } = context
-  const inner = {
-    ...context,
-    journal,
-    signal: limit.signal,
-    stdout: sinkWithout(stdout, secrets),
-    stderr: sinkWithout(stderr, secrets),
-  }
+  const inner = { ...concealed, journal, signal: limit.signal }
   await setPriority(inner, job)
   journal?.note('began', { snap: context.version, repository: job.repository.name })
   const started = pinged(inner, job, 'start', '')
-  const ended = async (end: RunOutcomeOf, said: string): Promise<void> => {
-    record.end(end)
-    await started
-    await pinged(inner, job, end.outcome === 'ok' ? 'success' : 'fail', said)
-    const { tellAfterRun } = await import('./tell.ts')
-    await tellAfterRun(inner, config, {
-      job: job.name,
-      repository: job.repository.name,
-      run: record.id,
-      ...end,
-    })
-  }
+  const { end, said, failure, unreadable } = await ended(inner, operate)
+  const isOnRecord = record.end(end)
+  await started
+  await pinged(inner, job, end.outcome === 'ok' ? 'success' : 'fail', said)
+  const { tellAfterRun } = await import('./tell.ts')
+  const run = { ...end, job: job.name, repository: job.repository.name, run: record.id, isOnRecord }
+  await tellAfterRun(inner, config, run)
+  if (failure !== undefined) throw failure.error
+  return unreadable
+}
+
+type Ended = {
+  readonly end: Omit<RunEnd, 'endedMs'>
+  /** What became of it, in words. */
+  readonly said: string
+  readonly failure: { readonly error: unknown } | undefined
+  readonly unreadable: number
+}
+
+/** Never rejects: how it failed is in the answer. */
+async function ended(context: ConcealedContext, operate: JobOperation): Promise<Ended> {
+  const { journal, secrets } = context
   let saved: Pick<JobResult, 'snapshot' | 'bytes'> | undefined
   try {
-    const { unreadable } = await operate(inner, (result) => {
-      saved = result
+    const result = await operate(context, (early) => {
+      saved = early
     })
-    const message = unreadable > 0 ? `${plural(unreadable, 'path')} could not be read` : undefined
+    const { snapshot, bytes, unreadable } = result
+    const message = unreadableText(result, secrets)
     const outcome = unreadable > 0 ? 'incomplete' : 'ok'
     journal?.note('ended', { outcome, message })
-    const said = message ?? `snapshot ${saved?.snapshot}`
-    await ended({ outcome, message, snapshot: saved?.snapshot, bytes: saved?.bytes }, said)
-    return unreadable
-  } catch (error) {
+    const said = message ?? `snapshot ${snapshot}`
+    return { end: { outcome, message, snapshot, bytes }, said, failure: undefined, unreadable }
+  } catch (cause) {
     const { failureOf } = await import('../jobs/runs/run-record.ts')
-    const clean = errorWithout(error, secrets)
-    const failure = failureOf(clean)
-    journal?.failure(messageOf(clean), { outcome: failure.outcome, code: failure.code })
-    await ended({ ...failure, snapshot: saved?.snapshot, bytes: saved?.bytes }, messageOf(clean))
-    throw clean
+    const error = concealedError(cause, secrets) ?? cause
+    const failed = failureOf(error)
+    journal?.failure(messageOf(error), { outcome: failed.outcome, code: failed.code })
+    const end = { ...failed, snapshot: saved?.snapshot, bytes: saved?.bytes }
+    return { end, said: messageOf(error), failure: { error }, unreadable: 0 }
   }
 }
 
-type RunOutcomeOf = Omit<RunEnd, 'endedMs'>
+function unreadableText(
+  { unreadable, firstUnreadable }: JobResult,
+  secrets: readonly string[],
+): string | undefined {
+  if (unreadable === 0) return undefined
+  const first = firstUnreadable === undefined ? '' : withoutSecrets(safeText(firstUnreadable), secrets)
+  return `${plural(unreadable, 'path')} could not be read: ${unreadable === 1 ? first : `${first}, and others`}`
+}
 
 async function pinged(
   context: CommandContext,
@@ -94,44 +105,14 @@ async function pinged(
   if (warning !== undefined) stderrWarning(context, warning)
 }
 
-async function knownSecrets(context: CommandContext, config: Config): Promise<string[]> {
-  const { secretsOf } = await import('../jobs/config/secrets-of.ts')
-  const inEnvironment = SECRET_VARIABLES.flatMap((name) => variable(context.env, name) ?? [])
-  return [...secretsOf(config), ...inEnvironment]
-}
-
-/** What commands and servers say of themselves may repeat a secret: a journal or a mail would keep it. */
-function sinkWithout(sink: TextSink, secrets: readonly string[]): TextSink {
-  return {
-    write: (text) => sink.write(withoutSecrets(text, secrets)),
-    isTTY: sink.isTTY,
-    get columns() {
-      return sink.columns
-    },
-  }
-}
-
-/** Its causes may say it too: they go where it does. */
-function errorWithout(error: unknown, secrets: readonly string[]): unknown {
-  if (!(error instanceof SnapError)) return error
-  const texts = [error.message, error.hint ?? '', ...error.also]
-  const clean = texts.map((text) => withoutSecrets(text, secrets))
-  if (clean.every((text, index) => text === texts[index])) return error
-  const [message = '', hint = '', ...also] = clean
-  return new SnapError(error.code, message, { ...(hint === '' ? {} : { hint }), also })
-}
-
-async function beginRecord(
-  context: CommandContext,
-  config: Config,
-  job: JobConfig,
-  secrets: readonly string[],
-): Promise<RunRecord> {
+async function beginRecord(context: ConcealedContext, config: Config, job: JobConfig): Promise<RunRecord> {
   const { configKey, stateDirectory } = await import('./state.ts')
   const { RunRecord } = await import('../jobs/runs/run-record.ts')
-  const { runVariables } = await import('../jobs/runs/run-variables.ts')
+  const { RUN_VARIABLES, runVariables } = await import('../jobs/runs/run-variables.ts')
   const { systemRandom } = await import('../crypto/random.ts')
-  const { env, clock } = context
+  const { env, clock, secrets } = context
+  // A hook may run another job, which is a run of its own.
+  for (const name of RUN_VARIABLES) delete process.env[name]
   return RunRecord.begin(
     stateDirectory(context),
     {

@@ -1,5 +1,6 @@
 /** Looks at repositories for a status, and remembers what is seen: whoever tells of them later need not open them. */
 import { hostname } from 'node:os'
+import { withoutSecrets } from '../base/without-secrets.ts'
 import type { Config } from '../jobs/config/config.ts'
 import type { State } from '../jobs/state/state.ts'
 import type { RepositoryFacts } from '../jobs/status/facts.ts'
@@ -29,7 +30,7 @@ async function seen(context: CommandContext, path: string): Promise<RepositoryFa
   } catch (error) {
     context.signal.throwIfAborted()
     if (!(error instanceof SnapError)) throw error
-    return { at, unreachable: messageOf(error) }
+    return { at, unreachable: withoutSecrets(messageOf(error), context.secrets ?? []) }
   }
 }
 

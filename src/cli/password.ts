@@ -25,6 +25,8 @@ export type SecretSources = {
   readonly terminal?: Terminal | undefined
   /** Takes one sentence. */
   readonly warn: (text: string) => void
+  /** Told of a password that no variable held: by it what must not be repeated is known. */
+  readonly learned?: ((password: string) => void) | undefined
 }
 
 const OPEN_TO_OTHERS = 0o077
@@ -63,7 +65,7 @@ export async function askNewSecret({ terminal }: SecretSources): Promise<Secret>
   return { kind: 'password', bytes }
 }
 
-async function givenSecret({ keyFile, env, warn }: SecretSources): Promise<Secret | undefined> {
+async function givenSecret({ keyFile, env, warn, learned }: SecretSources): Promise<Secret | undefined> {
   const file = keyFile ?? variable(env, 'SNAP_KEY_FILE')
   if (file !== undefined) return readKeyFile(file, warn)
   const password = variable(env, 'SNAP_PASSWORD')
@@ -72,12 +74,15 @@ async function givenSecret({ keyFile, env, warn }: SecretSources): Promise<Secre
   if (passwordFile !== undefined) {
     const { bytes, isOpen } = await readSecretFile(passwordFile, 'password file')
     if (isOpen) warnOfOthers(passwordFile, 'password file', warn)
-    return { kind: 'password', bytes: notEmpty(withoutNewline(bytes), `the password file ${passwordFile}`) }
+    const line = notEmpty(withoutNewline(bytes), `the password file ${passwordFile}`)
+    learned?.(Buffer.from(line).toString())
+    return { kind: 'password', bytes: line }
   }
   const command = variable(env, 'SNAP_PASSWORD_COMMAND')
   if (command === undefined) return undefined
-  const bytes = withoutNewline(await outputOf(command, env))
-  return { kind: 'password', bytes: notEmpty(bytes, 'the output of SNAP_PASSWORD_COMMAND') }
+  const bytes = notEmpty(withoutNewline(await outputOf(command, env)), 'the output of SNAP_PASSWORD_COMMAND')
+  learned?.(Buffer.from(bytes).toString())
+  return { kind: 'password', bytes }
 }
 
 async function defaultSecret({ defaultKeyFile, warn }: SecretSources): Promise<Secret | undefined> {

@@ -88,6 +88,15 @@ export function wantsJson(args: readonly string[]): boolean {
   return (end < 0 ? args : args.slice(0, end)).includes('--json')
 }
 
+/** Global options that take a value. */
+const VALUED = ['--repo', '--key-file', '--config', '--cache-dir']
+
+/** Whether PostgreSQL waits for the exit status of it: also known where the command line does not parse. */
+export function fetchesWal(args: readonly string[]): boolean {
+  const words = args.filter((arg, at) => !arg.startsWith('-') && !VALUED.includes(args[at - 1] ?? ''))
+  return words[0] === 'wal' && words[1] === 'fetch'
+}
+
 /** Options to which nothing is an answer: no tags, no grouping. */
 const EMPTY_ANSWERS: ReadonlySet<string | undefined> = new Set(['--set', '--keep-tag', '--group-by'])
 

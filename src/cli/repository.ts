@@ -51,6 +51,7 @@ export function secretSources(context: CommandContext): SecretSources {
     ...(placeOf(context).isDefault ? { defaultKeyFile: context.locations.keyFile } : {}),
     ...(isTerminal ? { terminal: { input: stdin, output: stderr } } : {}),
     warn: (text) => stderrWarning(context, text),
+    learned: (password) => context.secrets?.push(password),
   }
 }
 

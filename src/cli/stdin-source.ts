@@ -3,7 +3,6 @@ import { SnapError } from '../model/errors.ts'
 import type { StreamedDirectory } from '../ops/backup/streamed-file.ts'
 import type { CommandContext } from './context.ts'
 import { stderrNote } from './output/notes.ts'
-import { safeText } from './output/safe-text.ts'
 
 export type StdinOptions = {
   readonly stdin: boolean
@@ -43,7 +42,7 @@ export function stdinDirectory(
     })
   const open = async function* (signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const { commandOutput } = await import('../jobs/sources/command-output.ts')
-    const said = (line: string): void => stderrNote(context, safeText(line))
+    const said = (line: string): void => stderrNote(context, line)
     yield* commandOutput({ argv: [program, ...rest] }, signal, { said })
   }
   return { name: DIRECTORY, files: [{ name, open }] }

@@ -45,16 +45,22 @@ export async function tellOfState(context: CommandContext, config: Config, state
   const { memory, failures } = await tellPeople(
     {
       config,
-      conditions: conditionsIn(config, state, report),
+      conditions: conditionsIn(config, state, report, secretsIn(context, config)),
       memory: typeof remembered === 'string' ? decodeMemory(remembered) : NOTHING_REMEMBERED,
+      secrets: secretsIn(context, config),
       host: hostname(),
       now: report.at,
     },
     // How it ended is to be told of what a signal has ended, too.
     { signal: new AbortController().signal },
   )
-  state.guarded((open) => open.remember(name, encodeMemory(memory)))
   for (const [channel, why] of failures) stderrWarning(context, `${channel} was not told: ${why}`)
+  try {
+    state.guarded((open) => open.remember(name, encodeMemory(memory)))
+  } catch (error) {
+    if (!hasCode(error, 'STATE_FAILED')) throw error
+    stderrWarning(context, `${error.message}: what was told now is told again`)
+  }
 }
 
 /** A run that has ended. */
@@ -62,19 +68,23 @@ export type EndedRun = Pick<RunEnd, 'outcome' | 'message'> & {
   readonly run: string
   readonly job: string
   readonly repository: string
+  /** In the history. */
+  readonly isOnRecord: boolean
 }
 
-/** After a run: where nothing can be remembered, of the run alone, if it did not go well. */
+/** After a run. Of one that is not on record the state says nothing: then of the run alone, if it did not go well. */
 export async function tellAfterRun(context: CommandContext, config: Config, run: EndedRun): Promise<void> {
   if (config.channels.size === 0 && config.metrics.textfile === undefined) return
-  try {
-    using state = openState(context)
-    await tellOfState(context, config, state)
-  } catch (error) {
-    if (!hasCode(error, 'STATE_FAILED')) throw error
-    stderrWarning(context, error.message)
-    await tellOfRun(context, config, run)
+  if (run.isOnRecord) {
+    try {
+      using state = openState(context)
+      return await tellOfState(context, config, state)
+    } catch (error) {
+      if (!hasCode(error, 'STATE_FAILED')) throw error
+      stderrWarning(context, error.message)
+    }
   }
+  await tellOfRun(context, config, run)
 }
 
 async function tellOfRun(context: CommandContext, config: Config, run: EndedRun): Promise<void> {
@@ -85,12 +95,13 @@ async function tellOfRun(context: CommandContext, config: Config, run: EndedRun)
     kind: 'failed',
     severity: 'critical',
     title: `${job} ${outcome === 'incomplete' ? 'left something out' : 'failed'}`,
-    text: withoutSecrets(message, secretsOf(config)),
+    text: withoutSecrets(message, secretsIn(context, config)),
     job,
     repository,
     run: run.run,
   }
-  const request = { config, conditions: [condition], memory: NOTHING_REMEMBERED }
+  const secrets = secretsIn(context, config)
+  const request = { config, conditions: [condition], memory: NOTHING_REMEMBERED, secrets }
   const { failures } = await tellPeople(
     { ...request, host: hostname(), now: context.clock.now() },
     { signal: new AbortController().signal },
@@ -103,8 +114,16 @@ export function reportOf({ clock }: CommandContext, config: Config, state: State
   return state.guarded((open) => gatherReport(open, request))
 }
 
-function conditionsIn(config: Config, state: State, report: StatusReport): Condition[] {
-  const secrets = secretsOf(config)
+/** Those of the context, where it has any: a run may have learned of more. */
+const secretsIn = ({ secrets }: CommandContext, config: Config): readonly string[] =>
+  secrets ?? secretsOf(config)
+
+function conditionsIn(
+  config: Config,
+  state: State,
+  report: StatusReport,
+  secrets: readonly string[],
+): Condition[] {
   const recent = new Map(
     [...config.jobs.keys()].map((job) => [job, recentRuns(state, configKey(config), job)]),
   )
@@ -123,8 +142,8 @@ function recentRuns(state: State, config: string, job: string): RunBytes[] {
 }
 
 async function waitForLock(state: State, key: string): Promise<JobLock | undefined> {
-  for (let waited = 0; waited < WAIT_MS; waited += POLL_MS) {
-    const lock = state.guarded((open) => open.lock(key, LOCK))
+  for (const began = performance.now(); performance.now() - began < WAIT_MS; ) {
+    const lock = state.lock(key, LOCK)
     if (lock !== undefined) return lock
     await wait(POLL_MS)
   }

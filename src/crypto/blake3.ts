@@ -13,6 +13,11 @@ export function hash(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return finish(blake3Engine().plain(), parts)
 }
 
+/** Plain BLAKE3 of what comes bit by bit; `digest` may be called once. */
+export function runningHash(): Pick<Blake3State, 'update' | 'digest'> {
+  return blake3Engine().plain()
+}
+
 /** Keyed BLAKE3 of the parts, one after the other. `key`: 32 bytes. */
 export function keyedHash(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return finish(blake3Engine().keyed(checkedKey(key)), parts)

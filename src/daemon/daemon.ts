@@ -5,7 +5,7 @@
 import type { Config } from '../jobs/config/config.ts'
 import { newRunId } from '../jobs/runs/run-id.ts'
 import { Scheduler, type SkipReason } from '../jobs/schedule/scheduler.ts'
-import type { Outcome, Trigger } from '../jobs/state/runs-table.ts'
+import type { Outcome, Trigger } from '../jobs/state/run.ts'
 import type { State } from '../jobs/state/state.ts'
 import type { Clock, Random } from '../model/clock.ts'
 import { hasCode, messageOf, SnapError } from '../model/errors.ts'

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { runEnvironment } from '../jobs/runs/run-variables.ts'
-import type { Trigger } from '../jobs/state/runs-table.ts'
+import type { Trigger } from '../jobs/state/run.ts'
 import { eachLine, jsonFields } from './child-lines.ts'
 import type { Events } from './events.ts'
 

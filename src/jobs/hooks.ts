@@ -2,9 +2,10 @@
  * Commands around an operation: before it, after it, when it failed, and finally, whatever happens. A service that is stopped before
  * is started finally, also where the operation fails or a signal ends it.
  */
+import { Lines } from '../base/lines.ts'
 import { hasCode, messageOf, SnapError } from '../model/errors.ts'
 import type { Hook, HookMoment, Hooks } from './config/config.ts'
-import { type Command, commandOutput } from './sources/command-output.ts'
+import { type Command, commandOutput, LINE_CHARS_MAX } from './sources/command-output.ts'
 
 /** Hooks of a job or of a source. */
 export type HookSet = {
@@ -106,12 +107,9 @@ async function runHook(
   const { argv, cwd, timeoutMs } = hook
   const said = (line: string): void => ports.said(name, line)
   const command: Command = { argv, cwd, timeoutMs, env: { ...env, ...hook.env } }
-  let open = ''
+  const lines = new Lines(LINE_CHARS_MAX)
   const decoder = new TextDecoder()
-  for await (const bytes of commandOutput(command, ports.signal, { said })) {
-    const lines = (open + decoder.decode(bytes, { stream: true })).split('\n')
-    open = lines.pop() ?? ''
-    for (const line of lines) said(line)
-  }
-  if (open !== '') said(open)
+  for await (const bytes of commandOutput(command, ports.signal, { said }))
+    for (const line of lines.push(decoder.decode(bytes, { stream: true }))) said(line)
+  for (const line of lines.end()) said(line)
 }

@@ -13,12 +13,14 @@ import {
 import type { SnapshotSource } from '../log/details.ts'
 import { SnapError } from '../model/errors.ts'
 import type { StreamedDirectory, StreamedFile } from '../ops/backup/streamed-file.ts'
+import { streamedName } from '../ops/backup/streamed-name.ts'
 import type { Config, FilesSource, Hooks, JobConfig, SourceConfig } from './config/config.ts'
 import type { HookSet } from './hooks.ts'
+import { clusterStream } from './sources/cluster-stream.ts'
 import { commandOutput } from './sources/command-output.ts'
 import type { CopyProgram } from './sources/copied-sqlite.ts'
 import { postgresStream } from './sources/postgres-stream.ts'
-import { type SourceStream, streamedName } from './sources/source-stream.ts'
+import { type SourceStream, withReasons } from './sources/source-stream.ts'
 import { sqliteStream } from './sources/sqlite-stream.ts'
 
 export type JobPlan = {
@@ -40,6 +42,8 @@ export type PlanPorts = {
   /** A path of the configuration leads through a link; what it leads to is saved. */
   readonly followed: (path: string, real: string) => void
   readonly said: (source: string, line: string) => void
+  /** A text without secrets. */
+  readonly clean: (text: string) => string
 }
 
 /** `scope`: categories instead of the job's. `USAGE` where one is unknown, or nothing is left to save. */
@@ -128,7 +132,8 @@ class Planner {
   #stream(source: Exclude<SourceConfig, FilesSource>): SourceStream {
     const known = this.#streams.get(source.name)
     if (known !== undefined) return known
-    const stream = this.#newStream(source)
+    const { files, facts } = this.#newStream(source)
+    const stream = { files: files.map((file) => withReasons(file, this.#ports.clean)), facts }
     this.#streams.set(source.name, stream)
     return stream
   }
@@ -138,6 +143,7 @@ class Planner {
       return sqliteStream(source.path, source.as, this.#ports.copies, this.#ports.copyProgram)
     const said = (line: string): void => this.#ports.said(source.name, line)
     if (source.kind === 'postgres') return postgresStream(source.postgres, { said })
+    if (source.kind === 'postgres-cluster') return clusterStream(source, { said })
     const { argv, as, env, cwd, timeoutMs } = source
     const open: StreamedFile['open'] = (signal) =>
       commandOutput({ argv, env, cwd, timeoutMs }, signal, { said })

@@ -87,9 +87,10 @@ export class SnapshotsTable {
          root, root_tree, summary, details, forgotten_ms, held) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     this.#select = connection.prepare(
-      `WITH wanted (of_series, of_host, after_ms, before_ms, forgotten) AS (VALUES (?, ?, ?, ?, ?))
+      `WITH wanted (of_series, of_host, of_path, after_ms, before_ms, forgotten) AS (VALUES (?, ?, ?, ?, ?, ?))
        SELECT ${COLUMNS} FROM snapshots, wanted
        WHERE coalesce(series = of_series, of_series IS NULL) AND coalesce(host = of_host, of_host IS NULL)
+         AND (of_path IS NULL OR instr(paths, of_path) > 0)
          AND time_ms BETWEEN after_ms AND before_ms
          AND (forgotten = 2 OR (forgotten_ms IS NOT NULL) = forgotten)
        ORDER BY time_ms, number`,
@@ -137,6 +138,8 @@ export class SnapshotsTable {
     const rows = this.#select.all(
       series === undefined ? null : fromHex(series),
       host ?? null,
+      // As it stands in the list: that spares the others from being decoded.
+      path === undefined ? null : JSON.stringify(path),
       filter.notBeforeMs ?? Number.MIN_SAFE_INTEGER,
       filter.notAfterMs ?? Number.MAX_SAFE_INTEGER,
       { no: 0, only: 1, both: 2 }[forgotten],

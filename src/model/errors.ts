@@ -34,6 +34,8 @@ export const ERROR_CODES = [
   'MANIFEST_FAILED', // the local database cannot be used
   'SQLITE_UNSAFE', // this SQLite version is known to corrupt
   'PLATFORM_LACKS', // this platform cannot do it
+  'WAL_MISSING', // the archive does certainly not have it
+  'WAL_CONFLICT', // another file of that name is archived
   'HOOK_FAILED', // a command around an operation failed
   'JOB_RUNNING', // a run of the job is under way
   'TIME_LIMIT', // a job took longer than it may

@@ -9,6 +9,7 @@ import {
   openDetails,
   openTags,
   type SnapshotDetails,
+  type SnapshotSource,
   validateDetails,
 } from '../log/details.ts'
 import type { LoggedSnapshot, LogState } from '../log/log-state.ts'
@@ -30,6 +31,8 @@ export type CurrentSnapshot = {
   readonly paths: readonly string[]
   readonly tags: readonly string[]
   readonly label: string | null
+  /** Of a job; empty where its details do not open. */
+  readonly sources: readonly SnapshotSource[]
   /** Something was unreadable when it was made, or its details are now. */
   readonly incomplete: boolean
   readonly held: boolean
@@ -99,6 +102,7 @@ class Opener {
       paths: details?.paths ?? [],
       tags: this.#tagsOf(snapshot) ?? details?.tags ?? [],
       label: details?.label ?? null,
+      sources: details?.sources ?? [],
       incomplete: details?.incomplete ?? true,
       held,
       forgotten: forgotten !== undefined,

@@ -42,6 +42,7 @@ import { FormerContent } from '../../src/workers/former-content.ts'
 import { fileStat } from './builders.ts'
 import { addEveryKind } from './every-kind.ts'
 import type { Decoder } from './fuzz.ts'
+import { postgresDecoders } from './postgres-decoders.ts'
 import { TestRepository } from './repository.ts'
 
 /** `from`: the source file that it fuzzes. */
@@ -62,6 +63,7 @@ export async function allDecoders(): Promise<SourceDecoder[]> {
     ...logDecoders(stored),
     ...(await packDecoders(stored)),
     ...(await snapshotDecoders(stored)),
+    ...postgresDecoders(),
   ]
 }
 

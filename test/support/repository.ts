@@ -10,6 +10,7 @@ import { createIgnoreRules } from '../../src/filesystem/ignore-rules.ts'
 import { createSourceFiles } from '../../src/filesystem/source-files.ts'
 import { createTargetFiles } from '../../src/filesystem/target-files.ts'
 import type { SlotSecret } from '../../src/keys/slot.ts'
+import type { SnapshotSource } from '../../src/log/details.ts'
 import type { LoggedSnapshot } from '../../src/log/log-state.ts'
 import type { SourceFiles } from '../../src/model/files.ts'
 import type { SnapshotId } from '../../src/model/ids.ts'
@@ -51,6 +52,7 @@ export type BackupChanges = {
   readonly walk?: Partial<WalkOptions>
   /** With these alone where no path is given. */
   readonly streamed?: BackupRequest['streamed']
+  readonly sources?: readonly SnapshotSource[]
   readonly signal?: AbortSignal
 }
 
@@ -127,6 +129,7 @@ export class TestRepository implements AsyncDisposable {
       executor = createInThreadExecutor,
       walk: changed = {},
       streamed,
+      sources,
       signal = new AbortController().signal,
     }: BackupChanges,
     ...paths: string[]
@@ -148,6 +151,7 @@ export class TestRepository implements AsyncDisposable {
       {
         paths: paths.length === 0 && streamed === undefined ? [this.source()] : paths,
         ...(streamed === undefined ? {} : { streamed }),
+        ...(sources === undefined ? {} : { sources: () => sources }),
         hostname,
         username: 'user',
         tags: [],

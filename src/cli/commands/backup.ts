@@ -5,6 +5,7 @@ import { SnapError } from '../../model/errors.ts'
 import type { BackupPorts, BackupRequest } from '../../ops/backup/request.ts'
 import type { BackupSummary } from '../../ops/backup/summary.ts'
 import type { Repository } from '../../repository/repository.ts'
+import { reasonInWords } from '../../snapshot/unreadable.ts'
 import type { ExecutorFactory } from '../../workers/executor.ts'
 import { type BackupOptions, COMPRESSIONS, requestOf, requestOfJob } from '../backup-request.ts'
 import type { CommandContext } from '../context.ts'
@@ -122,8 +123,11 @@ async function jobOperation(
   return await betweenHooksOf(context, [own], async () => {
     const opened = await openWithSecret(context)
     await using repository = opened.repository
-    const result = await betweenHooksOf(context, hooks, () => backupAndTell(context, repository, request))
-    saved(result)
+    const result = await betweenHooksOf(context, hooks, async () => {
+      const done = await backupAndTell(context, repository, request)
+      saved(done)
+      return done
+    })
     const { followUp } = await import('../job-follow-up.ts')
     await followUp(context, opened, job, request)
     const { lookAtOpen } = await import('../look.ts')
@@ -139,7 +143,7 @@ async function betweenHooksOf(
 ): Promise<JobResult> {
   const { betweenHooks } = await import('../../jobs/hooks.ts')
   const ports = {
-    said: (hook: string, line: string) => stderrNote(context, `${hook}: ${safeText(line)}`),
+    said: (hook: string, line: string) => stderrNote(context, `${hook}: ${line}`),
     warn: (text: string) => stderrWarning(context, text),
     signal: context.signal,
   }
@@ -167,11 +171,14 @@ async function backupAndTell(
   request: BackupRequest,
 ): Promise<JobResult> {
   const { backup } = await import('../../ops/backup/backup.ts')
-  const { summary, snapshot } = await telling(context, (ports) => backup(repository, request, ports))
+  const result = await telling(context, (ports) => backup(repository, request, ports))
+  const { summary, snapshot } = result
   print(context, summary, snapshot)
   const { bytesRead, bytesStored, filesTotal, unreadable } = summary
   context.journal?.note('saved', { snapshot, files: filesTotal, read: bytesRead, added: bytesStored })
-  return { snapshot, bytes: { read: bytesRead, added: bytesStored }, unreadable }
+  const [first] = result.unreadable
+  const firstUnreadable = first === undefined ? undefined : `${first.path}: ${reasonInWords(first.reason)}`
+  return { snapshot, bytes: { read: bytesRead, added: bytesStored }, unreadable, firstUnreadable }
 }
 
 /** Runs with what a backup needs of the process; what is decided of each path is printed where that was asked for. */

@@ -2,6 +2,7 @@
 import type { Api } from '../../daemon/api/server.ts'
 import type { Daemon } from '../../daemon/daemon.ts'
 import type { Config } from '../../jobs/config/config.ts'
+import type { Run } from '../../jobs/state/run.ts'
 import type { State } from '../../jobs/state/state.ts'
 import type { StatusReport } from '../../jobs/status/report.ts'
 import { messageOf } from '../../model/errors.ts'
@@ -77,9 +78,12 @@ async function apiOf(
   const { serveApi } = await import('../../daemon/api/server.ts')
   const { metricsOf } = await import('../../jobs/metrics/metrics-of.ts')
   const { reportOf } = await import('../tell.ts')
+  const { logOf } = await import('../../jobs/runs/log-files.ts')
   const { readLog } = await import('../../jobs/runs/read-log.ts')
   const { readSecret } = await import('../../jobs/sources/secret-file.ts')
   const { version } = context
+  const runOf = (id: string): Run | undefined =>
+    state.guarded(({ runs }) => runs.beginningWith(key, id).find((run) => run.id === id))
   const report = (): StatusReport => reportOf(context, daemon.config, state)
   return await serveApi(
     {
@@ -87,8 +91,10 @@ async function apiOf(
       report,
       metrics: () => metricsOf(report()),
       runs: ({ job, limit }) => state.guarded(({ runs }) => runs.list({ config: key, job, limit })),
-      run: (id) => state.guarded(({ runs }) => runs.beginningWith(key, id).find((run) => run.id === id)),
-      log: (run, signal) => readLog(run.log ?? '', () => state.isRunning(key, run.job), signal),
+      run: runOf,
+      // Another run of the job may follow while somebody listens.
+      log: (run, signal) =>
+        readLog(logOf(state.directory, run) ?? '', () => runOf(run.id)?.outcome === undefined, signal),
       start: (job, args) => daemon.start(job, 'api', args),
       listen: (listener) => daemon.events.listen(listener),
     },

@@ -1,7 +1,7 @@
 /** `snap db`: the databases of the configuration: whether they can be reached, what they hold, and bringing them back. */
 import type {
+  ClusterSource,
   Config,
-  JobConfig,
   PostgresSource,
   SourceConfig,
   SqliteSource,
@@ -9,7 +9,7 @@ import type {
 import type { Note } from '../../log/details.ts'
 import { messageOf, SnapError } from '../../model/errors.ts'
 import { chooseSnapshot, type SnapshotOptions } from '../choose-snapshot.ts'
-import { contextFor, jobOf, loadConfiguration } from '../configuration.ts'
+import { contextFor, loadConfiguration } from '../configuration.ts'
 import type { CommandContext } from '../context.ts'
 import { COPY_COMMAND } from '../copy-command.ts'
 import { humanBytes, humanCount } from '../output/human.ts'
@@ -18,6 +18,8 @@ import { stderrNote, stderrWarning } from '../output/notes.ts'
 import { safeText } from '../output/safe-text.ts'
 import type { CommandModule } from '../program.ts'
 import { openChosen } from '../repository.ts'
+import { jobWith } from '../source-job.ts'
+import { registerRecover } from './db-recover.ts'
 
 type RestoreOptions = SnapshotOptions & {
   readonly job?: string
@@ -29,7 +31,9 @@ type RestoreOptions = SnapshotOptions & {
   readonly evenDamaged: boolean
 }
 
-type DatabaseSource = SqliteSource | PostgresSource
+/** What comes back from one snapshot. */
+type RestorableSource = SqliteSource | PostgresSource
+type DatabaseSource = RestorableSource | ClusterSource
 
 export const dbCommand: CommandModule = {
   register(program, run) {
@@ -70,6 +74,7 @@ Examples:
   $ snap db restore bank --to bank_of_yesterday --create`,
       )
       .action(run<[string, RestoreOptions]>(restoreAction))
+    registerRecover(db, run)
     // What a backup of a SQLite database runs. It is hidden since it is no promise to anybody else.
     program
       .command(COPY_COMMAND, { hidden: true })
@@ -108,13 +113,18 @@ async function infoAction(context: CommandContext, name: string): Promise<void> 
   else stdout.write(Object.entries(facts).map(factLine).join(''))
 }
 
+const FACT_TITLE_CHARS = 19
+
 function factLine([name, value]: readonly [string, Note[string]]): string {
-  const title = `${name.replaceAll('_', ' ')}:`.padEnd(16)
+  const title = `${name.replaceAll('_', ' ')}:`.padEnd(FACT_TITLE_CHARS)
   if (name === 'rows' && typeof value === 'object' && value !== null)
     return Object.entries(value)
-      .map(([table, rows]) => `${'rows:'.padEnd(16)}${safeText(table)} ${humanCount(Number(rows))}\n`)
+      .map(
+        ([table, rows]) =>
+          `${'rows:'.padEnd(FACT_TITLE_CHARS)}${safeText(table)} ${humanCount(Number(rows))}\n`,
+      )
       .join('')
-  if (name === 'size') return `${title}${humanBytes(Number(value))}\n`
+  if (name === 'size' || name === 'segment_bytes') return `${title}${humanBytes(Number(value))}\n`
   return `${title}${typeof value === 'number' ? humanCount(value) : safeText(String(value))}\n`
 }
 
@@ -123,6 +133,11 @@ async function factsOf(source: DatabaseSource, signal: AbortSignal): Promise<Not
     if (source.kind === 'postgres') {
       const { postgresInfo } = await import('../../jobs/sources/postgres.ts')
       return { ...(await postgresInfo(source.postgres, signal)) }
+    }
+    if (source.kind === 'postgres-cluster') {
+      const { clusterInfo } = await import('../../jobs/sources/cluster.ts')
+      const { now: _, ...facts } = await clusterInfo(source.server, signal)
+      return facts
     }
     const { sqliteFacts } = await import('../../jobs/sources/sqlite-stream.ts')
     return await sqliteFacts(source.path)
@@ -138,7 +153,7 @@ async function factsOf(source: DatabaseSource, signal: AbortSignal): Promise<Not
 /** `USAGE` where there is no such source, or it is no database. */
 function databaseOf({ sources, file }: Config, name: string): DatabaseSource {
   const source = sources.get(name)
-  if (source?.kind === 'sqlite' || source?.kind === 'postgres') return source
+  if (source !== undefined && isDatabase(source)) return source
   const known = [...sources.values()].filter(isDatabase).map((each) => each.name)
   throw new SnapError(
     'USAGE',
@@ -149,11 +164,16 @@ function databaseOf({ sources, file }: Config, name: string): DatabaseSource {
   )
 }
 
-const isDatabase = ({ kind }: SourceConfig): boolean => kind === 'sqlite' || kind === 'postgres'
+const isDatabase = (source: SourceConfig): source is DatabaseSource =>
+  source.kind === 'sqlite' || source.kind === 'postgres' || source.kind === 'postgres-cluster'
 
 async function restoreAction(outer: CommandContext, name: string, options: RestoreOptions): Promise<void> {
   const config = await loadConfiguration(outer)
   const source = databaseOf(config, name)
+  if (source.kind === 'postgres-cluster')
+    throw new SnapError('USAGE', `${name} is a whole server: it does not come back into one that runs`, {
+      hint: `\`snap db recover ${name} --to DIRECTORY\` makes a directory from which a server is started.`,
+    })
   const { fileOf } = await import('../../jobs/sources/file-of.ts')
   const path = fileOf(source)
   refuseMixture(source, options)
@@ -179,7 +199,7 @@ async function restoreAction(outer: CommandContext, name: string, options: Resto
 
 async function restoreInto(
   context: CommandContext,
-  source: DatabaseSource,
+  source: RestorableSource,
   bytes: AsyncIterable<Uint8Array>,
   { to, create, clean, evenInUse, evenDamaged }: RestoreOptions,
 ): Promise<{ readonly target: string; readonly former: string | undefined }> {
@@ -189,20 +209,20 @@ async function restoreInto(
     const target = to === undefined ? source.path : absolutePath(to)
     const stamp = new Date(context.clock.now()).toISOString().replaceAll(/[:.]/g, '')
     const { facts, former } = await restoreSqlite({ path: target, bytes, stamp, evenInUse, evenDamaged })
-    for (const finding of facts.findings) stderrWarning(context, `integrity_check: ${safeText(finding)}`)
+    for (const finding of facts.findings) stderrWarning(context, `integrity_check: ${finding}`)
     return { target, former }
   }
   const { restorePostgres } = await import('../../jobs/sources/restore-postgres.ts')
   const config = source.postgres
   const target = to ?? config.database
-  const said = (line: string): void => stderrNote(context, `${source.name}: ${safeText(line)}`)
+  const said = (line: string): void => stderrNote(context, `${source.name}: ${line}`)
   const request = { config, database: target, bytes, format: config.format, create, clean }
   await restorePostgres(request, context.signal, { said })
   return { target, former: undefined }
 }
 
 function refuseMixture(
-  source: DatabaseSource,
+  source: RestorableSource,
   { create, clean, evenInUse, evenDamaged }: RestoreOptions,
 ): void {
   const { kind } = source
@@ -216,20 +236,4 @@ function refuseMixture(
     throw new SnapError('USAGE', '--even-in-use and --even-damaged go with SQLite alone', {
       hint: 'Leave them out.',
     })
-}
-
-/** The job that saves the source. `USAGE` where none does, or several with different repositories. */
-function jobWith(config: Config, source: string, name: string | undefined): JobConfig {
-  if (name !== undefined) return jobOf(config, name)
-  const jobs = [...config.jobs.values()].filter((job) => {
-    const types = job.scope.flatMap((category) => [...(config.categories.get(category)?.values() ?? [])])
-    return job.sources.includes(source) || types.some(({ sources }) => sources.includes(source))
-  })
-  const [first, ...others] = jobs
-  if (first === undefined)
-    throw new SnapError('USAGE', `no job saves ${source}`, { hint: 'Name one with --job.' })
-  if (others.every(({ repository }) => repository.name === first.repository.name)) return first
-  throw new SnapError('USAGE', `several jobs save ${source}, in different repositories`, {
-    hint: `Choose one with --job: ${jobs.map((job) => job.name).join(', ')}.`,
-  })
 }

@@ -121,12 +121,19 @@ function typeOf(letter: string | undefined): EntryType | undefined {
 
 function chooseSnapshots(repository: Repository, options: Options, now: number): Choice[] {
   const all = summaries(repository)
+  const states = all.filter((each) => !each.isWal)
   const filter = filterOf(options)
   if (options.snapshot.length > 0) {
     if (options.at !== undefined) {
       throw new SnapError('USAGE', '--snapshot and --at were both given', { hint: 'Give one of them.' })
     }
-    return [...new Set(options.snapshot.map((text) => selectSnapshot(all, parseSelector(text), filter)))]
+    return [
+      ...new Set(
+        options.snapshot.map((text) =>
+          selectSnapshot(text === 'latest' ? states : all, parseSelector(text), filter),
+        ),
+      ),
+    ]
   }
   const matching = filterSnapshots(all, filter)
   return options.at === undefined ? matching : latestPerSeries(matching, parseMoment(options.at, { now }))

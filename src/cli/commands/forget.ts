@@ -41,6 +41,7 @@ type Options = RetentionOptions &
   PruneOptions & {
     readonly groupBy?: string
     readonly evenLast: boolean
+    readonly evenNeeded: boolean
     readonly undo: boolean
     readonly dryRun: boolean
     readonly prune: boolean
@@ -61,6 +62,7 @@ export const forgetCommand: CommandModule = {
       .option('--path <path>', 'only snapshots of this source path')
       .option('--tag <tag>', 'only snapshots with this tag')
       .option('--even-last', 'with ids: also the last complete snapshot of a series', false)
+      .option('--even-needed', 'with ids: also archived WAL that a base backup needs', false)
       .option('--undo', 'bring the named snapshots back, or those that were last forgotten', false)
       .option('-n, --dry-run', 'forget nothing; say what would be forgotten', false)
       .option('--prune', 'then free what no snapshot needs, as `snap prune` does', false)
@@ -68,7 +70,7 @@ export const forgetCommand: CommandModule = {
         'after',
         `
 A snapshot stays where any rule keeps it. What is held and the newest complete snapshot of each series stay whatever
-the rules say. Forgotten snapshots can be had back until \`snap prune\` frees their space.
+the rules say. Archived WAL is not ruled: it goes with the last base backup that needs it. Forgotten snapshots can be had back until \`snap prune\` frees their space.
 Exit status 3: a series was left alone, since the details of its newest snapshot cannot be opened.
 
 Examples:
@@ -105,14 +107,14 @@ function pruning({ clock }: CommandContext, options: Options): Afterwards {
 }
 
 function refuseMixture(texts: readonly string[], options: Options, byPolicy: boolean): void {
-  const { undo, evenLast, dryRun, prune, groupBy, host, path, tag, timezone } = options
+  const { undo, evenLast, evenNeeded, dryRun, prune, groupBy, host, path, tag, timezone } = options
   const refuse = (message: string, hint: string): never => {
     throw new SnapError('USAGE', message, { hint })
   }
   if ([host, path, tag].includes('')) refuse('--host, --path or --tag is empty', 'Is a variable not set?')
   if (undo) {
     const others = [groupBy, host, path, tag, timezone].some((value) => value !== undefined)
-    if (byPolicy || evenLast || dryRun || prune || others) {
+    if (byPolicy || evenLast || evenNeeded || dryRun || prune || others) {
       refuse(
         '--undo takes snapshots alone',
         'Give the ids of snapshots, or nothing for what was last forgotten.',
@@ -127,6 +129,8 @@ function refuseMixture(texts: readonly string[], options: Options, byPolicy: boo
     refuse('neither snapshots nor a policy were given', 'Give ids, or rules as --keep-daily 7.')
   }
   if (byPolicy && evenLast) refuse('--even-last goes with ids alone', 'A policy always keeps the last one.')
+  if (byPolicy && evenNeeded)
+    refuse('--even-needed goes with ids alone', 'A policy leaves no gap in archived WAL.')
   if (!byPolicy && (groupBy !== undefined || timezone !== undefined)) {
     refuse('--group-by and --timezone go with a policy alone', 'Leave them out.')
   }
@@ -181,13 +185,15 @@ export async function forgetAndTell(
   warnOfUnused(context, plan, request)
   const { globals, stdout } = context
   const groups = listedGroups(repository, plan)
+  const wal = listedWal(repository, plan)
   const isTold = globals.json || (!globals.quiet && (dryRun || !isFreedAtOnce({ undeleteWindow, prune })))
   const freed = isTold ? await freedBy(context, repository, plan) : undefined
   if (concernsNone) stderrNote(context, whyNone(repository))
-  if (globals.json) stdout.write(renderForgetJson(groups, freed))
+  if (globals.json) stdout.write(renderForgetJson([...groups, ...wal], freed))
   else if (!globals.quiet)
     stdout.write(
       renderForget(groups, {
+        wal,
         dryRun,
         timeZone: request.policy.timeZone,
         freed,
@@ -222,18 +228,28 @@ function warnOfUnused(context: CommandContext, { groups }: ForgetPlan, { policy 
 async function freedBy(
   { signal }: CommandContext,
   repository: Repository,
-  { groups }: ForgetPlan,
+  { groups, wal }: ForgetPlan,
 ): Promise<Freed | undefined> {
   const { bytesFreed } = await import('../../ops/du/freed.ts')
-  const removed = groups.map(
-    ({ verdicts }) => new Set(verdicts.filter(({ kept }) => !kept).map(({ snapshot }) => snapshot.id)),
+  const removed = [...groups.map(({ verdicts }) => verdicts), wal].map(
+    (verdicts) => new Set(verdicts.filter(({ kept }) => !kept).map(({ snapshot }) => snapshot.id)),
   )
   return bytesFreed(repository, removed, signal)
 }
 
-function listedGroups(repository: Repository, plan: ForgetPlan): ListedGroup[] {
+/** One group, where there is any. */
+function listedWal(repository: Repository, { wal }: ForgetPlan): ListedGroup[] {
+  if (wal.length === 0) return []
+  const all = { host: undefined, paths: undefined, tags: undefined, label: undefined }
+  return listed(repository, [{ ...all, snapshots: [], verdicts: wal }])
+}
+
+const listedGroups = (repository: Repository, { groups }: ForgetPlan): ListedGroup[] =>
+  listed(repository, groups)
+
+function listed(repository: Repository, groups: ForgetPlan['groups']): ListedGroup[] {
   const rows = new Map(summaries(repository, 'both').map(({ id, row }) => [id, row]))
-  return plan.groups.map(({ verdicts, ...group }) => ({
+  return groups.map(({ verdicts, ...group }) => ({
     ...group,
     verdicts: verdicts.flatMap(({ snapshot, kept, reasons, counters }) => {
       const row = rows.get(snapshot.id)
@@ -253,8 +269,8 @@ async function idsAction(
   const { nameOf } = await import('../../ops/current-snapshots.ts')
   await using repository = await openChosen(context)
   const ids = chooseNamed(repository, texts, options).map(({ id }) => id)
-  const { evenLast, dryRun, undeleteWindow, prune } = options
-  const forgotten = await forgetByIds(repository, ids, { evenLast, dryRun })
+  const { evenLast, evenNeeded, dryRun, undeleteWindow, prune } = options
+  const forgotten = await forgetByIds(repository, ids, { evenLast, evenNeeded, dryRun })
   const { globals, stdout } = context
   if (globals.json) {
     const done = { message_type: 'forgotten', snapshots: forgotten.map(({ id }) => id) }

@@ -28,6 +28,7 @@ import { statsCommand } from './stats.ts'
 import { statusCommand } from './status.ts'
 import { tagCommand } from './tag.ts'
 import { verifyCommand } from './verify.ts'
+import { walCommand } from './wal.ts'
 
 export const COMMANDS: readonly CommandModule[] = [
   initCommand,
@@ -52,6 +53,7 @@ export const COMMANDS: readonly CommandModule[] = [
   manifestCommand,
   configCommand,
   dbCommand,
+  walCommand,
   statusCommand,
   runsCommand,
   logsCommand,

@@ -1,6 +1,6 @@
 /** `snap logs`: what a run of a job said. */
 import type { Config } from '../../jobs/config/config.ts'
-import type { Run } from '../../jobs/state/runs-table.ts'
+import type { Run } from '../../jobs/state/run.ts'
 import type { State } from '../../jobs/state/state.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { CommandContext } from '../context.ts'
@@ -26,13 +26,22 @@ async function logsAction(context: CommandContext, text: string, { follow }: Opt
   const { configKey, openState } = await import('../state.ts')
   const { globals, stdout, signal } = context
   using state = openState(context)
-  const run = state.guarded((open) => chosenRun(open, config, configKey(config), text))
+  const key = configKey(config)
+  const run = state.guarded((open) => chosenRun(open, config, key, text))
+  const { logOf } = await import('../../jobs/runs/log-files.ts')
   const { readLog } = await import('../../jobs/runs/read-log.ts')
   const { renderLogLine } = await import('../render/log-line.ts')
-  const isRunning = (): boolean => follow && state.isRunning(run.config, run.job)
-  for await (const line of readLog(run.log ?? '', isRunning, signal))
+  const file = logOf(state.directory, run) ?? unknown(`the run ${run.id} has no log`, whyNoLog(run))
+  // Another run of the job may follow while nobody looks.
+  const isRunning = (): boolean =>
+    follow &&
+    state.guarded(({ runs }) => runs.beginningWith(key, run.id)).some(({ outcome }) => outcome === undefined)
+  for await (const line of readLog(file, isRunning, signal))
     stdout.write(globals.json ? `${line}\n` : renderLogLine(line))
 }
+
+const whyNoLog = ({ outcome, message }: Run): string =>
+  `It ${outcome === 'skipped' ? 'was skipped' : 'did not come so far'}${message === undefined ? '' : `: ${message}`}.`
 
 /** `RUN_UNKNOWN` where there is none. `key`: of the configuration in the history. */
 function chosenRun({ runs }: State, config: Config, key: string, text: string): Run {
@@ -40,8 +49,10 @@ function chosenRun({ runs }: State, config: Config, key: string, text: string): 
     runs.list({ config: key, job, limit: 100 }).find(({ log }) => log !== undefined)
   if (text === 'latest')
     return newest() ?? unknown('there are no runs yet', 'Run a job: `snap backup --job NAME`.')
-  if (config.jobs.has(text))
-    return newest(text) ?? unknown(`${text} was never run`, `Run it: \`snap backup --job ${text}\`.`)
+  // A job that the configuration has no more has its history still.
+  const ofJob = newest(text)
+  if (ofJob !== undefined) return ofJob
+  if (config.jobs.has(text)) return unknown(`${text} was never run`, `Run it: \`snap backup --job ${text}\`.`)
   const [run, other] = runs.beginningWith(key, text)
   if (run === undefined) return unknown(`no run, and no job, is called ${text}`, '`snap runs` lists them.')
   if (other !== undefined) return unknown(`several runs begin with ${text}`, 'Give more of the id.')

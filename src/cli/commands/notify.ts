@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import type { Channel } from '../../jobs/config/channel.ts'
 import type { Config } from '../../jobs/config/config.ts'
 import { messageOf, SnapError } from '../../model/errors.ts'
+import { concealedContext } from '../concealed-context.ts'
 import { loadConfiguration } from '../configuration.ts'
 import type { CommandContext } from '../context.ts'
 import { jsonLine } from '../output/json-lines.ts'
@@ -32,8 +33,10 @@ Examples:
   },
 }
 
-async function testAction(context: CommandContext, names: string[]): Promise<void> {
-  const channels = channelsOf(await loadConfiguration(context), names)
+async function testAction(outer: CommandContext, names: string[]): Promise<void> {
+  const config = await loadConfiguration(outer)
+  const channels = channelsOf(config, names)
+  const context = await concealedContext(outer, config)
   const failed: string[] = []
   for (const channel of channels) {
     const error = await tried(context, channel)

@@ -32,13 +32,14 @@ Examples:
 async function runsAction(context: CommandContext, { job, since, limit }: Options): Promise<void> {
   const { loadConfiguration, jobOf } = await import('../configuration.ts')
   const config = await loadConfiguration(context)
-  if (job !== undefined) jobOf(config, job)
   const { configKey, openState } = await import('../state.ts')
   const { globals, stdout, clock } = context
   using state = openState(context)
   const sinceMs = since === undefined ? undefined : await momentOf(since, clock.now())
   const filter = { config: configKey(config), job, sinceMs, limit: countOf(limit) }
   const runs = state.guarded((open) => open.runs.list(filter))
+  // A job that the configuration has no more has its history still.
+  if (job !== undefined && runs.length === 0) jobOf(config, job)
   const { renderRuns, renderRunsJson } = await import('../render/runs.ts')
   stdout.write(globals.json ? renderRunsJson(runs) : renderRuns(runs, clock.now()))
 }

@@ -4,6 +4,7 @@ import { parseMoment } from '../../ops/parse-moment.ts'
 import { filterSnapshots, latestPerSeries } from '../../ops/select-moment.ts'
 import { filterOf, type SnapshotOptions, summaries } from '../choose-snapshot.ts'
 import { listedSnapshot } from '../listed-snapshot.ts'
+import { plural } from '../output/human.ts'
 import { stderrNote } from '../output/notes.ts'
 import type { CommandModule } from '../program.ts'
 import { renderSnapshots, renderSnapshotsJson } from '../render/snapshots.ts'
@@ -19,20 +20,29 @@ export const snapshotsCommand: CommandModule = {
       .option('--path <path>', 'only of this source path')
       .option('--tag <tag>', 'only with this tag')
       .option('--forgotten', 'those that were forgotten and can still be had back, with when', false)
+      .option('--wal', 'those of archived WAL too', false)
       .addHelpText('after', '\nExamples:\n  $ snap snapshots\n  $ snap snapshots --host web1 --json')
       .action(
-        run<[SnapshotOptions & { readonly forgotten: boolean }]>(async (context, options) => {
-          await using repository = await openChosen(context)
-          const all = summaries(repository, options.forgotten ? 'only' : 'no')
-          const matching = filterSnapshots(all, filterOf(options))
-          const shown =
-            options.at === undefined
-              ? matching
-              : latestPerSeries(matching, parseMoment(options.at, { now: context.clock.now() })).reverse()
-          if (all.length > 0 && shown.length === 0) stderrNote(context, 'no snapshot passes the filters')
-          const listed = shown.map(({ row }) => listedSnapshot(repository, row))
-          context.stdout.write(context.globals.json ? renderSnapshotsJson(listed) : renderSnapshots(listed))
-        }),
+        run<[SnapshotOptions & { readonly forgotten: boolean; readonly wal: boolean }]>(
+          async (context, options) => {
+            await using repository = await openChosen(context)
+            const every = summaries(repository, options.forgotten ? 'only' : 'no')
+            const all = options.wal ? every : every.filter((each) => !each.isWal)
+            const matching = filterSnapshots(all, filterOf(options))
+            const shown =
+              options.at === undefined
+                ? matching
+                : latestPerSeries(matching, parseMoment(options.at, { now: context.clock.now() })).reverse()
+            if (all.length > 0 && shown.length === 0) stderrNote(context, 'no snapshot passes the filters')
+            const listed = shown.map(({ row }) => listedSnapshot(repository, row))
+            if (all.length < every.length)
+              stderrNote(
+                context,
+                `${plural(every.length - all.length, 'snapshot')} of archived WAL left out: --wal lists them too`,
+              )
+            context.stdout.write(context.globals.json ? renderSnapshotsJson(listed) : renderSnapshots(listed))
+          },
+        ),
       )
   },
 }

@@ -47,18 +47,20 @@ async function statusAction(context: CommandContext, { maxAge, notify }: Options
 
 /** `undefined` where there is no configuration. */
 async function reportOfConfiguration(
-  context: CommandContext,
+  outer: CommandContext,
   maxAgeMs: number | undefined,
   notify: boolean,
 ): Promise<StatusReport | undefined> {
   const { configFileOf, loadConfiguration } = await import('../configuration.ts')
   try {
-    configFileOf(context)
+    configFileOf(outer)
   } catch (error) {
-    if (!hasCode(error, 'USAGE') || context.globals.configFile !== undefined) throw error
+    if (!hasCode(error, 'USAGE') || outer.globals.configFile !== undefined) throw error
     return undefined
   }
-  const config = await loadConfiguration(context)
+  const config = await loadConfiguration(outer)
+  const { concealedContext } = await import('../concealed-context.ts')
+  const context = await concealedContext(outer, config)
   const { configKey, openState } = await import('../state.ts')
   using state = openState(context)
   const { lookAtAll } = await import('../look.ts')

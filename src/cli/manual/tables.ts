@@ -13,6 +13,7 @@ export const EXIT_MEANINGS: Readonly<Record<number, string>> = {
   11: 'the job is running already',
   12: 'wrong or missing password or key file',
   130: 'interrupted',
+  200: '`snap wal fetch` alone: something kept it from finding out, or from writing the file',
   141: 'whoever read its output has gone (`snap ls | head`): the command ended there',
 }
 

@@ -3,7 +3,7 @@
  * `exit_error` line for programs. It writes nothing itself.
  */
 import { AssertionError } from '../../base/assert.ts'
-import { type ErrorCode, messageOf, SnapError } from '../../model/errors.ts'
+import { type ErrorCode, hasCode, messageOf, SnapError } from '../../model/errors.ts'
 import { jsonLine } from './json-lines.ts'
 import { jsonText, safeText } from './safe-text.ts'
 
@@ -17,6 +17,11 @@ const EXIT_NO_REPOSITORY = 10
 const EXIT_RUNNING = 11
 const EXIT_KEY = 12
 const EXIT_INTERRUPTED = 130
+/**
+ * Of `snap wal fetch`, for whatever leaves open whether the archive has the file: PostgreSQL takes 1 to 125 for "there is no more WAL",
+ * ends its recovery there and would lose what was committed after; above 125 it stops, and can be started again.
+ */
+export const EXIT_FETCH_FAILED = 200
 /** As a shell shows one that SIGPIPE has ended: what was not done yet is not done, so it is no success. */
 export const EXIT_CLOSED_PIPE = 141
 
@@ -51,6 +56,8 @@ export const EXIT_STATUS: Readonly<Record<ErrorCode, number>> = {
   MANIFEST_FAILED: EXIT_FAILED,
   SQLITE_UNSAFE: EXIT_FAILED,
   PLATFORM_LACKS: EXIT_FAILED,
+  WAL_MISSING: EXIT_FAILED,
+  WAL_CONFLICT: EXIT_FAILED,
   HOOK_FAILED: EXIT_FAILED,
   JOB_RUNNING: EXIT_RUNNING,
   TIME_LIMIT: EXIT_FAILED,
@@ -74,15 +81,22 @@ export type ErrorOutput = {
   readonly json: boolean
   /** From 1 up, the chain of causes is shown. */
   readonly verbosity: number
+  /** The command line is one of `snap wal fetch`, however little of it can be understood. */
+  readonly fetchesWal?: boolean
 }
 
-export function exitStatus(error: unknown): number {
-  return error instanceof SnapError ? EXIT_STATUS[error.code] : EXIT_FAILED
+export function exitStatus(
+  error: unknown,
+  { fetchesWal = false }: Pick<ErrorOutput, 'fetchesWal'> = {},
+): number {
+  const status = error instanceof SnapError ? EXIT_STATUS[error.code] : EXIT_FAILED
+  if (!fetchesWal || hasCode(error, 'WAL_MISSING', 'INTERRUPTED')) return status
+  return EXIT_FETCH_FAILED
 }
 
 /** What to write to stderr for `error`: whole lines. */
 export function renderError(error: unknown, output: ErrorOutput): string {
-  return output.json ? jsonError(error) : textError(error, output.verbosity)
+  return output.json ? jsonError(error, output) : textError(error, output.verbosity)
 }
 
 function textError(error: unknown, verbosity: number): string {
@@ -121,13 +135,13 @@ function causeLines(error: unknown): string[] {
   return lines
 }
 
-function jsonError(error: unknown): string {
+function jsonError(error: unknown, output: ErrorOutput): string {
   const known = error instanceof SnapError
   const bug = !known && !isSystemError(error)
   const hint = hintOf(error)
   const line = {
     message_type: 'exit_error',
-    code: exitStatus(error),
+    code: exitStatus(error, output),
     message: jsonText(bug ? `this is a bug in snap: ${messageOf(error)}` : messageOf(error)),
     ...(known ? { error: error.code } : {}),
     ...(alsoOf(error).length === 0 ? {} : { also: alsoOf(error).map(jsonText) }),

@@ -42,17 +42,28 @@ export type ForgetView = {
   /** What pruning would free; `undefined` where damage leaves it open. */
   readonly freed: Freed | undefined
   readonly spared: Spared
+  /** Archived WAL, none of which is listed by itself. */
+  readonly wal: readonly ListedGroup[]
 }
 
 /** In each group oldest first, with times on the wall clock of `timeZone`. */
 export function renderForget(
   groups: readonly ListedGroup[],
-  { dryRun, timeZone, freed, spared }: ForgetView,
+  { dryRun, timeZone, freed, spared, wal }: ForgetView,
 ): string {
   const tables = groups.map((group) => `${groupName(group)}\n${renderGroup(group, timeZone)}\n`)
-  const verdicts = groups.flatMap((group) => group.verdicts)
-  const marks = marksExplained(verdicts.map(({ snapshot }) => snapshot))
-  return `${tables.join('')}${marks}${renderCounts(verdicts, dryRun, spared)}${renderFreed(verdicts, dryRun, freed, spared)}`
+  const ruled = groups.flatMap((group) => group.verdicts)
+  const marks = marksExplained(ruled.map(({ snapshot }) => snapshot))
+  const archived = wal.flatMap((group) => group.verdicts)
+  const verdicts = [...ruled, ...archived]
+  return `${tables.join('')}${renderWal(archived, dryRun)}${marks}${renderCounts(verdicts, dryRun, spared)}${renderFreed(verdicts, dryRun, freed, spared)}`
+}
+
+function renderWal(verdicts: readonly ListedVerdict[], dryRun: boolean): string {
+  if (verdicts.length === 0) return ''
+  const kept = verdicts.filter((verdict) => verdict.kept).length
+  const done = dryRun ? 'would be forgotten' : 'forgotten'
+  return `archived WAL: ${plural(verdicts.length - kept, 'snapshot')} that no base backup needs ${done}, ${kept} kept\n`
 }
 
 function renderFreed(

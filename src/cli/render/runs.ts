@@ -1,6 +1,7 @@
 /** Runs of jobs: a table for people, an array for programs. */
+
+import type { Run } from '../../jobs/state/run.ts'
 import { jsonOfRun } from '../../jobs/state/run-json.ts'
-import type { Run } from '../../jobs/state/runs-table.ts'
 import { formatLocalTime } from '../../ops/zoned-time.ts'
 import { humanBytes, humanDuration } from '../output/human.ts'
 import { jsonArray } from '../output/json-lines.ts'

@@ -2,8 +2,8 @@
 import type { ServerResponse } from 'node:http'
 import type { Config } from '../../jobs/config/config.ts'
 import { triggerArguments } from '../../jobs/runs/trigger-arguments.ts'
+import type { Run } from '../../jobs/state/run.ts'
 import { jsonOfRun } from '../../jobs/state/run-json.ts'
-import type { Run } from '../../jobs/state/runs-table.ts'
 import type { StatusReport } from '../../jobs/status/report.ts'
 import { jsonOfReport } from '../../jobs/status/report-json.ts'
 import { SnapError } from '../../model/errors.ts'
@@ -142,7 +142,9 @@ export const OPERATIONS: readonly Operation[] = [
     answers: { 200: 'The lines', 404: 'There is no such run' },
     contentType: 'application/x-ndjson',
     run: async (daemon, { parameters, response, signal }): Promise<Answer> => {
-      const lines = daemon.log(runOf(daemon, parameters), signal)
+      const run = runOf(daemon, parameters)
+      if (run.log === undefined) throw unknown(`${run.id} has no log: ${run.message ?? 'it was not begun'}`)
+      const lines = daemon.log(run, signal)
       response.writeHead(200, { 'content-type': 'application/x-ndjson' })
       for await (const line of lines) if (!response.write(`${line}\n`)) await drained(response, signal)
       response.end()

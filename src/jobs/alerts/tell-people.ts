@@ -1,4 +1,6 @@
 /** Tells the channels of a configuration of the conditions that there are. */
+import { withoutSecrets } from '../../base/without-secrets.ts'
+import { messageOf } from '../../model/errors.ts'
 import type { Config } from '../config/config.ts'
 import type { AlertMemory } from './alert-memory.ts'
 import type { Condition } from './condition.ts'
@@ -12,11 +14,13 @@ export type TellRequest = Sender & {
   /** All that there are: what is not among them is over. */
   readonly conditions: readonly Condition[]
   readonly memory: AlertMemory
+  /** Taken out of what a channel says of itself. */
+  readonly secrets: readonly string[]
 }
 
 /** Never rejects: who cannot be told is in the answer, and is tried again with the next evaluation. */
 export async function tellPeople(request: TellRequest, ports: DeliveryPorts): Promise<ToldAll> {
-  const { config, conditions, memory, now } = request
+  const { config, conditions, memory, secrets, now } = request
   const asked = {
     conditions,
     memory,
@@ -26,7 +30,12 @@ export async function tellPeople(request: TellRequest, ports: DeliveryPorts): Pr
   }
   return await tellAll(asked, async ({ channel, alert }) => {
     const way = config.channels.get(channel)
-    if (way !== undefined) await deliver(way, alertMessage(alert, request), ports)
+    if (way === undefined) return
+    try {
+      await deliver(way, alertMessage(alert, request), ports)
+    } catch (error) {
+      throw new Error(withoutSecrets(messageOf(error), secrets))
+    }
   })
 }
 

@@ -89,7 +89,7 @@ export type Hook = {
 /** In the order in which they run. */
 export type Hooks = Readonly<Record<HookMoment, readonly Hook[]>>
 
-export type SourceConfig = FilesSource | CommandSource | SqliteSource | PostgresSource
+export type SourceConfig = FilesSource | CommandSource | SqliteSource | PostgresSource | ClusterSource
 
 export type FilesSource = {
   readonly kind: 'files'
@@ -124,26 +124,39 @@ export type SqliteSource = {
 }
 
 /** What is not said is what the programs of PostgreSQL take for themselves (`PGHOST` ...). */
-export type PostgresConfig = {
-  readonly database: string
+export type PostgresServer = {
   readonly host: string | undefined
   readonly port: number | undefined
   readonly user: string | undefined
   readonly password: SecretText | undefined
   readonly sslMode: string | undefined
+  /** The directory with `pg_dump` and the others; `undefined`: what the search path has. */
+  readonly programs: string | undefined
+}
+
+export type PostgresConfig = PostgresServer & {
+  readonly database: string
   readonly format: 'custom' | 'plain'
   /** Roles and tablespaces of the server too. */
   readonly globals: boolean
   /** For `pg_dump`, as they are. */
   readonly options: readonly string[]
-  /** The directory with `pg_dump`; `undefined`: what the search path has. */
-  readonly programs: string | undefined
 }
 
 export type PostgresSource = {
   readonly kind: 'postgres'
   readonly name: string
   readonly postgres: PostgresConfig
+  readonly hooks: Hooks
+}
+
+/** A server with all that it has. */
+export type ClusterSource = {
+  readonly kind: 'postgres-cluster'
+  readonly name: string
+  readonly server: PostgresServer
+  /** For `pg_basebackup`, as they are. */
+  readonly options: readonly string[]
   readonly hooks: Hooks
 }
 

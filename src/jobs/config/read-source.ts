@@ -1,25 +1,37 @@
 /** Sources as a configuration has them. */
 import { basename } from 'node:path'
 import { parseDuration } from '../../base/duration.ts'
-import type { CommandSource, FilesSource, PostgresConfig, SourceConfig, SqliteSource } from './config.ts'
+import type {
+  ClusterSource,
+  CommandSource,
+  FilesSource,
+  PostgresConfig,
+  PostgresServer,
+  SourceConfig,
+  SqliteSource,
+} from './config.ts'
 import type { ConfigReader } from './config-reader.ts'
 import { readHooks } from './read-hooks.ts'
-import type { RawPostgres } from './schema/postgres.ts'
+import type { RawPostgres, RawPostgresCluster, RawPostgresServer } from './schema/postgres.ts'
 import type { RawSource } from './schema/source.ts'
 import type { ConfigPath } from './yaml-text.ts'
 
-const KINDS = ['files', 'sqlite', 'postgres', 'command'] as const
+const KINDS = ['files', 'sqlite', 'postgres', 'postgres-cluster', 'command'] as const
 
 /** What else may be said of a source. */
 const KEYS_OF: Readonly<Record<(typeof KINDS)[number], readonly (keyof RawSource)[]>> = {
   files: ['exclude', 'hooks'],
   sqlite: ['as', 'hooks'],
   postgres: ['hooks'],
+  'postgres-cluster': ['hooks'],
   command: ['as', 'env', 'cwd', 'timeout', 'hooks'],
 }
 
 /** What `pg_dump` is told by us. */
 const TAKEN_OPTIONS = /^(-F|-f|-Z|--format|--file|--compress)/
+/** And `pg_basebackup`: its output is read as it comes, whole, with the WAL that makes it consistent and the list by which it is checked. */
+const TAKEN_BASE_OPTIONS =
+  /^(-[DFXzZtTRCS]|--(pgdata|format|wal-method|gzip|compress|target|tablespace-mapping|waldir|write-recovery-conf|create-slot|slot|no-slot|no-manifest))/
 
 /** `undefined` where it cannot be told what it is. */
 export function readSource(reader: ConfigReader, name: string, raw: RawSource): SourceConfig | undefined {
@@ -38,6 +50,8 @@ export function readSource(reader: ConfigReader, name: string, raw: RawSource): 
   if (files !== undefined) return filesSource(reader, name, raw, files)
   if (sqlite !== undefined) return sqliteSource(reader, name, raw, sqlite)
   if (command !== undefined) return commandSource(reader, name, raw, command)
+  const cluster = raw['postgres-cluster']
+  if (cluster !== undefined) return clusterSource(reader, name, raw, cluster)
   if (postgres === undefined) return undefined
   const hooks = readHooks(reader, path, raw.hooks)
   return { kind: 'postgres', name, postgres: readPostgres(reader, [...path, 'postgres'], postgres), hooks }
@@ -90,20 +104,39 @@ function fileName(reader: ConfigReader, name: string, { as }: RawSource, otherwi
 }
 
 function readPostgres(reader: ConfigReader, path: ConfigPath, raw: RawPostgres): PostgresConfig {
-  const { database, host, port, user, password, format = 'custom', globals = false, options = [] } = raw
+  const { database, format = 'custom', globals = false, options = [] } = raw
   const taken = options.findIndex((option) => TAKEN_OPTIONS.test(option))
   if (taken >= 0)
     reader.problem([...path, 'options', taken], 'the format, file and compression are not to be chosen here')
+  return { database, ...readServer(reader, path, raw), format, globals, options }
+}
+
+function clusterSource(
+  reader: ConfigReader,
+  name: string,
+  raw: RawSource,
+  cluster: RawPostgresCluster,
+): ClusterSource {
+  const path: ConfigPath = ['sources', name, 'postgres-cluster']
+  const { options = [] } = cluster
+  const taken = options.findIndex((option) => TAKEN_BASE_OPTIONS.test(option))
+  if (taken >= 0)
+    reader.problem(
+      [...path, 'options', taken],
+      'the format, place, WAL and manifest are not to be chosen here',
+    )
+  const hooks = readHooks(reader, ['sources', name], raw.hooks)
+  return { kind: 'postgres-cluster', name, server: readServer(reader, path, cluster), options, hooks }
+}
+
+function readServer(reader: ConfigReader, path: ConfigPath, raw: RawPostgresServer): PostgresServer {
+  const { host, port, user, password, programs } = raw
   return {
-    database,
     host,
     port,
     user,
     password: password === undefined ? undefined : reader.secret([...path, 'password'], password),
     sslMode: raw['ssl-mode'],
-    format,
-    globals,
-    options,
-    programs: raw.programs === undefined ? undefined : reader.absolute(raw.programs),
+    programs: programs === undefined ? undefined : reader.absolute(programs),
   }
 }

@@ -6,18 +6,42 @@ import type { Config, RepositoryConfig, SecretText } from './config.ts'
 /** A shorter one would blot out half of the words that are written. */
 const CHARS_MIN = 4
 
-/** In no order. Of files that cannot be read nothing is known. */
+/** In no order, with the parts of addresses and headers that are secret by themselves. Of files that cannot be read nothing is known. */
 export function secretsOf({ repositories, sources, daemon, channels, jobs }: Config): string[] {
-  const named = [
+  const plain = [
     ...[...repositories.values()].flatMap(ofRepository),
     ...[...sources.values()].flatMap((source) =>
       source.kind === 'postgres' ? (source.postgres.password ?? []) : [],
     ),
+    ...(daemon.token === undefined ? [] : [daemon.token]),
+  ].flatMap(textOf)
+  const sent = [
     ...[...channels.values()].flatMap(ofChannel),
     ...[...jobs.values()].flatMap(({ ping }) => (ping === undefined ? [] : ofPing(ping))),
-    ...(daemon.token === undefined ? [] : [daemon.token]),
-  ]
-  return [...new Set(named.flatMap(textOf))].filter((text) => text.length >= CHARS_MIN)
+  ].flatMap(textOf)
+  const all = [...plain, ...sent, ...sent.flatMap(partsOf)]
+  return [...new Set(all)].filter((text) => text.length >= CHARS_MIN)
+}
+
+/** Letters with digits or capitals among them, or many: no word that stands elsewhere. */
+const TOKEN = /^(?=.*[0-9A-Z]).{8,}$|^.{20,}$/s
+
+/** Who repeats what was sent may repeat the token in it alone, as the path of an address or what stands behind `Bearer`. */
+function partsOf(text: string): string[] {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || url.host === '') return text.split(/\s+/).filter((word) => TOKEN.test(word))
+  const login = [url.username, url.password].map((part) => decoded(part))
+  const path = url.pathname.split('/').flatMap((part) => [part, decoded(part)])
+  const query = [...url.searchParams.values()]
+  return [url.href, ...[...login, ...path, ...query].filter((part) => TOKEN.test(part) || part === login[1])]
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 function ofRepository({ secret, store }: RepositoryConfig): SecretText[] {

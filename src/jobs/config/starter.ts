@@ -41,6 +41,12 @@ sources:
   #     globals: true         # roles and tablespaces too
   #     options: [--exclude-table-data=sessions]
   #     programs: /usr/lib/postgresql/15/bin
+  # cluster:
+  #   postgres-cluster:       # the whole server, with archived WAL: back to any second
+  #     host: /var/run/postgresql
+  #     user: backup
+  #     options: [--max-rate=50M]
+  #     # port, password, ssl-mode, programs as above
   # shop:
   #   command: [mysqldump, --all-databases]
   #   as: shop.sql

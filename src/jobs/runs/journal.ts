@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync } from 'node:fs'
 import { pino } from 'pino'
+import { cutText } from '../../base/lines.ts'
 import { makeDirectory } from '../../base/make-directory.ts'
 import { withoutSecrets } from '../../base/without-secrets.ts'
 import type { Clock } from '../../model/clock.ts'
@@ -11,7 +12,10 @@ import { messageOf } from '../../model/errors.ts'
 
 /** What is written about a run while it runs. */
 export type Journal = {
+  /** What the run has come to: it is written also where the log is full. */
   readonly note: (text: string, more?: JournalFields) => void
+  /** What is said meanwhile, also by others. */
+  readonly remark: (text: string, more?: JournalFields) => void
   readonly warning: (text: string, more?: JournalFields) => void
   readonly failure: (text: string, more?: JournalFields) => void
 }
@@ -29,23 +33,25 @@ export type JournalOptions = {
   readonly secrets: readonly string[]
   /** Told once, where the file cannot be written. */
   readonly failed: (reason: string) => void
+  /** In place of 16 MiB. */
+  readonly bytesMax?: number
 }
 
-/** Of a run that says the same of a million files the beginning tells enough. Bytes. */
+/** Of a run that says the same of a million files the beginning tells enough. How it ended comes behind it. Bytes. */
 const LOG_BYTES_MAX = 16_777_216
-/** So that how it ended finds room. Bytes. */
-const LOG_BYTES_LAST = 65_536
+/** Of one text. */
+const TEXT_CHARS_MAX = 16_384
 
 /** Makes the file `path` (0600); `directory` (0700) is where it lies. */
 export function openJournal(directory: string, path: string, options: JournalOptions): JournalFile {
-  const { run, job, clock, secrets, failed } = options
+  const { run, job, clock, secrets, failed, bytesMax = LOG_BYTES_MAX } = options
   let fd: number | undefined
   try {
     makeDirectory(directory, 0o700)
     fd = openSync(path, 'ax', 0o600)
   } catch (error) {
     failed(messageOf(error))
-    return { note: nothing, warning: nothing, failure: nothing, [Symbol.dispose]: nothing }
+    return { note: nothing, remark: nothing, warning: nothing, failure: nothing, [Symbol.dispose]: nothing }
   }
   const file = pino.destination({ fd, sync: true })
   let isFailed = false
@@ -62,26 +68,28 @@ export function openJournal(directory: string, path: string, options: JournalOpt
     },
     file,
   )
+  const clean = (text: string): string => cutText(withoutSecrets(text, secrets), TEXT_CHARS_MAX)
   let bytes = 0
-  const write = (level: 'info' | 'warn' | 'error', text: string, more: JournalFields = {}): void => {
-    if (isFailed || bytes > LOG_BYTES_MAX + LOG_BYTES_LAST) return
-    if (bytes > LOG_BYTES_MAX && level === 'warn') return
-    const message = withoutSecrets(text, secrets)
+  const write = (level: Level, text: string, more: JournalFields = {}): void => {
+    if (isFailed) return
+    const message = clean(text)
     const fields = Object.fromEntries(
-      Object.entries(more).map(([key, value]) => [
-        key,
-        typeof value === 'string' ? withoutSecrets(value, secrets) : value,
-      ]),
+      Object.entries(more).map(([key, value]) => [key, typeof value === 'string' ? clean(value) : value]),
     )
     logger[level](fields, message)
-    const before = bytes
-    bytes += message.length + JSON.stringify(fields).length
-    if (before <= LOG_BYTES_MAX && bytes > LOG_BYTES_MAX)
-      logger.warn('the log is full: further warnings are left out')
+    bytes += LINE_BYTES + Buffer.byteLength(JSON.stringify([message, fields]))
+  }
+  let isFull = false
+  const writeBounded = (level: Level, text: string, more?: JournalFields): void => {
+    if (isFull) return
+    isFull = bytes > bytesMax
+    if (isFull) write('warn', 'the log is full: what else was said is left out')
+    else write(level, text, more)
   }
   return {
     note: (text, more) => write('info', text, more),
-    warning: (text, more) => write('warn', text, more),
+    remark: (text, more) => writeBounded('info', text, more),
+    warning: (text, more) => writeBounded('warn', text, more),
     failure: (text, more) => write('error', text, more),
     [Symbol.dispose]: () => {
       if (fd !== undefined) closeSync(fd)
@@ -90,5 +98,9 @@ export function openJournal(directory: string, path: string, options: JournalOpt
     },
   }
 }
+
+type Level = 'info' | 'warn' | 'error'
+/** What stands around message and fields: time, run, job. */
+const LINE_BYTES = 120
 
 const nothing = (): void => undefined

@@ -5,9 +5,11 @@
 import { formatDuration } from '../../base/duration.ts'
 import type { Clock, Random } from '../../model/clock.ts'
 import { hasCode, messageOf, SnapError } from '../../model/errors.ts'
-import type { JobLock } from '../state/job-lock.ts'
-import type { Run, RunEnd, Trigger } from '../state/runs-table.ts'
+import { type JobLock, lockJob } from '../state/job-lock.ts'
+import type { Run, Trigger } from '../state/run.ts'
+import type { RunEnd } from '../state/runs-table.ts'
 import { State } from '../state/state.ts'
+import { isDamaged } from '../state/state-database.ts'
 import { type Journal, type JournalFile, openJournal } from './journal.ts'
 import { logDirectory, logFile, removeLogsBefore } from './log-files.ts'
 import { newRunId } from './run-id.ts'
@@ -34,6 +36,9 @@ export type RunPorts = {
   readonly warn: (text: string) => void
 }
 
+/** Behind the running one come those that were skipped meanwhile. */
+const RUNS_SEEN = 100
+
 export class RunRecord implements Disposable {
   readonly id: string
   /** `undefined` where nothing can be written. */
@@ -47,37 +52,19 @@ export class RunRecord implements Disposable {
   static begin(directory: string, request: RunRequest, ports: RunPorts): RunRecord {
     const startedMs = ports.clock.now()
     const id = request.id ?? newRunId(startedMs, ports.random)
-    let state: State | undefined
-    let lock: JobLock | undefined
+    const unlocked: string[] = []
+    const lock = lockOf(directory, request, { ...ports, warn: (text) => unlocked.push(text) })
     try {
-      state = State.open(directory, ports.clock)
-      lock = state.guarded(
-        (open) => open.lock(request.config, request.job) ?? refuse(open, request, startedMs),
-      )
-      state.guarded((open) => refuseAgain(open, request))
-      const log = logFile(directory, id)
-      state.guarded(({ runs }) => {
-        const { config, job, repository, trigger, dueMs } = request
-        runs.begin({ id, config, job, repository, trigger, dueMs, startedMs, log, pid: process.pid })
-        runs.forgetBefore(startedMs - request.keepRunsMs)
-      })
+      const state = entered(directory, id, startedMs, request, ports)
+      // Where nothing can be kept at all that has been said.
+      if (state !== undefined) for (const text of unlocked) ports.warn(text)
+      // Where there cannot be a lock there cannot be a log.
+      const file = lock === undefined ? undefined : journalOf(directory, id, request, ports)
       removeLogsBefore(directory, startedMs - request.keepLogsMs)
-      const failed = (reason: string): void => ports.warn(`the log ${log} cannot be written: ${reason}`)
-      const { job, secrets } = request
-      const file = openJournal(logDirectory(directory), log, {
-        run: id,
-        job,
-        clock: ports.clock,
-        secrets,
-        failed,
-      })
       return new RunRecord(id, ports, state, lock, file)
     } catch (error) {
       lock?.[Symbol.dispose]()
-      state?.[Symbol.dispose]()
-      if (!hasCode(error, 'STATE_FAILED')) throw error
-      ports.warn(`${error.message}: this run is not on record`)
-      return new RunRecord(id, ports, undefined, undefined, undefined)
+      throw error
     }
   }
 
@@ -96,17 +83,15 @@ export class RunRecord implements Disposable {
     this.#file = file
   }
 
-  /** From here on the job may run again. */
-  end(end: Omit<RunEnd, 'endedMs'>): void {
-    try {
-      const endedMs = this.#ports.clock.now()
-      this.#state?.guarded(({ runs }) => runs.end(this.id, { ...end, endedMs }))
-    } catch (error) {
-      if (!hasCode(error, 'STATE_FAILED')) throw error
-      this.#ports.warn(`${error.message}: how this run ended is not on record`)
-    }
+  /** From here on the job may run again. `false` where the history does not say how it ended. */
+  end(end: Omit<RunEnd, 'endedMs'>): boolean {
+    const endedMs = this.#ports.clock.now()
+    const isOnRecord = unlessFailed(this.#ports, 'how this run ended is not on record', () =>
+      this.#state?.guarded(({ runs }) => runs.end(this.id, { ...end, endedMs })),
+    )
     this.#lock?.[Symbol.dispose]()
     this.#lock = undefined
+    return isOnRecord === true
   }
 
   [Symbol.dispose](): void {
@@ -124,11 +109,75 @@ function refuseAgain({ runs }: State, { config, job, dueMs }: RunRequest): void 
   })
 }
 
-function refuse({ runs }: State, { config, job }: RunRequest, nowMs: number): never {
-  const running: Run | undefined = runs
-    .list({ config, job, limit: 1 })
-    .find(({ outcome }) => outcome === undefined)
-  const since = running === undefined ? '' : ` since ${formatDuration(nowMs - running.startedMs)}`
+/** `undefined`, and a warning, where the state cannot be used. */
+function unlessFailed<T>({ warn }: RunPorts, consequence: string, act: () => T): T | undefined {
+  try {
+    return act()
+  } catch (error) {
+    if (!hasCode(error, 'STATE_FAILED')) throw error
+    warn(`${error.message}: ${consequence}`)
+    return undefined
+  }
+}
+
+/** Also where the history cannot be kept: two at once would be in each other's way. */
+function lockOf(directory: string, request: RunRequest, ports: RunPorts): JobLock | undefined {
+  return unlessFailed(ports, 'another run may begin meanwhile', () => {
+    const { config, job } = request
+    return lockJob(directory, config, job) ?? refuse(directory, request, ports)
+  })
+}
+
+/** The history, in which the run is. */
+function entered(
+  directory: string,
+  id: string,
+  startedMs: number,
+  request: RunRequest,
+  ports: RunPorts,
+): State | undefined {
+  const { config, job, repository, trigger, dueMs, keepRunsMs } = request
+  const enter = (): State => {
+    const state = State.open(directory, ports.clock)
+    try {
+      const log = logFile(directory, id)
+      const run = { id, config, job, repository, trigger, dueMs, startedMs, log, pid: process.pid }
+      state.guarded((open) => refuseAgain(open, request))
+      state.guarded(({ runs }) => {
+        runs.begin(run)
+        runs.forgetBefore(startedMs - keepRunsMs)
+      })
+      return state
+    } catch (error) {
+      state[Symbol.dispose]()
+      throw error
+    }
+  }
+  return unlessFailed(ports, 'this run is not on record', () => {
+    try {
+      return enter()
+    } catch (error) {
+      // Damage that showed only now has set the file aside, and a new one begins.
+      if (error instanceof SnapError && isDamaged(error.cause)) return enter()
+      throw error
+    }
+  })
+}
+
+function journalOf(directory: string, run: string, request: RunRequest, ports: RunPorts): JournalFile {
+  const path = logFile(directory, run)
+  return openJournal(logDirectory(directory), path, {
+    run,
+    job: request.job,
+    clock: ports.clock,
+    secrets: request.secrets,
+    failed: (reason) => ports.warn(`the log ${path} cannot be written: ${reason}`),
+  })
+}
+
+function refuse(directory: string, { config, job }: RunRequest, { clock }: RunPorts): never {
+  const running = runningRun(directory, config, job, clock)
+  const since = running === undefined ? '' : ` since ${formatDuration(clock.now() - running.startedMs)}`
   throw new SnapError(
     'JOB_RUNNING',
     `${job} is running${since}${running === undefined ? '' : ` (${running.id})`}`,
@@ -136,6 +185,19 @@ function refuse({ runs }: State, { config, job }: RunRequest, nowMs: number): ne
       hint: 'Wait until it has ended; `snap runs` tells of it.',
     },
   )
+}
+
+/** `undefined` where it is not on record. */
+function runningRun(directory: string, config: string, job: string, clock: Clock): Run | undefined {
+  try {
+    using state = State.open(directory, clock)
+    return state
+      .guarded(({ runs }) => runs.list({ config, job, limit: RUNS_SEEN }))
+      .find(({ outcome }) => outcome === undefined)
+  } catch (error) {
+    if (!hasCode(error, 'STATE_FAILED')) throw error
+    return undefined
+  }
 }
 
 /** What the history says of an error. */

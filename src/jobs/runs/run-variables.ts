@@ -1,5 +1,5 @@
 /** What the daemon tells the processes that it starts of whose runs they are, in their environment. */
-import { TRIGGERS, type Trigger } from '../state/runs-table.ts'
+import { TRIGGERS, type Trigger } from '../state/run.ts'
 import { RUN_ID } from './run-id.ts'
 
 export type RunVariables = {
@@ -18,6 +18,9 @@ const DUE = 'SNAP_RUN_DUE'
 export function runEnvironment({ id, trigger, dueMs }: RunVariables): Environment {
   return { [ID]: id, [TRIGGER]: trigger, [DUE]: dueMs === undefined ? undefined : String(dueMs) }
 }
+
+/** They are about one run: what that starts would pass for the same, were it a run too. */
+export const RUN_VARIABLES: readonly string[] = [ID, TRIGGER, DUE]
 
 /** What is no such thing counts as not said. */
 export function runVariables(env: Environment): RunVariables {

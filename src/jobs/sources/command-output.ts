@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { formatDuration } from '../../base/duration.ts'
+import { Lines } from '../../base/lines.ts'
 import { codeInWords, systemCode } from '../../filesystem/system-error.ts'
 
 export type Command = {
@@ -28,8 +29,10 @@ export type CommandEvents = {
 
 /** What a command that nobody wants any more has to end by itself. ms */
 const GRACE_MS = 5_000
-/** Of its standard error, for the reason of a failure. */
-const SAID_CHARS_MAX = 4_096
+/** Of a line that it says, what is passed on. */
+export const LINE_CHARS_MAX = 4_096
+/** What was said before so much else is not why it failed. */
+const LAST_CHARS_MAX = 4_096
 
 /** Runs the command; yields what it prints. Throws an `Error` with its last words where it cannot be run, fails or is killed. */
 export async function* commandOutput(
@@ -139,20 +142,21 @@ function kill({ pid }: ChildProcess, signal: NodeJS.Signals): void {
 
 /** Passes its lines on; the answer is the last that tells of an error, else the last that says something. */
 function gatherWords(child: ChildProcess, { said }: CommandEvents): () => string {
-  let tail = ''
-  let open = ''
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    tail = (tail + text).slice(-SAID_CHARS_MAX)
-    const lines = (open + text).split('\n')
-    open = (lines.pop() ?? '').slice(-SAID_CHARS_MAX)
-    for (const line of lines) said?.(line)
-  })
-  child.stderr?.on('end', () => {
-    if (open !== '') said?.(open)
-  })
-  return () => {
-    const lines = tail.split('\n').filter((line) => line.trim() !== '')
-    const telling = lines.findLast((line) => /\b(?:error|fatal)\b/i.test(line))
-    return (telling ?? lines.at(-1) ?? '').trim()
+  const lines = new Lines(LINE_CHARS_MAX)
+  let last = ''
+  let telling: string | undefined
+  let charsSince = 0
+  const take = (line: string): void => {
+    said?.(line)
+    if (line.trim() === '') return
+    last = line
+    charsSince += line.length
+    if (/\b(?:error|fatal)\b/i.test(line)) {
+      telling = line
+      charsSince = 0
+    }
   }
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => lines.push(text).forEach(take))
+  child.stderr?.on('end', () => lines.end().forEach(take))
+  return () => (charsSince > LAST_CHARS_MAX ? last : (telling ?? last)).trim()
 }

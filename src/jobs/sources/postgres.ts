@@ -1,22 +1,24 @@
 /** PostgreSQL through its own programs: what they are told of a server, and what they say of it. Knows nothing of backups. */
 import { join } from 'node:path'
-import type { PostgresConfig } from '../config/config.ts'
+import type { PostgresConfig, PostgresServer } from '../config/config.ts'
 import { type Command, commandOutput } from './command-output.ts'
 import { readSecret } from './secret-file.ts'
 
 /** A server that does not answer at all. s */
 const CONNECT_TIMEOUT_S = 15
 
-export type PostgresProgram = 'pg_dump' | 'pg_dumpall' | 'pg_restore' | 'psql' | 'createdb'
+export type PostgresProgram = 'pg_dump' | 'pg_dumpall' | 'pg_restore' | 'psql' | 'createdb' | 'pg_basebackup'
+
+/** A server, and which of its databases; `undefined`: none in particular. */
+export type PostgresPlace = PostgresServer & { readonly database?: string | undefined }
 
 /** A program with its arguments, told by its environment where the server is: a password never stands in arguments. */
 export function postgresCommand(
-  config: PostgresConfig,
+  place: PostgresPlace,
   program: PostgresProgram,
   args: readonly string[],
 ): Command {
-  const { programs, host, port, user, password, sslMode, database } = config
-  const path = programs === undefined ? program : join(programs, program)
+  const { programs, host, port, user, password, sslMode, database } = place
   const env = {
     PGHOST: host,
     PGPORT: port === undefined ? undefined : String(port),
@@ -28,9 +30,14 @@ export function postgresCommand(
   }
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined))
   return {
-    argv: [path, '--no-password', ...args],
+    argv: [programOf(programs, program), '--no-password', ...args],
     env: { ...given, ...passwordIn(password) },
   }
+}
+
+/** What runs a program of PostgreSQL's that lies in the directory `programs`, or where the search path has it. */
+export function programOf(programs: string | undefined, program: string): string {
+  return programs === undefined ? program : join(programs, program)
 }
 
 function passwordIn(password: PostgresConfig['password']): Record<string, string> {
@@ -59,31 +66,57 @@ const INFO_QUERY = `SELECT json_build_object(
 
 /** Asks the server. Throws an `Error` with `psql`'s last words, or where the answer is none. */
 export async function postgresInfo(config: PostgresConfig, signal: AbortSignal): Promise<PostgresInfo> {
-  const query = ['--no-psqlrc', '--tuples-only', '--no-align', '--quiet', '--command', INFO_QUERY]
-  const parts: Uint8Array[] = []
-  for await (const bytes of commandOutput(postgresCommand(config, 'psql', query), signal)) parts.push(bytes)
-  return infoIn(Buffer.concat(parts).toString())
+  const answer = new Answer(await query(config, INFO_QUERY, signal))
+  return {
+    server_version: answer.text('server_version'),
+    database: answer.text('database'),
+    encoding: answer.text('encoding'),
+    size: answer.number('size'),
+    tables: answer.number('tables'),
+    rows: answer.number('rows'),
+  }
 }
 
-function infoIn(text: string): PostgresInfo {
-  const answer: unknown = JSON.parse(text)
-  const fields = new Map(typeof answer === 'object' && answer !== null ? Object.entries(answer) : [])
-  const textOf = (name: string): string => {
-    const value: unknown = fields.get(name)
+/** What `psql` prints, without the line end. `connection`: more than a database's name, as libpq has it. Throws an `Error` with its last words. */
+export async function query(
+  place: PostgresPlace,
+  sql: string,
+  signal: AbortSignal,
+  connection?: string,
+): Promise<string> {
+  const to = connection === undefined ? [] : ['--dbname', connection]
+  const args = [...to, '--no-psqlrc', '--tuples-only', '--no-align', '--quiet', '--command', sql]
+  const parts: Uint8Array[] = []
+  for await (const bytes of commandOutput(postgresCommand(place, 'psql', args), signal)) parts.push(bytes)
+  return Buffer.concat(parts).toString().trimEnd()
+}
+
+/** A JSON object that a server made, whose fields are looked at when they are asked for. */
+export class Answer {
+  readonly #fields: ReadonlyMap<string, unknown>
+
+  constructor(json: string) {
+    const answer: unknown = JSON.parse(json)
+    this.#fields = new Map(typeof answer === 'object' && answer !== null ? Object.entries(answer) : [])
+  }
+
+  text(name: string): string {
+    const value = this.#fields.get(name)
     if (typeof value === 'string') return value
-    throw new Error(`the server does not say its ${name}`)
+    throw unsaid(name)
   }
-  const numberOf = (name: string): number => {
-    const value: unknown = fields.get(name)
+
+  number(name: string): number {
+    const value = this.#fields.get(name)
     if (typeof value === 'number') return value
-    throw new Error(`the server does not say its ${name}`)
+    throw unsaid(name)
   }
-  return {
-    server_version: textOf('server_version'),
-    database: textOf('database'),
-    encoding: textOf('encoding'),
-    size: numberOf('size'),
-    tables: numberOf('tables'),
-    rows: numberOf('rows'),
+
+  texts(name: string): string[] {
+    const value = this.#fields.get(name)
+    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value
+    throw unsaid(name)
   }
 }
+
+const unsaid = (name: string): Error => new Error(`the server does not say its ${name}`)

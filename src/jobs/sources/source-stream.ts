@@ -1,5 +1,6 @@
 /** A source that is no file of the machine, as files of the snapshot. */
 import type { Note } from '../../log/details.ts'
+import { SnapError } from '../../model/errors.ts'
 import type { StreamedFile } from '../../ops/backup/streamed-file.ts'
 
 export type SourceStream = {
@@ -9,5 +10,18 @@ export type SourceStream = {
   readonly facts: () => Note | undefined
 }
 
-/** The directory of a snapshot in which a source lies that is no file of the machine. */
-export const streamedName = (source: string): string => `@${source}`
+/** The file, of which the snapshot records why it failed in words without secrets: others than those who have them may read it. */
+export function withReasons(file: StreamedFile, clean: (text: string) => string): StreamedFile {
+  return {
+    ...file,
+    open: async function* (signal) {
+      try {
+        yield* file.open(signal)
+      } catch (error) {
+        signal.throwIfAborted()
+        if (error instanceof SnapError || !(error instanceof Error)) throw error
+        throw new Error(clean(error.message))
+      }
+    },
+  }
+}

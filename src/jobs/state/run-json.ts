@@ -1,6 +1,6 @@
 /** A run for programs. */
 import { rfc3339OfMs } from '../../base/timestamp.ts'
-import type { Run } from './runs-table.ts'
+import type { Run } from './run.ts'
 
 /** Without what is not known. */
 export function jsonOfRun(run: Run): Readonly<Record<string, unknown>> {

@@ -1,38 +1,7 @@
 /** Runs of jobs: what began when, by whom it was started, and how it ended. */
+import type { Outcome, Run } from './run.ts'
+import { type Row, runOf } from './run-row.ts'
 import type { Database } from './state-database.ts'
-
-/** Who started it: somebody at a command line, the schedule, or the API. */
-export const TRIGGERS = ['hand', 'schedule', 'api'] as const
-export type Trigger = (typeof TRIGGERS)[number]
-
-/** `died`: its process has gone without a word. `skipped`: it was due while the one before was running still. */
-export const OUTCOMES = ['ok', 'incomplete', 'failed', 'interrupted', 'died', 'skipped'] as const
-export type Outcome = (typeof OUTCOMES)[number]
-
-export type Run = {
-  readonly id: string
-  /** The file of the configuration; with the job's name it tells jobs apart. */
-  readonly config: string
-  readonly job: string
-  readonly repository: string
-  readonly trigger: Trigger
-  /** When it was to start by its schedule. ms */
-  readonly dueMs: number | undefined
-  /** ms */
-  readonly startedMs: number
-  /** ms; `undefined` while it runs, and where nobody knows. */
-  readonly endedMs: number | undefined
-  /** `undefined`: it runs. */
-  readonly outcome: Outcome | undefined
-  /** Of its error. */
-  readonly code: string | undefined
-  readonly message: string | undefined
-  readonly snapshot: string | undefined
-  /** Bytes read, and added to the repository. */
-  readonly bytes: { readonly read: number; readonly added: number } | undefined
-  /** The file of its log. */
-  readonly log: string | undefined
-}
 
 export type RunBeginning = Pick<
   Run,
@@ -57,25 +26,6 @@ export type RunFilter = {
   /** ms; those that began then or later. */
   readonly sinceMs?: number | undefined
   readonly limit: number
-}
-
-type Row = {
-  readonly id: string
-  readonly config: string
-  readonly job: string
-  readonly repository: string
-  readonly trigger: string
-  readonly due_ms: number | null
-  readonly started_ms: number
-  readonly ended_ms: number | null
-  readonly pid: number
-  readonly outcome: string | null
-  readonly code: string | null
-  readonly message: string | null
-  readonly snapshot: string | null
-  readonly bytes_read: number | null
-  readonly bytes_added: number | null
-  readonly log: string | null
 }
 
 /** Whether a run of the job is under way. */
@@ -131,8 +81,9 @@ export class RunsTable {
       )
   }
 
-  end(id: string, { endedMs, outcome, code, message, snapshot, bytes }: RunEnd): void {
-    this.#database
+  /** `false` where it is not on record. */
+  end(id: string, { endedMs, outcome, code, message, snapshot, bytes }: RunEnd): boolean {
+    const { changes } = this.#database
       .prepare(
         `UPDATE runs SET ended_ms = ?, outcome = ?, code = ?, message = ?, snapshot = ?, bytes_read = ?, bytes_added = ?
          WHERE id = ?`,
@@ -147,57 +98,78 @@ export class RunsTable {
         bytes?.added ?? null,
         id,
       )
+    return changes > 0
   }
 
-  /** Newest first. */
+  /** Newest first: the last that began, whatever the clock said. */
   list({ config, job, sinceMs, limit }: RunFilter): Run[] {
-    this.#buryDead()
-    return this.#database
-      .prepare<unknown[], Row>(
-        `SELECT * FROM runs WHERE config = $config AND ($job IS NULL OR job = $job) AND started_ms >= $since
-         ORDER BY started_ms DESC, id DESC LIMIT $limit`,
+    // Over all jobs, from the end of the table: an index would have to be sorted.
+    const which = job === undefined ? '+config = ?' : 'config = ? AND job = ?'
+    return this.#all(
+      `SELECT * FROM runs WHERE ${which} AND started_ms >= ? ORDER BY number DESC LIMIT ?`,
+      config,
+      ...(job === undefined ? [] : [job]),
+      sinceMs ?? Number.MIN_SAFE_INTEGER,
+      limit,
+    )
+  }
+
+  /** How many runs that were begun since then have ended, and how many of them saved all. ms */
+  count(config: string, job: string, sinceMs: number): { readonly all: number; readonly good: number } {
+    const { ended, good, open } = this.#database
+      .prepare<unknown[], { ended: number; good: number; open: number }>(
+        `SELECT count(outcome) AS ended, count(*) FILTER (WHERE outcome = 'ok') AS good,
+           count(*) FILTER (WHERE outcome IS NULL) AS open
+         FROM runs WHERE config = ? AND job = ? AND started_ms >= ? AND outcome IS NOT 'skipped'`,
       )
-      .all({ config, job: job ?? null, since: sinceMs ?? Number.MIN_SAFE_INTEGER, limit })
-      .map(runOf)
+      .get(config, job, sinceMs) ?? { ended: 0, good: 0, open: 0 }
+    return { all: ended + (open > 0 && !this.#isRunning(config, job) ? open : 0), good }
+  }
+
+  /** The newest run that was begun and has ended, however old. */
+  lastEnded(config: string, job: string): Run | undefined {
+    return this.#all(
+      `SELECT * FROM runs WHERE config = ? AND job = ? AND outcome IS NOT 'skipped' ORDER BY number DESC LIMIT 2`,
+      config,
+      job,
+    ).find(({ outcome }) => outcome !== undefined)
   }
 
   /** Whether the job was begun for the time at which it was due. */
   wasBegun(config: string, job: string, dueMs: number): boolean {
     const sql =
       "SELECT * FROM runs WHERE config = ? AND job = ? AND due_ms = ? AND outcome IS NOT 'skipped' LIMIT 1"
-    return this.#one(sql, config, job, dueMs) !== undefined
+    return this.#database.prepare(sql).get(config, job, dueMs) !== undefined
   }
 
   /** The newest run of which a snapshot was saved whole, however old. */
   lastGood(config: string, job: string): Run | undefined {
-    return this.#one(
-      "SELECT * FROM runs WHERE config = ? AND job = ? AND outcome = 'ok' ORDER BY started_ms DESC LIMIT 1",
+    return this.#all(
+      "SELECT * FROM runs WHERE config = ? AND job = ? AND outcome = 'ok' ORDER BY number DESC LIMIT 1",
       config,
       job,
-    )
+    )[0]
   }
 
   /** Runs whose id begins so, at most two. */
   beginningWith(config: string, text: string): Run[] {
-    return this.#database
-      .prepare<unknown[], Row>('SELECT * FROM runs WHERE config = ? AND substr(id, 1, ?) = ? LIMIT 2')
-      .all(config, text.length, text)
-      .map(runOf)
+    return this.#all(
+      'SELECT * FROM runs WHERE config = ? AND substr(id, 1, ?) = ? LIMIT 2',
+      config,
+      text.length,
+      text,
+    )
   }
 
-  /** Forgets runs that began before; those that run stay. */
+  /** Forgets runs that began before; those that run stay, and of each job the last and the last good one. */
   forgetBefore(startedMs: number): void {
-    this.#database.prepare('DELETE FROM runs WHERE started_ms < ? AND outcome IS NOT NULL').run(startedMs)
-  }
-
-  /** Of jobs that do not run, what is on record as running has ended, nobody knows when. */
-  #buryDead(): void {
-    const running = this.#database
-      .prepare<unknown[], Pick<Row, 'config' | 'job'>>(
-        'SELECT DISTINCT config, job FROM runs WHERE outcome IS NULL',
+    this.#database
+      .prepare(
+        `DELETE FROM runs WHERE started_ms < ? AND outcome IS NOT NULL
+         AND number NOT IN (SELECT max(number) FROM runs WHERE outcome = 'ok' GROUP BY config, job)
+         AND number NOT IN (SELECT max(number) FROM runs WHERE outcome <> 'skipped' GROUP BY config, job)`,
       )
-      .all()
-    for (const { config, job } of running) if (!this.#isRunning(config, job)) this.#bury(config, job)
+      .run(startedMs)
   }
 
   #bury(config: string, job: string): void {
@@ -205,31 +177,20 @@ export class RunsTable {
       .prepare(
         "UPDATE runs SET outcome = 'died', message = ? WHERE config = ? AND job = ? AND outcome IS NULL",
       )
-      .run('its process ended without a word: it was killed, or the machine stopped', config, job)
+      .run(DIED, config, job)
   }
 
-  #one(sql: string, ...values: readonly unknown[]): Run | undefined {
-    const row = this.#database.prepare<unknown[], Row>(sql).get(...values)
-    return row === undefined ? undefined : runOf(row)
+  /** Rows that are none of ours are left out. Reading writes nothing: what is on record as running, of a job that does not run, has died. */
+  #all(sql: string, ...values: readonly unknown[]): Run[] {
+    const rows = this.#database.prepare<unknown[], Row>(sql).all(...values)
+    return rows
+      .flatMap((row) => runOf(row) ?? [])
+      .map((run) =>
+        run.outcome === undefined && !this.#isRunning(run.config, run.job)
+          ? { ...run, outcome: 'died', message: DIED }
+          : run,
+      )
   }
 }
 
-function runOf(row: Row): Run {
-  const { bytes_read: read, bytes_added: added } = row
-  return {
-    id: row.id,
-    config: row.config,
-    job: row.job,
-    repository: row.repository,
-    trigger: TRIGGERS.find((known) => known === row.trigger) ?? 'hand',
-    dueMs: row.due_ms ?? undefined,
-    startedMs: row.started_ms,
-    endedMs: row.ended_ms ?? undefined,
-    outcome: OUTCOMES.find((known) => known === row.outcome),
-    code: row.code ?? undefined,
-    message: row.message ?? undefined,
-    snapshot: row.snapshot ?? undefined,
-    bytes: read === null || added === null ? undefined : { read, added },
-    log: row.log ?? undefined,
-  }
-}
+const DIED = 'its process ended without a word: it was killed, or the machine stopped'

@@ -23,13 +23,13 @@ export class SizesTable {
       .run(repository, Math.floor(nowMs / DAY_MS), bytes)
   }
 
-  /** Oldest first. */
-  since(repository: string, sinceMs: number): DaySize[] {
+  /** Oldest first. What is from after `untilMs` was noted by a wrong clock. */
+  between(repository: string, sinceMs: number, untilMs: number): DaySize[] {
     return this.#database
       .prepare<unknown[], DaySize>(
-        'SELECT day, bytes FROM sizes WHERE repository = ? AND day >= ? ORDER BY day',
+        'SELECT day, bytes FROM sizes WHERE repository = ? AND day BETWEEN ? AND ? ORDER BY day',
       )
-      .all(repository, Math.floor(sinceMs / DAY_MS))
+      .all(repository, Math.floor(sinceMs / DAY_MS), Math.floor(untilMs / DAY_MS))
   }
 
   forgetBefore(ms: number): void {

@@ -1,10 +1,9 @@
 /** The SQLite file with what this machine remembers of runs: opened, brought up to date, and its errors in our words. No other file is meant. */
-import { closeSync, openSync, renameSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { makeDirectory } from '../../base/make-directory.ts'
+import { renameSync, rmSync } from 'node:fs'
 import { messageOf, SnapError } from '../../model/errors.ts'
 import { Sqlite } from '../../sqlite/database.ts'
 import { kept } from '../../sqlite/kept-alive.ts'
+import { makePrivateFile, waitForFileLock } from './file-lock.ts'
 
 const BUSY_TIMEOUT_MS = 20_000
 /** "snst" in ASCII. */
@@ -13,11 +12,15 @@ const APPLICATION_ID = 0x736e7374
 /** An append-only list: one that was released is never edited. */
 const MIGRATIONS: readonly string[] = [
   `
+  -- Numbered in the order in which they began: a clock may have been wrong.
   CREATE TABLE runs (
-    id TEXT PRIMARY KEY, config TEXT NOT NULL, job TEXT NOT NULL, repository TEXT NOT NULL, trigger TEXT NOT NULL,
-    due_ms INTEGER, started_ms INTEGER NOT NULL, ended_ms INTEGER, pid INTEGER NOT NULL, outcome TEXT, code TEXT,
-    message TEXT, snapshot TEXT, bytes_read INTEGER, bytes_added INTEGER, log TEXT) WITHOUT ROWID;
-  CREATE INDEX runs_by_job ON runs (config, job, started_ms);
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, config TEXT NOT NULL, job TEXT NOT NULL,
+    repository TEXT NOT NULL, trigger TEXT NOT NULL, due_ms INTEGER, started_ms INTEGER NOT NULL, ended_ms INTEGER,
+    pid INTEGER NOT NULL, outcome TEXT, code TEXT, message TEXT, snapshot TEXT, bytes_read INTEGER, bytes_added INTEGER,
+    log TEXT);
+  CREATE INDEX runs_by_job ON runs (config, job);
+  CREATE INDEX good_runs ON runs (config, job) WHERE outcome = 'ok';
+  CREATE INDEX open_runs ON runs (config, job) WHERE outcome IS NULL;
   CREATE TABLE remembered (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE sizes (
     repository TEXT NOT NULL, day INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (repository, day)) WITHOUT ROWID;
@@ -32,18 +35,40 @@ export type Database = Sqlite.Database
  */
 export function openStateDatabase(path: string, stamp: string): Database {
   try {
-    makeDirectory(dirname(path), 0o700)
-    closeSync(openSync(path, 'a', 0o600))
+    makePrivateFile(path)
     return opened(path)
   } catch (error) {
     if (!isDamaged(error)) throw stateError(path, error)
   }
   try {
-    renameSync(path, `${path}.damaged-${stamp}`)
-    closeSync(openSync(path, 'a', 0o600))
+    setAsideDamaged(path, stamp)
+    makePrivateFile(path)
     return opened(path)
   } catch (error) {
     throw stateError(path, error)
+  }
+}
+
+/** A file that is found to be damaged gets another name, in which `stamp` stands; one by one, so that nobody takes away the new one of another. Errors are the system's and SQLite's. */
+export function setAsideDamaged(path: string, stamp: string): void {
+  using lock = waitForFileLock(`${path}.aside.lock`, BUSY_TIMEOUT_MS)
+  if (lock === undefined || !isFoundDamaged(path)) return
+  renameSync(path, `${path}.damaged-${stamp}`)
+  // What was to be undone in the old one is nothing of a new one.
+  rmSync(`${path}-journal`, { force: true })
+}
+
+function isFoundDamaged(path: string): boolean {
+  try {
+    const database = kept(new Sqlite(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS }))
+    try {
+      return database.pragma('integrity_check(1)', { simple: true }) !== 'ok'
+    } finally {
+      database.close()
+    }
+  } catch (error) {
+    if (isDamaged(error)) return true
+    throw error
   }
 }
 
@@ -52,7 +77,8 @@ function opened(path: string): Database {
   try {
     // One small file, on whatever file system: nobody reads it so often that a write-ahead log would pay.
     database.pragma('journal_mode = TRUNCATE')
-    database.transaction(() => migrate(database, path)).immediate()
+    // What is up to date is not written to: on a full disk, and on one that is read-only, it can be read still.
+    if (!isUpToDate(database)) database.transaction(() => migrate(database, path)).immediate()
     return database
   } catch (error) {
     database.close()
@@ -60,10 +86,16 @@ function opened(path: string): Database {
   }
 }
 
+const numberIn = (database: Database, pragma: string): number =>
+  Number(database.pragma(pragma, { simple: true }))
+
+const isUpToDate = (database: Database): boolean =>
+  numberIn(database, 'application_id') === APPLICATION_ID &&
+  numberIn(database, 'user_version') === MIGRATIONS.length
+
 function migrate(database: Database, path: string): void {
-  const number = (pragma: string): number => Number(database.pragma(pragma, { simple: true }))
-  const version = number('user_version')
-  const isOurs = number('application_id') === APPLICATION_ID
+  const version = numberIn(database, 'user_version')
+  const isOurs = numberIn(database, 'application_id') === APPLICATION_ID
   const objects = Number(database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get())
   if (!isOurs && (version !== 0 || objects !== 0))
     throw new SnapError('STATE_FAILED', `${path} is a database of another program`, {
@@ -78,7 +110,7 @@ function migrate(database: Database, path: string): void {
   database.pragma(`user_version = ${MIGRATIONS.length}`)
 }
 
-const isDamaged = (error: unknown): boolean =>
+export const isDamaged = (error: unknown): boolean =>
   error instanceof Sqlite.SqliteError && /^SQLITE_(?:NOTADB|CORRUPT)/.test(error.code)
 
 /** What the system and SQLite say, as `STATE_FAILED`; our own mistakes as they are. */
@@ -86,6 +118,11 @@ export function stateError(path: string, cause: unknown): unknown {
   if (cause instanceof SnapError) return cause
   const isTheirs = cause instanceof Sqlite.SqliteError || (cause instanceof Error && 'code' in cause)
   if (!isTheirs) return cause
+  if (isDamaged(cause))
+    return new SnapError('STATE_FAILED', `the history of runs at ${path} is damaged`, {
+      hint: 'It is set aside, beside its place; the next command begins a new one.',
+      cause,
+    })
   return new SnapError('STATE_FAILED', `the history of runs cannot be kept at ${path}: ${messageOf(cause)}`, {
     hint: 'Check that you may write there and that the disk is not full, or name another directory with SNAP_STATE_DIR.',
     cause,

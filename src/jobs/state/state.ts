@@ -1,10 +1,10 @@
 /** What this machine remembers of its jobs: runs, sizes of repositories, and small values by name. Processes share it. */
 import { join } from 'node:path'
 import type { Clock } from '../../model/clock.ts'
-import { isLocked, type JobLock, takeLock } from './job-lock.ts'
+import { isJobLocked, type JobLock, lockJob } from './job-lock.ts'
 import { RunsTable } from './runs-table.ts'
 import { SizesTable } from './sizes-table.ts'
-import { type Database, openStateDatabase, stateError } from './state-database.ts'
+import { type Database, isDamaged, openStateDatabase, setAsideDamaged, stateError } from './state-database.ts'
 
 const FILE = 'state.sqlite'
 
@@ -14,29 +14,31 @@ export class State implements Disposable {
   readonly sizes: SizesTable
   readonly #database: Database
   readonly #path: string
+  readonly #stamp: string
 
   /** `STATE_FAILED` where it cannot be used. The caller disposes of it. */
   static open(directory: string, clock: Clock): State {
     const path = join(directory, FILE)
     const stamp = new Date(clock.now()).toISOString().replaceAll(/[:.]/g, '')
-    return new State(directory, path, openStateDatabase(path, stamp))
+    return new State(directory, path, stamp, openStateDatabase(path, stamp))
   }
 
-  private constructor(directory: string, path: string, database: Database) {
+  private constructor(directory: string, path: string, stamp: string, database: Database) {
     this.directory = directory
     this.#path = path
+    this.#stamp = stamp
     this.#database = database
-    this.runs = new RunsTable(database, (config, job) => isLocked(directory, config, job))
+    this.runs = new RunsTable(database, (config, job) => isJobLocked(directory, config, job))
     this.sizes = new SizesTable(database)
   }
 
   /** `undefined` where the job runs already. */
   lock(config: string, job: string): JobLock | undefined {
-    return takeLock(this.directory, config, job)
+    return lockJob(this.directory, config, job)
   }
 
   isRunning(config: string, job: string): boolean {
-    return isLocked(this.directory, config, job)
+    return isJobLocked(this.directory, config, job)
   }
 
   /** The JSON value that was remembered under a name. */
@@ -61,12 +63,21 @@ export class State implements Disposable {
     return this.#database.transaction(work).immediate()
   }
 
-  /** What `work` gives; errors of the file are `STATE_FAILED`. */
+  /** What `work` gives; errors of the file are `STATE_FAILED`. Damage that shows only then sets it aside for whoever opens it next. */
   guarded<T>(work: (state: this) => T): T {
     try {
       return work(this)
     } catch (error) {
+      if (isDamaged(error)) this.#setAside()
       throw stateError(this.#path, error)
+    }
+  }
+
+  #setAside(): void {
+    try {
+      setAsideDamaged(this.#path, this.#stamp)
+    } catch {
+      // It stays where it is, and is told of again.
     }
   }
 

@@ -1,4 +1,5 @@
 /** What was seen in a repository when it was last looked at. It is remembered, as JSON: a status can be given while it is away. */
+import { z } from 'zod'
 import type { SnapshotMoment } from './report.ts'
 
 export type RepositoryFacts = {
@@ -26,21 +27,33 @@ export type SeriesFacts = {
 /** What a verification found. */
 export type VerifyFacts = { /** ms */ readonly at: number; readonly isGood: boolean }
 
+const count = z.int().min(0)
+const bytes = z.number().min(0)
+/** What JavaScript can write as a date. */
+const ms = z.number().min(-8.64e15).max(8.64e15)
+const moment = z.object({ id: z.string(), time: ms })
+const FACTS: z.ZodType<RepositoryFacts> = z.object({
+  at: ms,
+  unreachable: z.string().optional(),
+  snapshots: count.optional(),
+  size: bytes.optional(),
+  disk: z.object({ free: bytes, total: bytes }).optional(),
+  series: z
+    .array(
+      z.object({
+        host: z.string(),
+        job: z.string().optional(),
+        paths: z.array(z.string()),
+        snapshots: count,
+        lastGood: moment.optional(),
+        last: moment.optional(),
+      }),
+    )
+    .optional(),
+})
+const VERIFIED: z.ZodType<VerifyFacts> = z.object({ at: ms, isGood: z.boolean() })
+
 /** As it was remembered; `undefined` for what this program has not written. */
-export function factsIn(value: unknown): RepositoryFacts | undefined {
-  return isRecord(value) && typeof value['at'] === 'number' && isSeries(value['series'])
-    ? (value as RepositoryFacts)
-    : undefined
-}
+export const factsIn = (value: unknown): RepositoryFacts | undefined => FACTS.safeParse(value).data
 
-export function verifyFactsIn(value: unknown): VerifyFacts | undefined {
-  return isRecord(value) && typeof value['at'] === 'number' && typeof value['isGood'] === 'boolean'
-    ? { at: value['at'], isGood: value['isGood'] }
-    : undefined
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null
-const isSeries = (value: unknown): boolean =>
-  value === undefined ||
-  (Array.isArray(value) && value.every((each) => isRecord(each) && Array.isArray(each['paths'])))
+export const verifyFactsIn = (value: unknown): VerifyFacts | undefined => VERIFIED.safeParse(value).data

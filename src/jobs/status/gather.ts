@@ -1,6 +1,6 @@
 /** The report on a configuration, from what this machine remembers of its runs and what was seen in its repositories. */
 import type { Config, JobConfig, RepositoryConfig } from '../config/config.ts'
-import type { Run } from '../state/runs-table.ts'
+import type { Run } from '../state/run.ts'
 import type { State } from '../state/state.ts'
 import type { SeriesFacts } from './facts.ts'
 import { daysUntilFull, growthOf } from './growth.ts'
@@ -19,7 +19,6 @@ import {
 
 const DAY_MS = 86_400_000
 const WINDOW_MS = 30 * DAY_MS
-const RUNS_MAX = 10_000
 
 export type GatherRequest = {
   readonly config: Config
@@ -63,11 +62,7 @@ function jobStatus(state: State, request: GatherRequest, job: JobConfig, seen: S
   const { key, nowMs } = request
   const { name, schedule } = job
   const maxAgeMs = job.maxAgeMs ?? request.maxAgeMs
-  const runs = state.runs
-    .list({ config: key, job: name, sinceMs: nowMs - WINDOW_MS, limit: RUNS_MAX })
-    .filter(({ outcome }) => outcome !== 'skipped')
-  const ended = runs.filter(({ outcome }) => outcome !== undefined)
-  const lastRun = momentOf(ended[0] ?? state.runs.list({ config: key, job: name, limit: 1 })[0])
+  const lastRun = momentOf(state.runs.lastEnded(key, name))
   const series = seen.facts?.series?.find((each) => isSeriesOf(job, each, request.host))
   // What was saved since the repository was last looked at is known from the runs.
   const run = state.runs.lastGood(key, name)
@@ -95,7 +90,7 @@ function jobStatus(state: State, request: GatherRequest, job: JobConfig, seen: S
     lastRun,
     isRunning,
     nextRun: nextRun(job, request),
-    runs: { all: ended.length, good: ended.filter(({ outcome }) => outcome === 'ok').length },
+    runs: state.runs.count(key, name, nowMs - WINDOW_MS),
   }
 }
 
@@ -107,11 +102,11 @@ export function nextRun({ name, schedule }: JobConfig, { host, nowMs }: GatherRe
     : due + schedule.delay(due, `${host} ${name}`)
 }
 
-/** Since it was first asked for: before that nothing of it was missed. */
+/** Since it was first asked for: before that nothing of it was missed. A time to come is that of a wrong clock. */
 function knownSince(state: State, key: string, job: string, nowMs: number): number {
   const name = knownName(key, job)
   const since = state.recall(name)
-  if (typeof since === 'number') return since
+  if (typeof since === 'number' && since <= nowMs) return since
   state.remember(name, nowMs)
   return nowMs
 }
@@ -136,7 +131,7 @@ function repositoryStatus(
   { name, path }: Pick<RepositoryConfig, 'name' | 'path'>,
   { facts, verified }: Seen,
 ): RepositoryStatus {
-  const growth = growthOf(state.sizes.since(placeName(host, path), nowMs - WINDOW_MS))
+  const growth = growthOf(state.sizes.between(placeName(host, path), nowMs - WINDOW_MS, nowMs))
   return {
     repository: name,
     path,

@@ -77,10 +77,14 @@ type Deadline = { readonly stale: number; readonly critical: number; readonly re
 function deadlineOf(facts: JobFacts): Deadline | undefined {
   const { maxAgeMs, schedule, lastGood, nowMs } = facts
   if (maxAgeMs !== undefined) {
-    if (lastGood === undefined) return undefined
-    const age = formatDuration(nowMs - lastGood.time)
-    const reason = `its last complete snapshot is ${age} old, and may be ${formatDuration(maxAgeMs)}`
-    return { stale: lastGood.time + maxAgeMs, critical: lastGood.time + 2 * maxAgeMs, reason }
+    const from = lastGood?.time ?? facts.knownSince
+    const age = formatDuration(nowMs - from)
+    const may = formatDuration(maxAgeMs)
+    const reason =
+      lastGood === undefined
+        ? `nothing was saved in the ${age} since it was first asked for, and its last complete snapshot may be ${may} old`
+        : `its last complete snapshot is ${age} old, and may be ${may}`
+    return { stale: from + maxAgeMs, critical: from + 2 * maxAgeMs, reason }
   }
   return schedule === undefined ? undefined : scheduledDeadline(facts, schedule)
 }

@@ -17,7 +17,7 @@ export async function lookAt(
 ): Promise<RepositoryFacts> {
   const rows = manifest.snapshots.list()
   const size = manifest.packs.list('live').reduce((sum, { bytes }) => sum + bytes, 0)
-  return { at: nowMs, snapshots: rows.length, size, disk: await diskOf(path), series: seriesIn(rows) }
+  return { at: nowMs, snapshots: rows.length, size, disk: await diskOf(path), series: seriesIn(rows, nowMs) }
 }
 
 /** Of the file system at `path`; `undefined` where it does not say, and where that is no directory. */
@@ -31,10 +31,18 @@ export async function diskOf(path: string): Promise<RepositoryFacts['disk']> {
   }
 }
 
-/** `rows`: in the order of their times. */
-function seriesIn(rows: readonly SnapshotRow[]): SeriesFacts[] {
+/** What is of a later time was saved under a wrong clock. ms */
+const AHEAD_MS = 86_400_000
+
+/**
+ * `rows`: in the order of their times. What was saved by a clock that ran ahead counts only where there is nothing else: for as long as
+ * it was ahead, it would pass for newer than all that is saved since.
+ */
+function seriesIn(rows: readonly SnapshotRow[], nowMs: number): SeriesFacts[] {
+  const isAhead = ({ timeMs }: SnapshotRow): boolean => timeMs > nowMs + AHEAD_MS
   const found = new Map<string, SeriesFacts>()
-  for (const { series, id, timeMs, host, paths, details: sealed } of rows) {
+  for (const row of [...rows.filter(isAhead), ...rows.filter((each) => !isAhead(each))]) {
+    const { series, id, timeMs, host, paths, details: sealed } = row
     const details = unlessDamaged(() => validateDetails(sealed))
     const before = found.get(series)
     const moment: SnapshotMoment = { id, time: timeMs }

@@ -1,6 +1,6 @@
 /** How it stands with what a configuration protects: what `snap status` prints, metrics are made of and alerts are raised from. */
 
-import type { Outcome } from '../state/runs-table.ts'
+import type { Outcome } from '../state/run.ts'
 
 /** From the best to the worst; `unknown` where nothing was ever run. */
 export const HEALTHS = ['healthy', 'unknown', 'stale', 'critical'] as const
@@ -47,7 +47,11 @@ export type Stale = {
   readonly reason: string
 }
 
-export type SnapshotMoment = { readonly id: string /** ms */; readonly time: number }
+export type SnapshotMoment = {
+  readonly id: string
+  /** ms */
+  readonly time: number
+}
 
 /** Of a run that was begun. */
 export type RunOutcome = Exclude<Outcome, 'skipped'>

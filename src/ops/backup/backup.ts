@@ -72,7 +72,7 @@ async function backupOnce(
   ports: BackupPorts,
   startedMs: number,
 ): Promise<BackupResult> {
-  const paths = readablePaths(request.paths, ports, parentOf(repository, request) !== undefined)
+  const paths = readablePaths(request, ports, parentOf(repository, request) !== undefined)
   const counter = new BackupCounter()
   for (const { path, reason } of paths.missing) counter.addUnreadable(path, reason)
   const { idKey } = repository.keys

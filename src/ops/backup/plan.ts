@@ -28,7 +28,7 @@ export async function planBackup(
   const startedMs = ports.clock.now()
   const counter = new BackupCounter()
   const parent = repository === undefined ? undefined : parentOf(repository, request)
-  const paths = readablePaths(request.paths, ports, parent !== undefined)
+  const paths = readablePaths(request, ports, parent !== undefined)
   for (const { path, reason } of paths.missing) counter.addUnreadable(path, reason)
   const before = repository === undefined ? undefined : previousOf(repository)
   const previous = parent === undefined ? undefined : await before?.root(parent.root)

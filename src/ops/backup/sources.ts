@@ -12,10 +12,10 @@ const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
 /**
  * `isKnown`: the series has a snapshot already. Then one of its sources may be away for once, and the others are saved; where it would begin
  * with a source that does not exist, the path is mistyped most likely, and nobody would miss what it should have named.
- * `SOURCE_UNREADABLE` then, and where none can be read.
+ * `SOURCE_UNREADABLE` then, and where none can be read and there are no streams beside them.
  */
 export function readablePaths(
-  paths: readonly string[],
+  { paths, streamed = [] }: Pick<BackupRequest, 'paths' | 'streamed'>,
   ports: BackupPorts,
   isKnown: boolean,
 ): { readable: string[]; missing: UnreadablePath[] } {
@@ -31,21 +31,24 @@ export function readablePaths(
     }
   }
   const absent = missing.find(({ reason }) => ABSENT.has(reason))
-  const refused = readable.length === 0 ? (absent ?? missing[0]) : isKnown ? undefined : absent
+  const hasOthers = readable.length > 0 || streamed.length > 0
+  const refused = !hasOthers ? (absent ?? missing[0]) : isKnown ? undefined : absent
   if (refused !== undefined) throw sourceUnreadable(refused)
   for (const { path, reason } of missing)
     ports.progress({ kind: 'warning', path, reason: reasonInWords(reason) })
   return { readable, missing }
 }
 
-/** Where there are streams alone and none came to its end, there is nothing to save. */
+/** Where nothing but streams could be read and none came to its end, there is nothing to save. */
 export function refuseFailed(
   { streamed = [] }: BackupRequest,
   { filesTotal, unreadable }: BackupCounter,
 ): void {
   const [failed] = unreadable
   if (filesTotal > 0 || streamed.length === 0 || failed === undefined) return
-  throw new SnapError('SOURCE_UNREADABLE', `${failed.path}: ${failed.reason}`, { hint: 'Nothing was saved.' })
+  throw new SnapError('SOURCE_UNREADABLE', `${failed.path}: ${reasonInWords(failed.reason)}`, {
+    hint: 'Nothing was saved.',
+  })
 }
 
 /** `USAGE` where there is nothing to save, or where a directory of this machine lies in the place of streams, and would not be saved. */

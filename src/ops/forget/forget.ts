@@ -9,6 +9,8 @@ import type { SnapshotId } from '../../model/ids.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { appendAsAdmin, requireAdmin } from '../admin-entry.ts'
 import { byIds, type CurrentSnapshot, nameOf, snapshotsReader } from '../current-snapshots.ts'
+import { walFactsOf } from '../wal/facts.ts'
+import { firstNeeded, isNeeded } from '../wal/needed.ts'
 import { type ForgetPlan, type ForgetRequest, planForget, removedBy } from './plan-forget.ts'
 import { isEmptyPolicy } from './policy.ts'
 import { trustedClock } from './trusted-clock.ts'
@@ -38,7 +40,7 @@ export async function forgetByPolicy(
     return planForget(snapshotsOf(repository.log.state), request, time)
   }
   if (dryRun) return planNow()
-  let plan: ForgetPlan = { groups: [], leftAlone: [] }
+  let plan: ForgetPlan = { groups: [], leftAlone: [], wal: [] }
   await appendForget(repository, () => {
     plan = planNow()
     const removed = removedBy(plan)
@@ -70,17 +72,19 @@ function refuseEmpty({ policy }: ForgetRequest): void {
 export type ForgetIdsOptions = ForgetOptions & {
   /** Also the last complete snapshot of a series. */
   readonly evenLast: boolean
+  /** Also archived WAL without which a base backup does not come further. */
+  readonly evenNeeded?: boolean
 }
 
 /**
  * Returns those that were not forgotten already; for none nothing is written. All or nothing: `SNAPSHOT_KEPT` where one is
- * held, or where no complete snapshot of its series (no snapshot, where none is complete) would be left and not
+ * held, is archived WAL that a base backup needs which stays and not `evenNeeded`, or where no complete snapshot of its series (no snapshot, where none is complete) would be left and not
  * `evenLast`; `SNAPSHOT_UNKNOWN` where one is not there. `KEY_WRONG` for all but admins.
  */
 export async function forgetByIds(
   repository: Repository,
   ids: readonly SnapshotId[],
-  { dryRun, evenLast }: ForgetIdsOptions,
+  { dryRun, evenLast, evenNeeded = false }: ForgetIdsOptions,
 ): Promise<readonly CurrentSnapshot[]> {
   requireAdmin(repository, WHAT)
   const snapshotsOf = await snapshotsReader(repository)
@@ -88,6 +92,7 @@ export async function forgetByIds(
     const all = snapshotsOf(repository.log.state)
     const chosen = byIds(all, ids).filter(({ forgotten }) => !forgotten)
     refuseHeld(chosen)
+    if (!evenNeeded) refuseNeeded(all, chosen)
     if (!evenLast) refuseLast(all, chosen)
     return chosen
   }
@@ -105,6 +110,19 @@ function refuseHeld(chosen: readonly CurrentSnapshot[]): void {
   if (held === undefined) return
   throw new SnapError('SNAPSHOT_KEPT', `snapshot ${nameOf(held)} is held`, {
     hint: `\`snap unhold ${held.id.slice(0, 8)}\` lets go of it.`,
+  })
+}
+
+function refuseNeeded(all: readonly CurrentSnapshot[], chosen: readonly CurrentSnapshot[]): void {
+  const gone = new Set(chosen.map(({ id }) => id))
+  const first = firstNeeded(all.filter(({ id, forgotten }) => !forgotten && !gone.has(id)))
+  const needed = chosen.find(({ sources }) => {
+    const facts = walFactsOf(sources)
+    return facts !== undefined && isNeeded(facts, first)
+  })
+  if (needed === undefined) return
+  throw new SnapError('SNAPSHOT_KEPT', `a base backup needs the WAL in snapshot ${nameOf(needed)}`, {
+    hint: 'Nothing was forgotten. It goes by itself when retention has taken the base backup; to leave a gap in the WAL, say --even-needed.',
   })
 }
 

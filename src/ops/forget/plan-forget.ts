@@ -4,6 +4,8 @@
  */
 import type { SeriesId } from '../../model/ids.ts'
 import type { CurrentSnapshot } from '../current-snapshots.ts'
+import { isWal } from '../wal/facts.ts'
+import { planWal } from '../wal/needed.ts'
 import { type Group, type GroupKey, groupsOf } from './groups.ts'
 import { Moments } from './moments.ts'
 import type { RetentionPolicy } from './policy.ts'
@@ -32,6 +34,8 @@ export type ForgetPlan = {
    * are complete, and so which one must stay.
    */
   readonly leftAlone: readonly CurrentSnapshot[]
+  /** Archived WAL of the clusters whose base backups were ruled: the base backups that stay decide. Newest first. */
+  readonly wal: readonly Verdict<CurrentSnapshot>[]
 }
 
 type Rule = (
@@ -49,7 +53,8 @@ export function planForget(
 ): ForgetPlan {
   const live = snapshots.filter(({ forgotten }) => !forgotten)
   const series = bySeries(live)
-  const concerned = live.filter(concerns)
+  const archived = new Set(live.filter(({ sources }) => isWal(sources)).map((each) => each.series))
+  const concerned = live.filter((each) => concerns(each) && !archived.has(each.series))
   const unreadable = new Map(
     [...bySeries(concerned).keys()].flatMap((id) => {
       const newest = series.get(id)?.at(-1)
@@ -65,14 +70,25 @@ export function planForget(
     const verdicts = verdictsOf(group.snapshots, policy)
     return { ...group, verdicts: verdicts.map((verdict) => keptBySeries(verdict, stay)) }
   })
-  return { groups, leftAlone: [...unreadable.values()] }
+  const removed = new Set(removedOf(groups.flatMap(({ verdicts }) => verdicts)).map(({ id }) => id))
+  const wal = planWal(live, removed, concerns).map(
+    ({ snapshot, reason }): Verdict<CurrentSnapshot> => ({
+      snapshot,
+      kept: reason !== undefined,
+      reasons: reason === undefined ? [] : [reason],
+      counters: {},
+      takenMs: snapshot.timeMs,
+    }),
+  )
+  return { groups, leftAlone: [...unreadable.values()], wal: wal.reverse() }
 }
 
-export function removedBy({ groups }: ForgetPlan): CurrentSnapshot[] {
-  return groups.flatMap(({ verdicts }) =>
-    verdicts.filter(({ kept }) => !kept).map(({ snapshot }) => snapshot),
-  )
+export function removedBy({ groups, wal }: ForgetPlan): CurrentSnapshot[] {
+  return removedOf([...groups.flatMap(({ verdicts }) => verdicts), ...wal])
 }
+
+const removedOf = (verdicts: readonly Verdict<CurrentSnapshot>[]): CurrentSnapshot[] =>
+  verdicts.filter(({ kept }) => !kept).map(({ snapshot }) => snapshot)
 
 /** What the strictest policy would leave of each whole series, whatever filters and groups take it to pieces. */
 function staying(series: readonly (readonly CurrentSnapshot[])[], verdictsOf: Rule): Verdicts {

@@ -5,11 +5,13 @@ import { describe, expect, it } from 'vitest'
 import { AssertionError } from '../../../src/base/assert.ts'
 import {
   EXIT_CLOSED_PIPE,
+  EXIT_FETCH_FAILED,
   EXIT_STATUS,
   exitStatus,
   isClosedPipe,
   renderError,
 } from '../../../src/cli/output/errors.ts'
+import { fetchesWal } from '../../../src/cli/program.ts'
 import { ERROR_CODES, SnapError } from '../../../src/model/errors.ts'
 
 const TEXT = { json: false, verbosity: 0 }
@@ -81,8 +83,38 @@ describe('docs/errors.md', () => {
 
   it('lists every status that the table uses', () => {
     const listed = [...text.matchAll(/^\| (\d+) \|/gm)].map((match) => Number(match[1]))
-    const used = new Set([0, 1, ...Object.values(EXIT_STATUS), EXIT_CLOSED_PIPE])
+    const used = new Set([0, 1, ...Object.values(EXIT_STATUS), EXIT_CLOSED_PIPE, EXIT_FETCH_FAILED])
     expect(listed).toEqual([...used].sort((a, b) => a - b))
+  })
+})
+
+describe('the status of `snap wal fetch`', () => {
+  const of = (error: unknown): number => exitStatus(error, { fetchesWal: true })
+
+  it('says that there is no more WAL for one code alone', () => {
+    const others = ERROR_CODES.filter((code) => code !== 'WAL_MISSING')
+    expect(of(new SnapError('WAL_MISSING', 'x'))).toBe(1)
+    expect(others.filter((code) => of(new SnapError(code, 'x')) <= 125)).toEqual([])
+    expect(of(systemError())).toBeGreaterThan(125)
+    expect(of(new TypeError('a bug'))).toBeGreaterThan(125)
+    expect(of(new SnapError('INTERRUPTED', 'x'))).toBe(130)
+  })
+
+  it('is what the JSON says', () => {
+    const output = { json: true, verbosity: 0, fetchesWal: true }
+    expect(JSON.parse(renderError(new SnapError('KEY_WRONG', 'x'), output)).code).toBe(200)
+  })
+
+  it.each<[string, boolean]>([
+    ['wal fetch cluster F P', true],
+    ['--config /etc/snap.yaml wal fetch', true],
+    ['--json wal --cache-dir /c fetch cluster --bogus', true],
+    ['wal push cluster P', false],
+    ['backup wal fetch', false],
+    ['--config wal fetch', false],
+    ['', false],
+  ])('is that of `snap %s`: %s', (line, expected) => {
+    expect(fetchesWal(line.split(' '))).toBe(expected)
   })
 })
 

@@ -42,9 +42,9 @@ export const CONFIG_SCHEMA: z.ZodType<RawConfig> = z
       .record(name('category'), category)
       .describe('categories by their names, as critical')
       .optional(),
+    jobs: z.record(name('job'), job).describe('jobs by their names').optional(),
     daemon: daemon.optional(),
     history: history.optional(),
-    jobs: z.record(name('job'), job).describe('jobs by their names').optional(),
     notifications: z
       .record(name('channel'), channel)
       .describe('channels that tell people, by their names')

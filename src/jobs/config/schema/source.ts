@@ -1,13 +1,14 @@
 /** A source, and a category of sources and globs, in `snap.yaml`. */
 import { z } from 'zod'
 import { hooks, type RawHooks } from './hooks.ts'
-import { postgres, type RawPostgres } from './postgres.ts'
+import { postgres, postgresCluster, type RawPostgres, type RawPostgresCluster } from './postgres.ts'
 import { command, duration, name, text, variables } from './words.ts'
 
 export type RawSource = {
   files?: string[] | undefined
   sqlite?: string | undefined
   postgres?: RawPostgres | undefined
+  'postgres-cluster'?: RawPostgresCluster | undefined
   command?: string[] | undefined
   as?: string | undefined
   env?: Record<string, string> | undefined
@@ -21,6 +22,7 @@ export const source: z.ZodType<RawSource> = z
   .strictObject({
     files: z.array(text('a path')).min(1).describe('paths of files and directories').optional(),
     postgres: postgres.optional(),
+    'postgres-cluster': postgresCluster.optional(),
     sqlite: text('the file of a SQLite database, which may be in use').optional(),
     command: command('a program and its arguments; what it prints is a file of the snapshot').optional(),
     as: text('the name of that file').optional(),

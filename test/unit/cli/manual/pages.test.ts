@@ -8,7 +8,12 @@ import type { Surroundings } from '../../../../src/cli/context.ts'
 import { readHelpText } from '../../../../src/cli/manual/help-text.ts'
 import { manualPages } from '../../../../src/cli/manual/pages.ts'
 import { EXIT_MEANINGS, files, VARIABLES } from '../../../../src/cli/manual/tables.ts'
-import { EXIT_CLOSED_PIPE, EXIT_OK, EXIT_STATUS } from '../../../../src/cli/output/errors.ts'
+import {
+  EXIT_CLOSED_PIPE,
+  EXIT_FETCH_FAILED,
+  EXIT_OK,
+  EXIT_STATUS,
+} from '../../../../src/cli/output/errors.ts'
 import { buildProgram } from '../../../../src/cli/program.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../../..')
@@ -88,7 +93,7 @@ describe('the manual', () => {
 
 describe('what the manual says beside the commands', () => {
   it('has the exit statuses of the program, in the words of docs/errors.md', () => {
-    const known = [...new Set([EXIT_OK, EXIT_CLOSED_PIPE, ...Object.values(EXIT_STATUS)])]
+    const known = [...new Set([EXIT_OK, EXIT_CLOSED_PIPE, EXIT_FETCH_FAILED, ...Object.values(EXIT_STATUS)])]
     expect(Object.keys(EXIT_MEANINGS).map(Number)).toEqual(known.sort((a, b) => a - b))
     const errors = readFileSync(join(ROOT, 'docs/errors.md'), 'utf8')
     const rows = [...errors.matchAll(/^\| (\d+) \| (.+) \|$/gm)]

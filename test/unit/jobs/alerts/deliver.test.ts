@@ -206,7 +206,7 @@ describe('the channels of a configuration', () => {
     ])
     const request = { config: { channels, jobs }, conditions: [alert().condition], ...SENDER }
     const ports = { signal: new AbortController().signal }
-    const first = await tellPeople({ ...request, memory: NOTHING_REMEMBERED }, ports)
+    const first = await tellPeople({ ...request, memory: NOTHING_REMEMBERED, secrets: [] }, ports)
     expect([...first.failures]).toEqual([['pager', 'sh ended with status 1']])
     expect(lines(path('night')).map(({ subject }) => subject)).toEqual([
       '[snap] nightly is stale on web1',
@@ -218,7 +218,7 @@ describe('the channels of a configuration', () => {
     const mended = join(directory, 'paged')
     const again = new Map(channels).set('pager', { ...command(`cat > ${mended}`), name: 'pager' })
     const second = await tellPeople(
-      { ...request, config: { channels: again, jobs }, memory: first.memory },
+      { ...request, config: { channels: again, jobs }, memory: first.memory, secrets: [] },
       ports,
     )
     expect(second.failures.size).toBe(0)

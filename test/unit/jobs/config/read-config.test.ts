@@ -241,8 +241,8 @@ jobs:
       'a source of no kind, and of two',
       `${MINIMAL}\nsources:\n  a: {}\n  b: { files: [/x], command: [y] }`,
       [
-        '6:6: sources.a: expected one of files, sqlite, postgres, command',
-        '7:6: sources.b: expected one of files, sqlite, postgres, command',
+        '6:6: sources.a: expected one of files, sqlite, postgres, postgres-cluster, command',
+        '7:6: sources.b: expected one of files, sqlite, postgres, postgres-cluster, command',
       ],
     ],
     [

@@ -498,6 +498,7 @@ describe('groups', () => {
     paths: ['/b', '/a'],
     tags: [],
     label: null,
+    sources: [],
     incomplete: false,
     held: false,
     forgotten: false,
