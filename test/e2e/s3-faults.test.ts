@@ -147,6 +147,22 @@ describe('a repository in an S3 store, over a network where things go wrong', ()
     await isWhole(on, 2)
   }, 120_000)
 
+  it('has few packs in memory while the store is slow', async () => {
+    const on = await begin('slow')
+    const large = box.path('large')
+    writeTree(large, { small: 'small' })
+    writeLarge(`${large}/file.bin`, 240 * MIB, 7)
+    proxy.delayMs = 500
+    proxy.isCounted = ({ method, path }) => method === 'PUT' && path.includes('/packs/')
+    // Each of them may have one that it has begun before the others were full.
+    const threads = 2
+    await box.ok(['backup', large, '--threads', `${threads}`], on)
+    expect(proxy.mostAtOnce).toBeGreaterThan(1)
+    expect(proxy.mostAtOnce).toBeLessThanOrEqual(3 + threads - 1)
+    proxy.delayMs = 0
+    expect((await box.summary(['verify'], on)).damaged_objects).toBe(0)
+  }, 60_000)
+
   it('goes on where a killed backup ended', async () => {
     const on = await begin('killed')
     let killed = 0

@@ -30,6 +30,10 @@ export class FaultyProxy implements AsyncDisposable {
   /** Decides on each request. */
   plan: (seen: Seen) => Fault | undefined = () => undefined
   delayMs = 0
+  /** Requests to which `isCounted` holds that were under way at once, at the most. */
+  mostAtOnce = 0
+  isCounted: (seen: Seen) => boolean = () => false
+  #atOnce = 0
   /** Done to requests so far. */
   readonly done: { readonly fault: Fault; readonly method: string; readonly path: string }[] = []
   count = 0
@@ -40,6 +44,13 @@ export class FaultyProxy implements AsyncDisposable {
     this.#server = server
     this.#target = target
     server.on('request', (asked, answer) => {
+      const { method = '', url: path = '' } = asked
+      if (this.isCounted({ method, path, count: this.count })) {
+        this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#atOnce)
+        answer.once('close', () => {
+          this.#atOnce -= 1
+        })
+      }
       this.#pass(asked, answer).catch(() => asked.socket.destroy())
     })
   }
