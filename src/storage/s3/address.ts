@@ -5,6 +5,8 @@ export type S3Address = {
   /** As it was written, without needless slashes: the same text for the same place. No secrets. */
   readonly text: string
   readonly bucket: string
+  /** For messages that name an object by its whole name: `text` without the prefix. */
+  readonly bucketText: string
   /** Ends with a slash; keys of the bucket are appended to it. */
   readonly bucketUrl: string
   /** What all keys of the repository begin with: empty, or with a slash at its end. */
@@ -33,6 +35,7 @@ export function s3Place(text: string): string {
 /** `region`: what the user has said. `USAGE` where the text is no address, or one at AWS without a region. */
 export function parseS3Address(text: string, region: string | undefined): S3Address {
   const { endpoint, bucket, prefix, text: place } = split(text)
+  const bucketText = place.slice(0, place.length - prefix.length)
   const chosen = region ?? AWS_HOST.exec(endpoint?.hostname ?? '')?.[1] ?? (endpoint && REGION)
   if (chosen === undefined) {
     throw new SnapError('USAGE', `${place} is at AWS, in a region that was not named`, {
@@ -41,7 +44,7 @@ export function parseS3Address(text: string, region: string | undefined): S3Addr
   }
   if (!REGION_NAME.test(chosen)) throw new SnapError('USAGE', `"${chosen}" is not a region`)
   const bucketUrl = endpoint === undefined ? awsUrl(bucket, chosen) : `${endpoint.origin}/${bucket}/`
-  return { text: place, bucket, bucketUrl, prefix, region: chosen }
+  return { text: place, bucket, bucketText, bucketUrl, prefix, region: chosen }
 }
 
 /** A bucket's own host name, as AWS wants it; no certificate covers one with dots. */

@@ -16,14 +16,20 @@ export type ListPage = {
   readonly next: string | undefined
 }
 
+/** Those of stores have some hundred. */
+const TOKEN_CHARS_MAX = 4_096
+
 /** `STORAGE_FAILED` where it is no page. */
 export function readListPage(text: string): ListPage {
   const page = readXml(text)
   if (page.name !== 'ListBucketResult') throw strange('a listing')
   const objects = page.children.filter(({ name }) => name === 'Contents').map(objectOf)
-  if (childText(page, 'IsTruncated') !== 'true') return { objects, next: undefined }
+  const isTruncated = childText(page, 'IsTruncated')
+  if (isTruncated === 'false') return { objects, next: undefined }
   const next = childText(page, 'NextContinuationToken')
-  if (next === undefined || next === '') throw strange('the end of a page')
+  // A listing that is taken for whole and is not would hide objects.
+  if (isTruncated !== 'true' || next === undefined || next === '' || next.length > TOKEN_CHARS_MAX)
+    throw strange('the end of a page')
   return { objects, next }
 }
 

@@ -6,7 +6,7 @@ import type { S3Address } from './address.ts'
 import { type ListPage, momentOf, readListPage, sizeOf } from './answers.ts'
 import { discard, readBytes, readText } from './bodies.ts'
 import { S3Client } from './client.ts'
-import type { HttpAnswer } from './connections.ts'
+import type { HttpAnswer, TimeLimits } from './connections.ts'
 import type { S3Credentials } from './credentials.ts'
 import { failed, isNoObject } from './errors.ts'
 
@@ -24,9 +24,9 @@ export class S3Bucket implements Disposable {
   readonly #client: S3Client
   readonly #where: string
 
-  constructor(address: S3Address, credentials: S3Credentials) {
-    this.#client = new S3Client(address, credentials)
-    this.#where = address.text
+  constructor(address: S3Address, credentials: S3Credentials, limits?: TimeLimits) {
+    this.#client = new S3Client(address, credentials, limits)
+    this.#where = address.bucketText
   }
 
   [Symbol.dispose](): void {

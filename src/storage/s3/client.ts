@@ -9,7 +9,7 @@ import { SnapError } from '../../model/errors.ts'
 import type { S3Address } from './address.ts'
 import { readComplaint, type S3Complaint } from './answers.ts'
 import { readText } from './bodies.ts'
-import { Connections, type HttpAnswer } from './connections.ts'
+import { Connections, type HttpAnswer, TIME_LIMITS, type TimeLimits } from './connections.ts'
 import type { S3Credentials } from './credentials.ts'
 import { answerError, codeIn, connectionError, type S3Place, statusIn } from './errors.ts'
 
@@ -42,11 +42,11 @@ export class S3Client implements Disposable {
   #skewMs = 0
   #wasHeard = false
 
-  constructor(address: S3Address, credentials: S3Credentials) {
+  constructor(address: S3Address, credentials: S3Credentials, limits: TimeLimits = TIME_LIMITS) {
     this.#address = address
     this.#credentials = credentials
-    this.#place = { bucket: address.bucket, description: address.text }
-    this.#connections = new Connections(new URL(address.bucketUrl).protocol)
+    this.#place = { bucket: address.bucket, description: address.bucketText }
+    this.#connections = new Connections(new URL(address.bucketUrl).protocol, limits)
   }
 
   [Symbol.dispose](): void {

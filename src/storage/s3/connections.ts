@@ -13,12 +13,16 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 
 /** Requests under way; more wait for one of them. */
 export const CONNECTIONS_MAX = 16
-/** Nothing goes over for so long: the other end is gone. */
-const SILENCE_MS_MAX = 60_000
-/** What a request takes without its bytes. */
-const DEADLINE_MS = 90_000
-/** A slower network is a broken one. */
-const BYTES_PER_SECOND_MIN = 16_384
+export type TimeLimits = {
+  /** Nothing goes over for so long: the other end is gone. */
+  readonly silenceMs: number
+  /** What a request takes without its bytes. */
+  readonly requestMs: number
+  /** A slower network is a broken one. */
+  readonly bytesPerSecondMin: number
+}
+
+export const TIME_LIMITS: TimeLimits = { silenceMs: 60_000, requestMs: 90_000, bytesPerSecondMin: 16_384 }
 /** A body of this size is sent when the other end has said that it wants it, or nothing for a second. */
 const ASK_FIRST_BYTES = 1_048_576
 const ASK_FIRST_MS = 1_000
@@ -48,8 +52,10 @@ export class Unanswered extends Error {
 export class Connections implements Disposable {
   readonly #agent: HttpAgent
   readonly #ask: typeof httpRequest
+  readonly #limits: TimeLimits
 
-  constructor(protocol: string) {
+  constructor(protocol: string, limits: TimeLimits) {
+    this.#limits = limits
     const options = { keepAlive: true, maxSockets: CONNECTIONS_MAX, maxFreeSockets: CONNECTIONS_MAX }
     const isSecure = protocol === 'https:'
     this.#agent = isSecure ? new HttpsAgent(options) : new HttpAgent(options)
@@ -63,7 +69,7 @@ export class Connections implements Disposable {
     const asksFirst = bytes >= ASK_FIRST_BYTES
     const headers = { ...request.headers, ...(asksFirst ? { expect: '100-continue' } : {}) }
     const message = this.#ask(url, { method, headers, agent: this.#agent })
-    const watch = new Watch(message, bytes)
+    const watch = new Watch(message, bytes, this.#limits)
     let answer: IncomingMessage | undefined
     try {
       const answered = answerTo(message)
@@ -73,6 +79,9 @@ export class Connections implements Disposable {
       if (!asksFirst || (await isWanted(message, answered)))
         await Promise.race([pour(message, parts), answered])
       answer = await answered
+      // Whoever agrees has not seen what it agrees to.
+      if (isSuccess(answer) && !message.writableEnded)
+        throw new Unanswered('the answer came before all was sent')
       return await Promise.race([take({ message: answer, expect: (more) => watch.add(more) }), watch.failed])
     } catch (error) {
       throw watch.failure ?? error
@@ -91,6 +100,7 @@ export class Connections implements Disposable {
 /** Ends a request that takes too long. Time begins when it has its connection. */
 class Watch {
   readonly #message: ClientRequest
+  readonly #limits: TimeLimits
   #timer: NodeJS.Timeout | undefined
   #left: number
   #fail: (error: Error) => void = () => undefined
@@ -98,22 +108,28 @@ class Watch {
   /** Never fulfilled. */
   readonly failed: Promise<never>
 
-  constructor(message: ClientRequest, bytes: number) {
+  constructor(message: ClientRequest, bytes: number, limits: TimeLimits) {
     this.#message = message
-    this.#left = DEADLINE_MS + timeFor(bytes)
+    this.#limits = limits
+    this.#left = limits.requestMs + this.#timeFor(bytes)
     this.failed = new Promise((_, reject) => {
       this.#fail = reject
     })
     this.failed.catch(() => undefined)
-    message.setTimeout(SILENCE_MS_MAX, () => this.#over(`nothing was heard for ${SILENCE_MS_MAX / 1_000} s`))
+    const { silenceMs } = limits
+    message.setTimeout(silenceMs, () => this.#over(`nothing was heard for ${silenceMs / 1_000} s`))
     message.once('socket', () => this.add(0))
   }
 
   add(bytes: number): void {
     if (this.#message.destroyed) return
-    this.#left += timeFor(bytes)
+    this.#left += this.#timeFor(bytes)
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#over('it took too long'), this.#left)
+  }
+
+  #timeFor(bytes: number): number {
+    return Math.ceil((bytes * 1_000) / this.#limits.bytesPerSecondMin)
   }
 
   #over(why: string): void {
@@ -127,8 +143,6 @@ class Watch {
     this.#message.setTimeout(0)
   }
 }
-
-const timeFor = (bytes: number): number => Math.ceil((bytes * 1_000) / BYTES_PER_SECOND_MIN)
 
 function answerTo(message: ClientRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
@@ -181,3 +195,5 @@ async function drained(message: ClientRequest): Promise<void> {
     ended.abort()
   }
 }
+
+const isSuccess = ({ statusCode = 0 }: IncomingMessage): boolean => statusCode >= 200 && statusCode < 300

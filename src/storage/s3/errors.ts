@@ -126,7 +126,7 @@ export function connectionError(
   place: S3Place,
 ): SnapError {
   const system = codeOf(error)
-  const why = /^E[A-Z]/.test(system) ? codeInWords(system) : messageOf(error)
+  const why = wordsFor(system) ?? messageOf(error)
   const isTls = isCertificate(system)
   const passes = !isTls && (wasHeard || !WRONG_ADDRESS.has(system))
   const text = `cannot ${action} in ${place.description}: ${why}`
@@ -137,6 +137,12 @@ export function connectionError(
 /** TLS and HTTP have codes of their own beside the system's. */
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+}
+
+function wordsFor(code: string): string | undefined {
+  if (code === 'ENOTFOUND') return 'there is no host of that name'
+  if (code === 'EAI_AGAIN') return 'the name of the host cannot be looked up'
+  return /^E[A-Z]/.test(code) ? codeInWords(code) : undefined
 }
 
 const WRONG_ADDRESS = new Set([

@@ -12,6 +12,7 @@ import { rangeWithin, totalBytes } from '../range.ts'
 import { retrying } from '../retrying.ts'
 import type { S3Address } from './address.ts'
 import { S3Bucket } from './bucket.ts'
+import type { TimeLimits } from './connections.ts'
 import { CreateOnceProof } from './create-once.ts'
 import type { S3Credentials } from './credentials.ts'
 import { failed, mayPass } from './errors.ts'
@@ -19,12 +20,15 @@ import { failed, mayPass } from './errors.ts'
 /** Some two minutes at the most, half of that on average: a store that is started again is back by then. */
 const RETRY_POLICY: RetryPolicy = { attempts: 12, firstPauseMs: 250, pauseMsMax: 15_000 }
 
-export type S3Parts = { readonly random?: Random; readonly retryPolicy?: RetryPolicy }
+export type S3Parts = {
+  readonly random?: Random
+  readonly retryPolicy?: RetryPolicy
+  readonly timeLimits?: TimeLimits
+}
 
 /** The repository at `address`; nothing is asked before the first call. */
 export function openS3(address: S3Address, credentials: S3Credentials, parts: S3Parts = {}): Storage {
-  const { random = systemRandom, retryPolicy = RETRY_POLICY } = parts
-  return retrying(new S3Storage(address, credentials, random), retryPolicy, mayPass)
+  return retrying(new S3Storage(address, credentials, parts), parts.retryPolicy ?? RETRY_POLICY, mayPass)
 }
 
 /** As `openS3`, after the store was tried: for a new repository. `STORAGE_FAILED` where it cannot keep one. */
@@ -33,8 +37,8 @@ export async function createS3(
   credentials: S3Credentials,
   parts: S3Parts = {},
 ): Promise<Storage> {
-  const { random = systemRandom, retryPolicy = RETRY_POLICY } = parts
-  const storage = new S3Storage(address, credentials, random)
+  const { retryPolicy = RETRY_POLICY } = parts
+  const storage = new S3Storage(address, credentials, parts)
   await retry(retryPolicy, mayPass, () => storage.prove())
   return retrying(storage, retryPolicy, mayPass)
 }
@@ -46,9 +50,10 @@ class S3Storage implements Storage {
   readonly #root: string
   readonly #proof: CreateOnceProof
 
-  constructor(address: S3Address, credentials: S3Credentials, random: Random) {
+  constructor(address: S3Address, credentials: S3Credentials, parts: S3Parts) {
+    const { random = systemRandom, timeLimits } = parts
     this.description = address.text
-    this.#bucket = new S3Bucket(address, credentials)
+    this.#bucket = new S3Bucket(address, credentials, timeLimits)
     this.#root = address.prefix
     this.#proof = new CreateOnceProof(this.#bucket, address, random)
   }
@@ -97,6 +102,7 @@ class S3Storage implements Storage {
 
   async *list(prefix: string): AsyncGenerator<ObjectStat> {
     checkPrefix(prefix)
+    const pages = new Set<string>()
     let after: string | undefined
     do {
       const { objects, next } = await this.#bucket.page(`${this.#root}${prefix}`, after)
@@ -105,8 +111,9 @@ class S3Storage implements Storage {
         const isOurs = name.startsWith(this.#root) && key.startsWith(prefix) && isKey(key)
         if (isOurs) yield { key, bytes, storedAt }
       }
-      if (next !== undefined && next === after)
+      if (next !== undefined && pages.has(next))
         throw failed(`list ${this.description}`, 'the store gives the same page again and again', false)
+      if (next !== undefined) pages.add(next)
       after = next
     } while (after !== undefined)
   }
@@ -116,8 +123,9 @@ class S3Storage implements Storage {
     await this.#bucket.remove(`${this.#root}${key}`)
   }
 
-  /** An object is there whole or not at all. */
+  /** An object is there whole or not at all. Who sweeps is about to write, and will want to know soon whether the store can be relied upon. */
   async sweep(): Promise<number> {
+    this.#proof.get().catch(() => undefined)
     return 0
   }
 

@@ -12,7 +12,8 @@ export type XmlElement = {
 const DEPTH_MAX = 16
 /** A page of a listing has 1,000 objects with some ten elements each. */
 const ELEMENTS_MAX = 100_000
-const TOKEN = /<\?[^>]*\?>|<!--[\s\S]*?-->|<(\/?)([A-Za-z_][\w.:-]*)([^<>]*?)(\/?)>|([^<]+)/y
+/** No place of it can be matched in two ways: a text that does not fit is given up after one look at each character. */
+const TOKEN = /<\?[^>]*\?>|<!--[\s\S]*?-->|<(\/?)([A-Za-z_][\w.:-]*)(?:\s[^<>]*?)?(\/?)>|([^<]+)/y
 const ENTITY = /&(?:#(\d{1,7})|#x([0-9a-fA-F]{1,6})|(lt|gt|amp|quot|apos));|&/g
 const NAMED: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }
 const CODE_POINT_MAX = 0x10_ffff
@@ -27,7 +28,7 @@ export function readXml(text: string): XmlElement {
     const token = TOKEN.exec(text)
     const open = path.at(-1)
     if (token === null || open === undefined) throw unreadable()
-    const [, closing, name, , empty, content] = token
+    const [, closing, name, empty, content] = token
     if (content !== undefined) open.text += unescaped(content)
     else if (name === undefined) continue
     else if (closing === '/') {

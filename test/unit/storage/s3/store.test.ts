@@ -28,7 +28,7 @@ const PASSING: readonly Fault[] = [
 const SOON: RetryPolicy = { attempts: 20, firstPauseMs: 1, pauseMsMax: 20 }
 
 function open(place: string, retryPolicy: RetryPolicy = SOON): Storage {
-  const own = `${place}/contract/${randomBytes(6).toString('hex')}/with space+plus`
+  const own = `${place}/contract/${randomBytes(6).toString('hex')}/with space+plus'(!)*~ü=&;`
   return openS3(parseS3Address(own, undefined), CREDENTIALS, { retryPolicy })
 }
 
