@@ -7,6 +7,7 @@ import type { Repository } from '../repository/repository.ts'
 import { contextFor, loadConfiguration } from './configuration.ts'
 import type { CommandContext } from './context.ts'
 import { variable } from './locations.ts'
+import { safeText } from './output/safe-text.ts'
 import { openChosen, placeOf } from './repository.ts'
 
 export type DestinationOptions = {
@@ -73,14 +74,16 @@ async function namedIn(context: CommandContext, to: string): Promise<RepositoryC
 }
 
 /** Opens the repository of such a context. Errors say that it is the destination that is meant. */
-export async function openDestination(context: CommandContext): Promise<Destination> {
+export async function openDestination(outer: CommandContext): Promise<Destination> {
+  const { path } = placeOf(outer)
+  const context = { ...outer, passwordPrompt: `password of ${safeText(path)}: ` }
   try {
     return { context, repository: await openChosen(context) }
   } catch (error) {
     if (!(error instanceof SnapError)) throw error
     const isOfKey = error.code === 'KEY_MISSING' || error.code === 'KEY_WRONG'
     const hint = isOfKey ? HINT : (error.hint ?? '').replace('--repo', '--to')
-    throw new SnapError(error.code, `${placeOf(context).path}, to be copied to: ${messageOf(error)}`, {
+    throw new SnapError(error.code, `${path}, to be copied to: ${messageOf(error)}`, {
       ...(hint === '' ? {} : { hint }),
       cause: error,
     })

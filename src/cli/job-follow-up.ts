@@ -51,7 +51,8 @@ async function copyToAll(
       failures.push({ name: copy.to.name, error })
     }
   }
-  const [first] = failures
+  // What is not there at all is worse than what lacks something.
+  const first = failures.find(({ error }) => error.code !== 'INCOMPLETE') ?? failures[0]
   if (first === undefined) return
   const names = failures.map(({ name }) => name).join(' and ')
   throw new SnapError(first.error.code, `saved, but not copied to ${names}: ${first.error.message}`, {

@@ -116,32 +116,49 @@ export class CopyWalk {
     place: CopiedPlace | undefined,
     depth: number,
   ): Promise<void> {
-    const { events, queue, signal } = this.#ports
+    const { events, signal } = this.#ports
     const directory = new CopiedDirectory(path, owners, place)
     const former = base === undefined ? NO_FORMER : await this.#former(base)
     const later: (() => Promise<void>)[] = []
     for (const { encoded, entry } of entries) {
       signal.throwIfAborted()
       const below = joinPath(path, entry.name)
-      const known = this.#baseOf(entry, former)
+      const { content, type, size, unreadable } = entry
       events.found(below, entry)
-      const { content } = entry
-      if (content !== undefined && entry.type === 'dir') {
+      const known = this.#baseOf(entry, former)
+      if (content !== undefined && type === 'dir') {
         const inner = { directory, slot: directory.reserve(), entry }
         later.push(() => this.#inner(inner, content, known?.both, below, depth + 1))
-      } else if (content === undefined || content.items.length === 0) directory.push(encoded)
-      else if (known !== undefined && (await this.#isTakenOver(entry, known))) {
-        events.takenOver(entry)
-        directory.push(encodeEntry({ ...entry, content: known.both?.copy }))
-      } else {
-        const version = known?.copy ?? this.#like(entry, former)
-        await queue.add({ directory, slot: directory.reserve(), path: below, entry, former: version })
+      } else if (content !== undefined && content.items.length > 0)
+        await this.#file(directory, below, entry, known, former)
+      else if (size === 0 || unreadable !== undefined) directory.push(encoded)
+      else {
+        // No writer of ours makes a file that has bytes and does not say which.
+        events.addDamaged(below)
+        directory.push(encodeEntry(lacking(entry)))
       }
     }
     await this.#breath()
     for (const step of later) await step()
     directory.listed()
     this.settled(directory)
+  }
+
+  async #file(
+    directory: CopiedDirectory,
+    path: string,
+    entry: Entry,
+    known: KnownEntry | undefined,
+    former: Former,
+  ): Promise<void> {
+    const { events, queue } = this.#ports
+    if (known !== undefined && (await this.#isTakenOver(entry, known))) {
+      events.takenOver(entry)
+      directory.push(encodeEntry({ ...entry, content: known.both?.copy }))
+      return
+    }
+    const version = known?.copy ?? this.#like(entry, former)
+    await queue.add({ directory, slot: directory.reserve(), path, entry, former: version })
   }
 
   async #inner(
@@ -179,12 +196,12 @@ export class CopyWalk {
   }
 
   /** The entry of that name in the base's copy, and where it has content in both, the two. */
-  #baseOf({ name, type }: Entry, former: Former): KnownEntry | undefined {
+  #baseOf({ name, type, size }: Entry, former: Former): KnownEntry | undefined {
     const [there, copy] = [former.source.find(name), former.copy.find(name)]
     if (copy === undefined) return undefined
     const here = unlessDamaged(() => decodeEntry(copy))
-    if (there === undefined || here?.type !== type || here.content === undefined)
-      return { copy, both: undefined }
+    const isLike = here?.type === type && here.size === size
+    if (there === undefined || !isLike || here.content === undefined) return { copy, both: undefined }
     const before = unlessDamaged(() => decodeEntry(there))
     if (before?.type !== type || before.content === undefined) return { copy, both: undefined }
     return { copy, both: { source: before.content, copy: here.content } }

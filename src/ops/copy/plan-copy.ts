@@ -61,7 +61,8 @@ function stateOf(
   if (copies.length > 0) return 'forgotten'
   if (details === undefined) return 'unopened'
   const { copied_from: from } = details
-  return from?.repository === id && snapshots.has(from.snapshot as SnapshotId) ? 'origin' : 'missing'
+  const isFromThere = from?.repository === id && [...snapshots.keys()].some((one) => one === from.snapshot)
+  return isFromThere ? 'origin' : 'missing'
 }
 
 async function prunedIn(repository: Repository): Promise<ReadonlySet<SnapshotId>> {

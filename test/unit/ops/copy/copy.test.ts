@@ -10,6 +10,7 @@ import {
 } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { SnapshotId } from '../../../../src/model/ids.ts'
+import type { ObjectKey } from '../../../../src/model/storage.ts'
 import { forgetByIds, forgetByPolicy } from '../../../../src/ops/forget/forget.ts'
 import { changeTags } from '../../../../src/ops/tag.ts'
 import { copyIds } from '../../../../src/snapshot/copy-id.ts'
@@ -117,6 +118,33 @@ describe('a copy', () => {
     const { summary } = await copyAll(source, destination)
     expect(summary.bytesStored).toBeLessThan(40_000)
     expect(destination.repository.manifest.packs.withDeltas().length).toBeGreaterThan(0)
+    await expectSame(snapshot)
+  })
+
+  it('has the chunks that a backup of the same files would have', async () => {
+    writeTree(source.source(), {
+      text: 'text '.repeat(20_000),
+      random: chance.bytes(500_000),
+      large: chance.bytes(12 * MIB),
+      few: 'x',
+    })
+    await source.backup()
+    await copyAll(source, destination)
+    const { summary } = await destination.backupWith({ walk: { full: true } }, source.source())
+    // Blocks of 8 MiB have cuts of their own.
+    expect(summary).toMatchObject({ filesUnmodified: 3, bytesRead: summary.bytesTotal })
+    expect(summary.bytesAdded).toBeLessThan(MIB)
+  })
+
+  it('stores again what the destination has lost', async () => {
+    writeTree(source.source(), { 'a/file': chance.bytes(80_000), other: 'x' })
+    await source.backup()
+    await copyAll(source, destination)
+    for (const key of destination.keys('packs/'))
+      if (destination.bytesOf(key).length > 60_000) await destination.storage.remove(key as ObjectKey)
+    const { snapshot } = await source.backup()
+    const { summary } = await copyAll(source, destination)
+    expect(summary).toMatchObject({ filesRead: 2, filesTakenOver: 0 })
     await expectSame(snapshot)
   })
 
