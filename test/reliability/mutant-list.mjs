@@ -1980,7 +1980,7 @@ const DELTAS_AND_SCAN = [
   ],
   [
     'src/repository/read-together.ts',
-    ' && this.#source.matches(bytes, chunk.id)',
+    ' && this.#source.matches(copy, id)',
     '',
     'holding chunks that are read together against their ids',
     [unit('repository/kept-bases')],
@@ -2409,7 +2409,7 @@ const COPIES = [
     'if (log.collections === before) return { damage: error }',
     'return { damage: error }',
     'reading again what a prune of the source has moved',
-    [COPY_TROUBLE],
+    [unit('ops/copy/read-source')],
   ],
   [
     'src/ops/copy/copy-snapshot.ts',

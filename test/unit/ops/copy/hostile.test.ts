@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 import { dump } from '../../../../src/ops/dump/dump.ts'
 import { seriesOf } from '../../../../src/snapshot/series.ts'
 import { copyAll, damagesOf } from '../../../support/copying.ts'
-import { CASES } from '../../../support/hostile/cases.ts'
+import { CASES, type Case } from '../../../support/hostile/cases.ts'
 import { entryBytes, HostileSnapshot, treeBytes } from '../../../support/hostile/hostile-snapshot.ts'
 import { MEMORY_BYTES_MAX, measured, TIME_MS_MAX } from '../../../support/hostile/sandbox.ts'
 import { TestRepository } from '../../../support/repository.ts'
@@ -17,7 +17,15 @@ const COPIED: ReadonlySet<string> = new Set([
   'a device number beyond the system',
 ])
 
-it.each(CASES)('$name', async ({ name, build, sound = false, either = false }) => {
+const LARGE: Case = {
+  name: 'a size above that of its chunks, and above that of a task',
+  build: async (hostile) => {
+    const content = await hostile.file('few bytes')
+    return await hostile.tree(treeBytes([entryBytes({ name: 'file', size: 100 * 1_048_576, content })]))
+  },
+}
+
+it.each([...CASES, LARGE])('$name', async ({ name, build, sound = false, either = false }) => {
   await using source = await TestRepository.create()
   await using destination = await TestRepository.create()
   mkdirSync(source.source(), { recursive: true })
