@@ -67,7 +67,8 @@ async function copyOnce(
     counter.queueEvents((directory) => walk.settled(directory)),
   )
   const store: CopyWalkStore = (path, tree) => storeDirectory(path, tree, session, destination.keys.idKey)
-  const walk: CopyWalk = new CopyWalk({ source, before, queue, store, events: counter, signal }, base)
+  const read = { log: source.log, trees: source.treesApart() }
+  const walk: CopyWalk = new CopyWalk({ source: read, before, queue, store, events: counter, signal }, base)
   const done = (copy?: SnapshotId): CopiedSnapshot => ({
     copy,
     summary: counter.summary(queue.counts, session),
