@@ -224,7 +224,8 @@ async function momentOf({ clock }: CommandContext, text: string): Promise<number
   return parseMoment(text, { now: clock.now(), edge: 'first' })
 }
 
-function compressionOf(text: string): CompressionMode {
+/** `USAGE` for what is none. */
+export function compressionOf(text: string): CompressionMode {
   const mode = COMPRESSIONS.find((known) => known === text)
   if (mode === undefined)
     throw new SnapError('USAGE', `unknown compression "${text}"`, {

@@ -34,6 +34,8 @@ export type Surroundings = {
   /** Of this program. */
   readonly version: string
   readonly locations: Locations
+  /** How a person is asked for the password, where it is not plain which is meant. */
+  readonly passwordPrompt?: string | undefined
   /** Where a job's run is written up. */
   readonly journal?: Journal | undefined
   /** What is not to be repeated. What turns out to be secret is added. */
