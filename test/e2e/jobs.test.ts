@@ -110,6 +110,21 @@ jobs:
     expect(series.size).toBe(2)
   })
 
+  it('is found by its name, whatever other jobs have saved since', async () => {
+    const host = `web${count}`
+    await sandbox.ok(withConfig('backup', '--job', 'nightly', '--host', host), BARE)
+    await sandbox.ok(['backup', place('app', 'pictures'), '--host', host])
+    const target = place('back')
+    await sandbox.ok(['restore', '--at', 'now', '--host', host, '--job', 'nightly', '--target', target])
+    expect(existsSync(`${target}${place('etc', 'app.conf')}`)).toBe(true)
+    expect(await sandbox.snapshots(['--host', host, '--job', 'nightly'])).toHaveLength(1)
+    const wrong = await sandbox.expect(1, ['restore', '--job', 'hourly', '--host', host, '--target', target])
+    expect(wrong.stderr).toContain('no snapshot matches')
+    expect(wrong.stderr).toMatch(/jobs.*nightly/)
+    const several = await sandbox.expect(1, ['restore', '--at', 'now', '--host', host, '--target', target])
+    expect(several.stderr).toContain('--job')
+  })
+
   it('is restored by category, data type and source', async () => {
     await sandbox.ok(withConfig('backup', '--job', 'nightly'), BARE)
     const restored = async (...args: string[]): Promise<string[]> => {

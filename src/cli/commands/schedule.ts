@@ -54,7 +54,8 @@ export const scheduleCommand: CommandModule = {
       .addHelpText(
         'after',
         `
-What is written is shown first. Under root a service of the system is set up, else one of the user.
+What is written is shown first. Under root a service of the system is set up, else one of the user. Variables of this shell are not
+written into it: what the configuration takes from the environment has to be set there (Environment=, or in the crontab).
 
 Examples:
   $ snap schedule install --systemd
