@@ -113,7 +113,11 @@ async function runAction(context: CommandContext): Promise<void> {
   const { openState } = await import('../state.ts')
   using state = openState(context)
   const daemon = await startDaemon(context, await loadConfiguration(context), state)
-  await daemon.once(context.signal)
+  const failed = await daemon.once(context.signal)
+  if (failed.length > 0)
+    throw new SnapError('UNHEALTHY', failed.join(', '), {
+      hint: '`snap runs` and `snap logs JOB` tell more.',
+    })
 }
 
 async function installAction(context: CommandContext, options: InstallOptions): Promise<void> {
