@@ -21,7 +21,9 @@ async function main(): Promise<number> {
   const shown = argv.slice(2)
   const output = { json: wantsJson(shown), verbosity: verbosity(shown), fetchesWal: fetchesWal(shown) }
   const signal = interruption()
+  const printing = { isNeeded: true }
   stdout.on('error', (cause) => {
+    if (!printing.isNeeded) return
     if (isClosedPipe(cause)) exit(EXIT_CLOSED_PIPE)
     const error = new SnapError('TARGET_UNWRITABLE', `standard output cannot be written: ${cause.message}`, {
       hint: 'What was saved or restored before stays. Run the command again with its output elsewhere.',
@@ -44,6 +46,7 @@ async function main(): Promise<number> {
       version: version(),
       locations: defaultLocations({ platform, home: home(env), env }),
       signal,
+      printing,
     }
     const writeTrace = recordTrace(env)
     process.once('exit', () => {
@@ -74,6 +77,11 @@ function interruption(): AbortSignal {
   }
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
+  // The terminal has gone. Who listens for it himself, as the daemon, means something else by it. (Node does not leave it ignored under
+  // nohup: without a listener the process would end at once.)
+  process.on('SIGHUP', () => {
+    if (process.listenerCount('SIGHUP') === 1) interrupt('SIGHUP')
+  })
   return controller.signal
 }
 

@@ -1,6 +1,6 @@
 /** From the command line of `snap backup` to what is backed up: paths, patterns, and how it is written. */
 import { readFile } from 'node:fs/promises'
-import { hostname, userInfo } from 'node:os'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { systemPath } from '../base/names.ts'
 import { parseSize } from '../base/sizes.ts'
@@ -20,6 +20,7 @@ import { cacheOf, ownPaths, placeOf } from './repository.ts'
 import { parseTags } from './retention-options.ts'
 import { sourcePaths } from './sources.ts'
 import { type StdinOptions, stdinDirectory } from './stdin-source.ts'
+import { userName } from './user-name.ts'
 
 export type BackupOptions = {
   readonly full: boolean
@@ -63,7 +64,7 @@ export async function requestOf(
     paths: absolute,
     ...(piped === undefined ? {} : { streamed: [piped] }),
     hostname: options.host ?? hostname(),
-    username: userInfo().username,
+    username: userName(),
     tags: tagsOf(options),
     label: options.label,
     time: await timeOf(context, options),
@@ -118,7 +119,7 @@ export async function requestOfJob(
     streamed: plan.streamed,
     sources: plan.sources,
     hostname: options.host ?? job.host ?? hostname(),
-    username: userInfo().username,
+    username: userName(),
     job: seriesName(job, scope),
     tags: [...new Set([...job.tags, ...tagsOf(options)])],
     label: options.label ?? job.label,
@@ -224,7 +225,8 @@ async function momentOf({ clock }: CommandContext, text: string): Promise<number
   return parseMoment(text, { now: clock.now(), edge: 'first' })
 }
 
-function compressionOf(text: string): CompressionMode {
+/** `USAGE` for what is none. */
+export function compressionOf(text: string): CompressionMode {
   const mode = COMPRESSIONS.find((known) => known === text)
   if (mode === undefined)
     throw new SnapError('USAGE', `unknown compression "${text}"`, {

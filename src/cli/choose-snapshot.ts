@@ -24,6 +24,7 @@ export type FilterOptions = {
   readonly host?: string
   readonly path?: string
   readonly tag?: string
+  readonly job?: string
 }
 
 /** Options of every command that looks at one snapshot. */
@@ -37,7 +38,12 @@ export type Choice = SnapshotSummary & {
 
 /** Oldest first. */
 export function summaries(repository: Repository, forgotten: 'no' | 'only' | 'both' = 'no'): Choice[] {
-  return repository.manifest.snapshots.list({ forgotten }).map((row) => ({
+  return repository.manifest.snapshots.list({ forgotten }).map((row) => summaryOf(row))
+}
+
+function summaryOf(row: SnapshotRow): Choice {
+  const details = unlessDamaged(() => validateDetails(row.details))
+  return {
     id: row.id,
     series: row.series,
     number: row.number,
@@ -46,9 +52,10 @@ export function summaries(repository: Repository, forgotten: 'no' | 'only' | 'bo
     paths: row.paths,
     label: row.label ?? undefined,
     tags: row.tags,
+    job: details?.job,
     row,
-    isWal: isWal(unlessDamaged(() => validateDetails(row.details))?.sources),
-  }))
+    isWal: isWal(details?.sources),
+  }
 }
 
 /** A source path that is not absolute is about this machine, and becomes what a backup here calls it. */
@@ -59,6 +66,7 @@ export function filterOf(options: FilterOptions): SnapshotFilter {
       ? {}
       : { paths: [isAbsolute(options.path) ? options.path : sourcePath(options.path)] }),
     ...(options.tag === undefined ? {} : { tags: [options.tag] }),
+    ...(options.job === undefined ? {} : { job: options.job }),
   }
 }
 

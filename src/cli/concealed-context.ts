@@ -6,7 +6,7 @@ import { concealing } from './output/concealing.ts'
 
 export type ConcealedContext = CommandContext & { readonly secrets: string[] }
 
-const SECRET_VARIABLES = ['SNAP_PASSWORD', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
+const SECRET_VARIABLES = ['SNAP_PASSWORD', 'SNAP_TO_PASSWORD', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
 
 export async function concealedContext(context: CommandContext, config: Config): Promise<ConcealedContext> {
   const { secretsOf } = await import('../jobs/config/secrets-of.ts')

@@ -37,6 +37,10 @@ export type Surroundings = {
   /** Of this program. */
   readonly version: string
   readonly locations: Locations
+  /** How a person is asked for the password, where it is not plain which is meant. */
+  readonly passwordPrompt?: string | undefined
+  /** Whether a command is over where its standard output is. A run of a job goes on: what it has stopped is to be started again. */
+  readonly printing: { isNeeded: boolean }
   /** Where a job's run is written up. */
   readonly journal?: Journal | undefined
   /** What is not to be repeated. What turns out to be secret is added. */

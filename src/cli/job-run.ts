@@ -34,6 +34,7 @@ export async function runJob(
   operate: JobOperation,
 ): Promise<number> {
   const concealed = await concealedContext(context, config)
+  context.printing.isNeeded = false
   using record = await beginRecord(concealed, config, job)
   const { journal } = record
   using limit = limitOf(context.signal, job)

@@ -20,6 +20,7 @@ export function listedSnapshot(repository: Repository, row: SnapshotRow): Listed
     label: row.label ?? undefined,
     job: details?.job,
     sources: details?.sources,
+    copiedFrom: details?.copied_from,
     tree: toHex(treeId(repository.keys.idKey, decodeContent(row.root))),
     summary: numbersOf(row.summary),
     incomplete: details?.incomplete === true,

@@ -1,5 +1,6 @@
 /** Looks at repositories for a status, and remembers what is seen: whoever tells of them later need not open them. */
 import { hostname } from 'node:os'
+import { setTimeout as wait } from 'node:timers/promises'
 import { withoutSecrets } from '../base/without-secrets.ts'
 import type { Config } from '../jobs/config/config.ts'
 import type { State } from '../jobs/state/state.ts'
@@ -22,8 +23,22 @@ export async function lookAtAll(context: CommandContext, state: State, config: C
   }
 }
 
+/** One that does not answer keeps nobody from being told of the others. ms */
+const ANSWER_MS = 60_000
+
 async function seen(context: CommandContext, path: string): Promise<RepositoryFacts> {
   const at = context.clock.now()
+  const waiting = new AbortController()
+  const late = wait(ANSWER_MS, { at, unreachable: 'it does not answer' }, { signal: waiting.signal })
+  try {
+    return await Promise.race([late, looked(context, path, at)])
+  } finally {
+    late.catch(() => undefined)
+    waiting.abort()
+  }
+}
+
+async function looked(context: CommandContext, path: string, at: number): Promise<RepositoryFacts> {
   try {
     await using repository = await openChosen(context)
     return await lookAt(repository, path, at)

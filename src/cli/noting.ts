@@ -1,6 +1,6 @@
 /** Notes an operation in the repository's log, in the name of this user on this machine with this program. */
 import { stat } from 'node:fs/promises'
-import { hostname, userInfo } from 'node:os'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Intent, Outcome } from '../ops/audit/note.ts'
 import type { Repository } from '../repository/repository.ts'
@@ -8,6 +8,7 @@ import { isS3Address } from '../storage/s3/address.ts'
 import type { CommandContext } from './context.ts'
 import { stderrWarning } from './output/notes.ts'
 import { placeOf } from './repository.ts'
+import { userName } from './user-name.ts'
 
 const ROOT = 0
 
@@ -40,13 +41,4 @@ async function belongsToAnother(path: string): Promise<boolean> {
   if (user === undefined || user === ROOT) return false
   const config = await stat(join(path, 'config')).catch(() => undefined)
   return config !== undefined && config.uid !== user
-}
-
-/** A user whom the system has no entry for has a number only. */
-function userName(): string {
-  try {
-    return userInfo().username
-  } catch {
-    return String(process.getuid?.() ?? '')
-  }
 }

@@ -21,6 +21,8 @@ export type SecretSources = {
   readonly env: Environment
   /** Used where nothing else is given and it exists: the default repository's. */
   readonly defaultKeyFile?: string | undefined
+  /** How a person is asked; `password: `. */
+  readonly prompt?: string | undefined
   /** Absent where there is nobody to ask. */
   readonly terminal?: Terminal | undefined
   /** Takes one sentence. */
@@ -94,9 +96,13 @@ async function defaultSecret({ defaultKeyFile, warn }: SecretSources): Promise<S
   return exists ? readKeyFile(defaultKeyFile, warn) : undefined
 }
 
-async function askSecret({ terminal, defaultKeyFile }: SecretSources): Promise<Secret> {
+async function askSecret({
+  terminal,
+  defaultKeyFile,
+  prompt = 'password: ',
+}: SecretSources): Promise<Secret> {
   if (terminal === undefined) throw noSecret(defaultKeyFile)
-  const bytes = await promptSecret(terminal, 'password: ')
+  const bytes = await promptSecret(terminal, prompt)
   return { kind: 'password', bytes: notEmpty(bytes, 'the password') }
 }
 

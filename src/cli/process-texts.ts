@@ -11,7 +11,7 @@ import type { Environment } from './locations.ts'
 const REPLACEMENT = '\ufffd'
 /** Of all others, passwords among them, what Node makes of them is what counts. */
 const PATHS =
-  /^(?:HOME|XDG_(?:DATA|CONFIG|CACHE|STATE)_HOME|SNAP_(?:REPOSITORY|KEY_FILE|CACHE_DIR|STATE_DIR|CONFIG|PASSWORD_FILE|TRACE))$/
+  /^(?:HOME|XDG_(?:DATA|CONFIG|CACHE|STATE)_HOME|SNAP_(?:REPOSITORY|KEY_FILE|TO_KEY_FILE|TO_PASSWORD_FILE|CACHE_DIR|STATE_DIR|CONFIG|PASSWORD_FILE|TRACE))$/
 
 /** Without node and script. `USAGE` where an argument is not UTF-8 and its bytes cannot be had. */
 export function givenArguments(): string[] {

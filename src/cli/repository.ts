@@ -43,11 +43,12 @@ export function cacheOf({ globals, locations }: CommandContext): string {
 }
 
 export function secretSources(context: CommandContext): SecretSources {
-  const { stdin, stderr, globals, env } = context
+  const { stdin, stderr, globals, env, passwordPrompt } = context
   const isTerminal = stdin.isTTY === true && stderr.isTTY === true
   return {
     keyFile: globals.keyFile,
     env,
+    prompt: passwordPrompt,
     ...(placeOf(context).isDefault ? { defaultKeyFile: context.locations.keyFile } : {}),
     ...(isTerminal ? { terminal: { input: stdin, output: stderr } } : {}),
     warn: (text) => stderrWarning(context, text),

@@ -7,6 +7,7 @@ import { JobProcesses } from '../daemon/job-processes.ts'
 import { type ServiceManager, serviceManager } from '../daemon/service-manager.ts'
 import type { Config } from '../jobs/config/config.ts'
 import type { State } from '../jobs/state/state.ts'
+import { messageOf } from '../model/errors.ts'
 import { checkByChild } from './check-by-child.ts'
 import type { CommandContext } from './context.ts'
 import { stderrNote, stderrWarning } from './output/notes.ts'
@@ -29,20 +30,30 @@ export async function startDaemon(
     {
       clock,
       sleep,
-      processes: (events, ended) =>
+      processes: (events, told) =>
         new JobProcesses({
           program,
           env,
           configFile: config.file,
           atOnce: config.daemon.jobsAtOnce,
           events,
-          ended,
+          ...told,
         }),
       random: systemRandom,
       manager,
       note: (text) => stderrNote(context, text),
       warn: (text) => stderrWarning(context, text),
-      check: (current, aborted) => checkByChild(context, program, current, aborted),
+      check: async (current, aborted) => {
+        try {
+          await checkByChild(context, program, current, aborted)
+        } catch (error) {
+          if (aborted.aborted) return
+          // The file may be broken by now: people hear of it by what it said before.
+          stderrWarning(context, `looking for what is stale or full failed: ${messageOf(error)}`)
+          const { tellOfState } = await import('./tell.ts')
+          await tellOfState(context, current, state)
+        }
+      },
     },
   )
 }

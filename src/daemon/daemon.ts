@@ -10,7 +10,7 @@ import type { State } from '../jobs/state/state.ts'
 import type { Clock, Random } from '../model/clock.ts'
 import { hasCode, messageOf, SnapError } from '../model/errors.ts'
 import { Events } from './events.ts'
-import type { EndedRun, JobProcesses } from './job-processes.ts'
+import type { EndedRun, JobProcesses, ProcessesOptions, RunOrder } from './job-processes.ts'
 import type { ServiceManager } from './service-manager.ts'
 
 export type DaemonOptions = {
@@ -23,6 +23,8 @@ export type DaemonOptions = {
 
 export type Processes = Pick<JobProcesses, 'has' | 'count' | 'start' | 'stop' | 'drain' | 'change'>
 
+export type ProcessEvents = Pick<ProcessesOptions, 'began' | 'ended'>
+
 export type DaemonPorts = {
   readonly clock: Clock
   readonly random: Random
@@ -32,12 +34,14 @@ export type DaemonPorts = {
   readonly warn: (text: string) => void
   /** Resolves after `ms`, and when `signal` is aborted. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>
-  /** What runs jobs; `ended` is told of each. */
-  readonly processes: (events: Events, ended: (run: EndedRun) => void) => Processes
+  /** What runs jobs, and tells of each. */
+  readonly processes: (events: Events, told: ProcessEvents) => Processes
   /** Looks for what is stale or full, and tells of it. */
   readonly check: (config: Config, signal: AbortSignal) => Promise<void>
 }
 
+/** Of one that runs for years, the first tell enough. */
+const FAILED_MAX = 100
 /** As the command line ends where the job runs already: somebody else was faster. */
 const EXIT_RUNNING = 11
 /** However far off the next run is: a clock may be set, and a machine may have slept. ms */
@@ -54,13 +58,17 @@ export class Daemon {
   #scheduler: Scheduler
   #woken = new AbortController()
   #mustCheck = false
+  readonly #failed: string[] = []
   #checking: Promise<void> | undefined
 
   constructor(options: DaemonOptions, ports: DaemonPorts) {
     this.#options = options
     this.#ports = ports
     this.#config = options.config
-    this.#processes = ports.processes(this.events, (run) => this.#ended(run))
+    this.#processes = ports.processes(this.events, {
+      began: (run) => this.#began(run),
+      ended: (run) => this.#ended(run),
+    })
     this.#scheduler = this.#newScheduler()
   }
 
@@ -87,12 +95,13 @@ export class Daemon {
     await this.#checking
   }
 
-  /** Starts what is due by now, and waits for it: for whoever is called now and then. */
-  async once(signal: AbortSignal): Promise<void> {
+  /** Starts what is due by now, and waits for it: for whoever is called now and then. Returns what did not end well. */
+  async once(signal: AbortSignal): Promise<readonly string[]> {
     this.tick(signal)
     using _stopping = onAbort(signal, () => void this.#processes.stop())
     await this.#processes.drain()
     await this.#checking
+    return this.#failed
   }
 
   /** Starts what is due by now. Returns when something is due next. ms */
@@ -163,8 +172,7 @@ export class Daemon {
         const value = state.guarded((open) => open.recall(dueName(key, job)))
         return typeof value === 'number' ? value : undefined
       },
-      handled: (job, dueMs) =>
-        this.#saving(() => state.guarded((open) => open.remember(dueName(key, job), dueMs))),
+      handled: (job, dueMs) => this.#handled(job, dueMs),
       isRunning: (job) => this.#isRunning(job),
       start: (job, dueMs) => {
         const id = newRunId(clock.now(), random)
@@ -202,10 +210,19 @@ export class Daemon {
     state.guarded(({ runs }) => runs.record(run, outcome, message))
   }
 
+  #handled(job: string, dueMs: number): void {
+    const { state, key } = this.#options
+    this.#saving(() => state.guarded((open) => open.remember(dueName(key, job), dueMs)))
+  }
+
+  #began({ job, dueMs }: RunOrder): void {
+    if (dueMs !== undefined) this.#handled(job, dueMs)
+  }
+
   /** A run whose process did not come so far as to record it is recorded here. */
   #ended(run: EndedRun): void {
     const { state, key } = this.#options
-    const { note } = this.#ports
+    const { note, warn } = this.#ports
     const { id, job, status, message } = run
     let outcome: Outcome = status === 0 ? 'ok' : status === EXIT_RUNNING ? 'skipped' : 'failed'
     this.#saving(() => {
@@ -214,7 +231,12 @@ export class Daemon {
         this.#record(run, outcome, message ?? `it ended with status ${status}`)
       outcome = known?.outcome ?? outcome
     })
-    note(`${job} ended: ${outcome}${message === undefined ? '' : `: ${message}`} (${id})`)
+    const said = `${job} ended: ${outcome}${message === undefined ? '' : `: ${message}`} (${id})`
+    if (outcome === 'ok' || outcome === 'skipped') note(said)
+    else {
+      warn(said)
+      if (this.#failed.length < FAILED_MAX) this.#failed.push(`${job} ${outcome}`)
+    }
     this.events.emit({ event: 'run_ended', run_id: id, job, outcome, exit_status: status, message })
     if (outcome !== 'ok') this.#mustCheck = true
     this.wake()

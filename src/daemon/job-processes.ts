@@ -33,11 +33,13 @@ export type ProcessesOptions = {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly atOnce: number
   readonly events: Events
+  /** Its process is there. */
+  readonly began: (run: RunOrder) => void
   readonly ended: (run: EndedRun) => void
 }
 
-/** Of one that does not want to end. ms */
-const GRACE_MS = 60_000
+/** Of one that does not want to end. Its hooks may take long to start again what they have stopped. ms */
+const GRACE_MS = 900_000
 /** Of its progress, what is passed on. */
 const PROGRESS = [
   'percent_done',
@@ -135,6 +137,7 @@ export class JobProcesses {
       detached: process.platform !== 'win32',
     })
     this.#running.set(id, child)
+    if (child.pid !== undefined) this.#options.began(order)
     events.emit({ event: 'run_started', run_id: id, job, trigger })
     let message: string | undefined
     eachLine(child.stdout, (line) => this.#progress(order, line))

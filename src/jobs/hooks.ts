@@ -66,12 +66,20 @@ export async function betweenHooks<T>(
   return result.value
 }
 
+const VARIABLE_CHARS_MAX = 8_192
+
 function ofFailure(error: unknown): Readonly<Record<string, string>> {
   const status = hasCode(error, 'INTERRUPTED') ? 'interrupted' : 'failed'
-  return { SNAP_STATUS: status, SNAP_ERROR: messageOf(error) }
+  return { SNAP_STATUS: status, SNAP_ERROR: variableText(messageOf(error)) }
 }
 
-/** One after the other, up to the first that fails and is not to be passed over. */
+/** A variable cannot hold a NUL, nor any length. */
+const variableText = (text: string): string => text.replaceAll('\0', ' ').slice(0, VARIABLE_CHARS_MAX)
+
+/**
+ * One after the other. Before and after: up to the first that fails and is not to be passed over. What is to be done when it failed,
+ * or finally, is done whatever became of the others; the first failure is thrown then.
+ */
 async function runHooks(
   { of, hooks, env }: HookSet,
   moment: HookMoment,
@@ -79,6 +87,8 @@ async function runHooks(
   more: Readonly<Record<string, string>>,
 ): Promise<void> {
   const name = `${moment} hook of ${of}`
+  const goesOn = moment === 'failed' || moment === 'finally'
+  let failure: SnapError | undefined
   for (const hook of hooks[moment]) {
     try {
       await runHook(hook, name, { ...env, SNAP_HOOK: moment, ...more }, ports)
@@ -86,16 +96,21 @@ async function runHooks(
       ports.signal.throwIfAborted()
       const message = `the ${name} failed: ${messageOf(cause)}`
       if (hook.onError === 'warn') ports.warn(message)
-      else if (hook.onError === 'fail')
-        throw new SnapError('HOOK_FAILED', message, {
+      else if (hook.onError === 'fail') {
+        const error = new SnapError('HOOK_FAILED', message, {
           hint:
             moment === 'before'
               ? 'Nothing was done. Run the command by hand to see why.'
               : 'Run the command by hand to see why.',
           cause,
         })
+        if (!goesOn) throw error
+        if (failure === undefined) failure = error
+        else ports.warn(message)
+      }
     }
   }
+  if (failure !== undefined) throw failure
 }
 
 async function runHook(
@@ -106,7 +121,7 @@ async function runHook(
 ): Promise<void> {
   const { argv, cwd, timeoutMs } = hook
   const said = (line: string): void => ports.said(name, line)
-  const command: Command = { argv, cwd, timeoutMs, env: { ...env, ...hook.env } }
+  const command: Command = { argv, cwd, timeoutMs, untilExit: true, env: { ...env, ...hook.env } }
   const lines = new Lines(LINE_CHARS_MAX)
   const decoder = new TextDecoder()
   for await (const bytes of commandOutput(command, ports.signal, { said }))

@@ -47,7 +47,12 @@ export type SnapshotDetails = {
   readonly original?: string | undefined
   /** The log entry of the first of those originals, in whose place this one stands. To be believed of admins alone. */
   readonly place?: LogPlace | undefined
+  /** What this one is a copy of. */
+  readonly copied_from?: CopiedFrom | undefined
 }
+
+/** Ids of another repository and of a snapshot in it. */
+export type CopiedFrom = { readonly repository: string; readonly snapshot: string }
 
 /** Number of a log entry, and its time in ms since the epoch. */
 export type LogPlace = { readonly number: number; readonly committedMs: number }
@@ -130,6 +135,7 @@ export function validateDetails(value: unknown): SnapshotDetails {
     summary: numbers(fields.summary, 'summary'),
     ...optional('original', fields.original),
     ...(fields.place === undefined ? {} : { place: logPlace(fields.place) }),
+    ...(fields.copied_from === undefined ? {} : { copied_from: copiedFrom(fields.copied_from) }),
   }
 }
 
@@ -137,6 +143,14 @@ function logPlace(value: unknown): LogPlace {
   const { number, committedMs } = numbers(value, 'place')
   if (!Number.isSafeInteger(number) || !Number.isSafeInteger(committedMs)) throw wrongType('place')
   return { number: Number(number), committedMs: Number(committedMs) }
+}
+
+function copiedFrom(value: unknown): CopiedFrom {
+  const fields: Partial<Record<keyof CopiedFrom, unknown>> = object(value, 'copied_from')
+  return {
+    repository: text(fields.repository, 'copied_from'),
+    snapshot: text(fields.snapshot, 'copied_from'),
+  }
 }
 
 function snapshotSource(value: unknown): SnapshotSource {

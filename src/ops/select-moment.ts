@@ -18,6 +18,8 @@ export type SnapshotSummary = {
   readonly paths: readonly string[]
   readonly label: string | undefined
   readonly tags: readonly string[]
+  /** Of the configuration of the machine that made it. */
+  readonly job?: string | undefined
 }
 
 export type SnapshotFilter = {
@@ -26,6 +28,7 @@ export type SnapshotFilter = {
   readonly paths?: readonly string[] | undefined
   /** Tags that a snapshot must all have. */
   readonly tags?: readonly string[] | undefined
+  readonly job?: string | undefined
   /** A path that must be one of the snapshot's source paths, or lie below one. */
   readonly covering?: string | undefined
 }
@@ -51,12 +54,13 @@ export function filterSnapshots<S extends SnapshotSummary>(
   snapshots: readonly S[],
   filter: SnapshotFilter,
 ): S[] {
-  const { host, covering } = filter
+  const { host, job, covering } = filter
   const paths = (filter.paths ?? []).map(withoutSlash)
   const tags = filter.tags ?? []
   return snapshots.filter(
     (snapshot) =>
       (host === undefined || snapshot.hostname === host) &&
+      (job === undefined || snapshot.job === job) &&
       paths.every((path) => snapshot.paths.some((source) => withoutSlash(source) === path)) &&
       tags.every((tag) => snapshot.tags.includes(tag)) &&
       (covering === undefined || covers(snapshot.paths, covering)),
@@ -99,7 +103,7 @@ export function noneMatches(snapshots: readonly SnapshotSummary[], filter: Snaps
     return unknown('the repository has no snapshots', 'Make one with `snap backup PATH`.')
   return unknown(
     `no snapshot matches ${describeFilter(filter)}; ${describeKnown([...snapshots].sort(newestFirst), filter)}`,
-    'Change --host, --path, --tag or the path.',
+    'Change --host, --path, --tag, --job or the path.',
   )
 }
 
@@ -161,7 +165,9 @@ function atMoment<S extends SnapshotSummary>(
 function decidingFlags(candidates: readonly SnapshotSummary[]): string {
   const hosts = new Set(candidates.map((snapshot) => snapshot.hostname))
   const paths = new Set(candidates.map((snapshot) => snapshot.paths.join('\0')))
-  return [hosts.size > 1 ? '--host' : '', paths.size > 1 ? '--path' : ''].filter(Boolean).join(' or ')
+  const jobs = new Set(candidates.map((snapshot) => snapshot.job))
+  const flags = [hosts.size > 1 ? '--host' : '', jobs.size > 1 ? '--job' : paths.size > 1 ? '--path' : '']
+  return flags.filter(Boolean).join(' or ')
 }
 
 function describe(snapshots: readonly SnapshotSummary[], timeZone: string | undefined): string {
@@ -181,6 +187,7 @@ function describeFilter(filter: SnapshotFilter): string {
     filter.host === undefined ? '' : `host ${filter.host}`,
     ...(filter.paths ?? []).map((path) => `path ${path}`),
     ...(filter.tags ?? []).map((tag) => `tag ${tag}`),
+    filter.job === undefined ? '' : `job ${filter.job}`,
     filter.covering === undefined ? '' : `a source above ${filter.covering}`,
   ]
   return parts.filter(Boolean).join(', ')
@@ -188,7 +195,7 @@ function describeFilter(filter: SnapshotFilter): string {
 
 /** What the snapshots, newest first, have in the place of each thing that none of them has. */
 function describeKnown(snapshots: readonly SnapshotSummary[], filter: SnapshotFilter): string {
-  const { host, paths = [], tags = [], covering } = filter
+  const { host, paths = [], tags = [], job, covering } = filter
   const fits = (one: SnapshotFilter): boolean => filterSnapshots(snapshots, one).length > 0
   const sources = (): string =>
     listed(
@@ -202,6 +209,14 @@ function describeKnown(snapshots: readonly SnapshotSummary[], filter: SnapshotFi
           listed(
             'hosts',
             snapshots.map(({ hostname }) => hostname),
+          ),
+        ]),
+    ...(fits({ job })
+      ? []
+      : [
+          listed(
+            'jobs',
+            snapshots.flatMap((one) => one.job ?? []),
           ),
         ]),
     ...(fits({ covering }) && paths.every((path) => fits({ paths: [path] })) ? [] : [sources()]),

@@ -1,6 +1,8 @@
 /** The bytes of a content in order, with bounded memory: its chunks are read in windows, each segment once for a window. */
 import { toHex } from '../base/bytes.ts'
-import type { Content } from '../snapshot/content.ts'
+import { SnapError } from '../model/errors.ts'
+import { type Content, EMPTY_CONTENT } from '../snapshot/content.ts'
+import type { Entry } from '../snapshot/entry.ts'
 import type { ChunkReader, Item } from './chunk-reader.ts'
 
 /** Bytes of chunks that are read together. */
@@ -23,6 +25,24 @@ export async function* contentBlocks(chunks: ChunkReader, content: Content): Asy
       else yield { bytes: together.get(toHex(item.chunk)) ?? (await chunks.chunk(item.chunk)) }
     }
   }
+}
+
+/** Those of a file. `OBJECT_DAMAGED` where there are more bytes than the entry says, before they are handed out, or fewer. */
+export async function* wholeBlocks(chunks: ChunkReader, entry: Entry): AsyncGenerator<ContentBlock> {
+  let left = entry.size
+  for await (const block of contentBlocks(chunks, entry.content ?? EMPTY_CONTENT)) {
+    left -= 'bytes' in block ? block.bytes.length : block.hole
+    if (left < 0) throw wrongSize(entry)
+    yield block
+  }
+  if (left > 0) throw wrongSize(entry)
+}
+
+export function wrongSize({ name, size }: Entry): SnapError {
+  return new SnapError(
+    'OBJECT_DAMAGED',
+    `the chunks of ${JSON.stringify(name)} do not add up to ${size} bytes`,
+  )
 }
 
 async function* windowsOf(chunks: ChunkReader, content: Content): AsyncGenerator<readonly Item[]> {

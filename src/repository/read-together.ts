@@ -123,7 +123,7 @@ class Reading {
       if (any === undefined) continue
       await this.#orLeaveOut(async () => {
         const plain = await this.#source.segment(any.place)
-        for (const chunk of wanted.get(name) ?? []) this.#find(plain, chunk)
+        this.#find(plain, wanted.get(name) ?? [])
         for (const base of bases.get(name) ?? []) kept.set(base.name, bytesAt(plain, base))
       })
     }
@@ -136,15 +136,22 @@ class Reading {
       if (parts.length < bases.length) continue
       await this.#orLeaveOut(async () => {
         const plain = await this.#source.segment(place, Buffer.concat(parts))
-        for (const chunk of chunks) this.#find(plain, chunk)
+        this.#find(plain, chunks)
       })
     }
   }
 
-  #find(plain: Uint8Array, chunk: WantedChunk): void {
-    const bytes = bytesAt(plain, chunk)
-    if (bytes.length === chunk.place.bytes && this.#source.matches(bytes, chunk.id))
-      this.#found.set(chunk.name, bytes)
+  /** Copied into one buffer: one for each chunk takes longer than all the rest, and views would keep whole segments in memory. */
+  #find(plain: Uint8Array, chunks: readonly WantedChunk[]): void {
+    const copies = new Uint8Array(chunks.reduce((sum, { place }) => sum + place.bytes, 0))
+    let at = 0
+    for (const { id, name, place } of chunks) {
+      const bytes = plain.subarray(place.offset, place.offset + place.bytes)
+      const copy = copies.subarray(at, at + bytes.length)
+      copy.set(bytes)
+      at += bytes.length
+      if (copy.length === place.bytes && this.#source.matches(copy, id)) this.#found.set(name, copy)
+    }
   }
 
   async #orLeaveOut(act: () => Promise<void>): Promise<void> {

@@ -68,15 +68,24 @@ export class Repository implements AsyncDisposable {
     this.clock = parts.clock
     this.random = parts.random
     this.log = new LogFollower({ ...parts, box: () => this.box() })
-    this.chunks = new ChunkReader({
-      storage: parts.storage,
-      manifest: parts.manifest,
+    this.chunks = this.#chunkReader()
+    this.trees = new TreeReader(parts.manifest, this.chunks, parts.keys.idKey)
+  }
+
+  #chunkReader(): ChunkReader {
+    return new ChunkReader({
+      storage: this.storage,
+      manifest: this.manifest,
       keyring: () => this.keyring(),
       zstd: () => this.zstd(),
-      hasher: createChunkHasher(parts.keys.idKey),
+      hasher: createChunkHasher(this.keys.idKey),
       refresh: () => this.log.refresh(),
     })
-    this.trees = new TreeReader(parts.manifest, this.chunks, parts.keys.idKey)
+  }
+
+  /** One that keeps decoded segments of its own, for who reads contents between directories: each would push the other out. */
+  treesApart(): TreeReader {
+    return new TreeReader(this.manifest, this.#chunkReader(), this.keys.idKey)
   }
 
   /** libsodium takes a while to load: only what seals or opens packs and names needs it. */

@@ -38,6 +38,7 @@ import { PrunedMeanwhile } from './pruned-meanwhile.ts'
 import { Reachable } from './reachable.ts'
 import { beginRun } from './reliance.ts'
 import type { Repository } from './repository.ts'
+import { SavedMeanwhile } from './saved-meanwhile.ts'
 import { TreeRecorder } from './tree-recorder.ts'
 import { setAside, setUndecodableAside } from './undecodable.ts'
 import { unnamedPacks } from './unnamed-packs.ts'
@@ -59,6 +60,8 @@ export type WriteOptions = {
 }
 
 export type SnapshotDraft = {
+  /** Absent: 128 random bits. */
+  readonly id?: SnapshotId
   readonly series: SeriesId
   /** ms */
   readonly time: number
@@ -238,13 +241,13 @@ export class WriteSession implements AsyncDisposable {
     await refuseLost(repository)
     const ids: SnapshotId[] = []
     for (const draft of drafts) {
-      const id = snapshotId(toHex(repository.random.bytes(ID_BYTES)))
+      const id = draft.id ?? snapshotId(toHex(repository.random.bytes(ID_BYTES)))
       try {
         await this.#append(id, draft, indexes)
       } catch (error) {
         // What an entry names by now is in force.
-        if (error instanceof PrunedMeanwhile && ids.length === 0)
-          await discardIndexes(repository.storage, indexes)
+        const isRefused = error instanceof PrunedMeanwhile || error instanceof SavedMeanwhile
+        if (isRefused && ids.length === 0) await discardIndexes(repository.storage, indexes)
         throw error
       }
       ids.push(id)
@@ -263,6 +266,8 @@ export class WriteSession implements AsyncDisposable {
     let [collections, takenAway] = [this.#collections, this.#takenAway]
     await log.append(
       async (state) => {
+        // An entry that says so twice would count for nothing.
+        if (state.snapshots.has(id)) throw new SavedMeanwhile(id)
         // More may be taken away while that goes on.
         while (log.collections !== collections || manifest.packs.takenAway() !== takenAway) {
           collections = log.collections

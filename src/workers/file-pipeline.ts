@@ -19,9 +19,12 @@ import type { PackFiller } from './pack-filler.ts'
 import type { SeenTable } from './seen-table.ts'
 import {
   type BlockTask,
+  type ContentsResult,
+  type ContentsTask,
   type FailedFile,
   type FilesResult,
   type FilesTask,
+  type FormerItems,
   GREW,
   type LongFile,
   PIECE_BYTES,
@@ -81,7 +84,7 @@ export class FilePipeline {
     const changed: number[] = []
     this.#isFormerStored = task.former?.isStored === true
     task.paths.forEach((path, index) => {
-      const outcome = this.#file(path, task.names[index] ?? '', formerOf(task, index))
+      const outcome = this.#file(path, task.names[index] ?? '', formerOf(task.former, index))
       if ('reason' in outcome) failed.push({ index, reason: outcome.reason })
       else {
         const { entry } = outcome
@@ -130,6 +133,26 @@ export class FilePipeline {
     this.#data(readerOf(bytes), NO_DESCRIPTOR, 0, bytes.length)
     this.#parts.run.end(former?.isLast === true)
     return { kind: 'piece', items: this.#items.done(), bytes: bytes.length, counts: this.#counts }
+  }
+
+  contents({ bytes, ends, former }: ContentsTask): ContentsResult {
+    this.#counts = noCounts()
+    this.#items.clear()
+    this.#isFormerStored = former?.isStored === true
+    const { run } = this.#parts
+    const itemEnds = new Uint32Array(ends.length)
+    let from = 0
+    ends.forEach((end, index) => {
+      const file = bytes.subarray(from, end)
+      const known = formerOf(former, index)
+      if (known !== undefined) run.begin(known)
+      this.#media = file.length < PROBE_FILE_BYTES_MIN ? false : undefined
+      if (file.length > 0) this.#data(readerOf(file), NO_DESCRIPTOR, 0, file.length)
+      if (known !== undefined) run.end(true)
+      itemEnds[index] = this.#items.length
+      from = end
+    })
+    return { kind: 'contents', items: this.#items.done(), ends: itemEnds, counts: this.#counts }
   }
 
   #pieceFailed(failed: string): PieceResult {
@@ -300,7 +323,7 @@ function readerOf(bytes: Uint8Array): Reader {
   }
 }
 
-function formerOf({ former }: FilesTask, index: number): FormerContent | undefined {
+function formerOf(former: FormerItems | undefined, index: number): FormerContent | undefined {
   if (former === undefined) return undefined
   const from = index === 0 ? 0 : (former.ends[index - 1] ?? 0)
   const to = former.ends[index] ?? 0

@@ -133,6 +133,7 @@ export function makePipeline(
       filing ??= makeFiling()
       const { files } = filing
       if (task.kind === 'files') return files.files(task)
+      if (task.kind === 'contents') return files.contents(task)
       return task.kind === 'piece' ? files.piece(task) : files.block(task)
     },
     flush() {

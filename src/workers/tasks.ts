@@ -55,6 +55,15 @@ export type BlockTask = {
   readonly former?: FormerPiece | undefined
 }
 
+/** Small files that the main thread has read, each without holes: those of a snapshot that is copied. */
+export type ContentsTask = {
+  readonly kind: 'contents'
+  /** One file after the other; `ends[i]` is where file i ends. The thread's own: transferred where it is another. */
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly ends: Uint32Array
+  readonly former?: FormerItems | undefined
+}
+
 /** `items`: what the file, or the part of it that is near the piece, consisted of, encoded. */
 export type FormerPiece = {
   readonly items: Uint8Array
@@ -94,7 +103,7 @@ export type ScanTask = {
   readonly limits: ScanLimits
 }
 
-export type FileTask = FilesTask | PieceTask | BlockTask
+export type FileTask = FilesTask | PieceTask | BlockTask | ContentsTask
 export type Task = FileTask | ScanTask
 
 /** Counts of one task. */
@@ -136,6 +145,14 @@ export type PieceResult = {
   readonly counts: TaskCounts
 }
 
+export type ContentsResult = {
+  readonly kind: 'contents'
+  /** Of one file after the other; `ends[i]` is where those of file i end. */
+  readonly items: Uint8Array
+  readonly ends: Uint32Array
+  readonly counts: TaskCounts
+}
+
 /** What directories hold, added up: themselves included, and all below. `others`: links, FIFOs, devices, sockets. */
 export type TreeSums = { directories: number; files: number; bytes: number; others: number }
 
@@ -162,7 +179,7 @@ export type ScanResult = {
   readonly units: readonly ScannedDirectory[]
 }
 
-export type FileTaskResult = FilesResult | PieceResult
+export type FileTaskResult = FilesResult | PieceResult | ContentsResult
 export type TaskResult = FileTaskResult | ScanResult
 
 export type CompressionMode = 'off' | 'fast' | 'auto' | 'max'

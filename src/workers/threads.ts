@@ -56,6 +56,11 @@ function scanThreads(count: number): number {
   return Math.max(1, count - 1)
 }
 
+/** What goes to the thread, and is not the main thread's any more. */
+function ownBytes(task: Task): ArrayBuffer[] {
+  return task.kind === 'block' || task.kind === 'contents' ? [task.bytes.buffer] : []
+}
+
 class Threads implements Executor {
   readonly parallel: number
   readonly scanners: number
@@ -136,7 +141,7 @@ class Threads implements Executor {
         task: next.task,
         tickets: isScan ? [] : this.#ticketsFor(thread),
       }
-      thread.worker.postMessage(message, next.task.kind === 'block' ? [next.task.bytes.buffer] : [])
+      thread.worker.postMessage(message, ownBytes(next.task))
     }
   }
 

@@ -204,6 +204,9 @@ describe('a PostgreSQL database', () => {
       expect(server.sql(copy, sum)).toBe(server.sql(`shop_${format}`, sum))
       const again = await sandbox.expect(1, withConfig('db', 'restore', 'shop', '--to', copy, '--create'))
       expect(again.stderr).toContain(`database "${copy}" already exists`)
+      // It is full: nobody is to be told that it is empty.
+      expect(again.stderr).toContain('It was not made')
+      expect(again.stderr).not.toContain('empty')
       const occupied = await sandbox.expect(1, withConfig('db', 'restore', 'shop'))
       expect(occupied.stderr).toContain(`the database shop_${format} has 1 tables`)
     },

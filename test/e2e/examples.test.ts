@@ -1,6 +1,15 @@
 /** The configurations under docs/examples, as they are: each with what it is for, real databases and real services included. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -314,5 +323,99 @@ describe('desktop.yaml', () => {
     expect(existsSync(place.path('backup', 'told'))).toBe(false)
     const { stdout } = await place.ok('status', '--json')
     expect(JSON.parse(stdout).repositories[0]).toMatchObject({ damaged: false })
+  })
+})
+
+describe('sqlite-service.yaml', () => {
+  it('keeps checkpoints of a database in use, and copies of them in two tiers', {
+    timeout: 240_000,
+  }, async () => {
+    const at = (...names: string[]): string => sandbox.path('sqlite-service', ...names)
+    const place = new Place('sqlite-service', {
+      SERVICE: at('app'),
+      HOT: at('hot'),
+      WARM: at('warm'),
+      COLD: at('cold'),
+    })
+    write(at('app', 'config', 'service.toml'), 'settings')
+    write(at('app', 'config', 'service.toml.bak'), 'old')
+    write(at('app', '.env'), 'TOKEN=x')
+    chmodSync(at('app', '.env'), 0o600)
+    mkdirSync(at('app', 'data'))
+    const tiers = ['hot', 'warm', 'cold'] as const
+    const opened = (tier: string): string[] =>
+      tier === 'hot'
+        ? ['--repo', at('hot', 'repository'), '--key-file', at('hot', 'hot.key')]
+        : ['--repo', at(tier, 'repository')]
+    const secretOf = (tier: string): Record<string, string> =>
+      tier === 'hot' ? {} : { SNAP_PASSWORD: `password of ${tier}` }
+    const inTier = async (tier: string, ...args: string[]): Promise<Run> =>
+      sandbox.ok([...args, ...opened(tier)], { env: { ...place.env, ...secretOf(tier) } })
+    for (const tier of tiers) {
+      mkdirSync(at(tier), { recursive: true })
+      if (tier !== 'hot') write(at(tier, 'password'), `password of ${tier}`)
+      await inTier(tier, 'init')
+    }
+    const writer = spawn(
+      process.execPath,
+      [support('sqlite-writer.mjs'), at('app', 'data', 'ledger.db'), 'WAL'],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    )
+    children.push(writer)
+    await new Promise((resolve) => writer.stdout?.once('data', resolve))
+
+    // Five days of checkpoints, the newest of them each three hours.
+    const hours = [
+      ...Array.from({ length: 4 }, (_, index) => 120 - 8 * index),
+      ...Array.from({ length: 12 }, (_, index) => 33 - 3 * index),
+    ]
+    for (const before of hours) {
+      const time = new Date(Date.now() - before * 3_600_000).toISOString()
+      await place.ok('backup', '--job', 'checkpoint', '--time', time, '--quiet')
+    }
+    await place.ok('backup', '--job', 'checkpoint', '--quiet')
+    const kept = async (tier: string): Promise<Json[]> =>
+      JSON.parse((await inTier(tier, 'snapshots', '--json')).stdout)
+    const ages = (snapshots: Json[]): number[] =>
+      snapshots.map(({ time }) => Math.round((Date.now() - Date.parse(time)) / 3_600_000))
+    const hot = await kept('hot')
+    expect(Math.max(...ages(hot))).toBeLessThan(72)
+    expect(hot.length).toBe(13)
+    const [warm, cold] = [await kept('warm'), await kept('cold')]
+    expect(Math.max(...ages(warm))).toBeGreaterThan(72)
+    expect(cold.length).toBeLessThan(warm.length)
+    for (const tier of tiers) await inTier(tier, 'verify', '--data')
+
+    // From the coldest tier the database comes back as whole as from the machine's own.
+    const target = at('back')
+    await inTier('cold', 'restore', 'latest', '--target', target)
+    const database = new Sqlite(`${target}/@ledger/ledger.db`)
+    expect(database.pragma('integrity_check', { simple: true })).toBe('ok')
+    const total = database.prepare('SELECT value, entries FROM total').get()
+    expect(database.prepare('SELECT sum(value) AS value, count(*) AS entries FROM entries').get()).toEqual(
+      total,
+    )
+    database.close()
+    expect(statSync(`${target}${at('app', '.env')}`).mode & 0o777).toBe(0o600)
+    expect(existsSync(`${target}${at('app', 'config', 'service.toml.bak')}`)).toBe(false)
+    await place.ok('status')
+
+    // The cold tier is away for a while: that is told, nothing is forgotten meanwhile, and it is caught up.
+    renameSync(at('cold'), at('away'))
+    await place.expect(10, 'backup', '--job', 'checkpoint')
+    await place.expect(5, 'status')
+    renameSync(at('away'), at('cold'))
+    await place.ok('backup', '--job', 'checkpoint', '--quiet')
+    expect((await kept('cold')).at(-1).time).toBe((await kept('hot')).at(-1).time)
+    const told = readFileSync(at('hot', 'alerts.log'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text))
+    expect(told.map(({ event, kind }) => `${event} ${kind}`)).toEqual(
+      expect.arrayContaining(['raised failed', 'cleared failed']),
+    )
+    await place.ok('status')
   })
 })

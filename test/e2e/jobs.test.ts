@@ -110,6 +110,21 @@ jobs:
     expect(series.size).toBe(2)
   })
 
+  it('is found by its name, whatever other jobs have saved since', async () => {
+    const host = `web${count}`
+    await sandbox.ok(withConfig('backup', '--job', 'nightly', '--host', host), BARE)
+    await sandbox.ok(['backup', place('app', 'pictures'), '--host', host])
+    const target = place('back')
+    await sandbox.ok(['restore', '--at', 'now', '--host', host, '--job', 'nightly', '--target', target])
+    expect(existsSync(`${target}${place('etc', 'app.conf')}`)).toBe(true)
+    expect(await sandbox.snapshots(['--host', host, '--job', 'nightly'])).toHaveLength(1)
+    const wrong = await sandbox.expect(1, ['restore', '--job', 'hourly', '--host', host, '--target', target])
+    expect(wrong.stderr).toContain('no snapshot matches')
+    expect(wrong.stderr).toMatch(/jobs.*nightly/)
+    const several = await sandbox.expect(1, ['restore', '--at', 'now', '--host', host, '--target', target])
+    expect(several.stderr).toContain('--job')
+  })
+
   it('is restored by category, data type and source', async () => {
     await sandbox.ok(withConfig('backup', '--job', 'nightly'), BARE)
     const restored = async (...args: string[]): Promise<string[]> => {
@@ -282,5 +297,66 @@ describe('snap config', () => {
       'categories',
       'jobs',
     ])
+  })
+})
+
+describe('a service that a hook has stopped', () => {
+  /** A job that is under way for a while, whose finally hooks say that they ran. */
+  const stopping = (): void =>
+    configure(
+      `sources: { slow: { command: [sh, -c, 'touch HERE/begun; sleep 3; echo x'] } }
+jobs:
+  slow:
+    sources: [slow]
+    hooks: { before: ['touch HERE/stopped'], finally: ['exit 7', 'touch HERE/again'] }
+`,
+    )
+  const begun = async (): Promise<void> => {
+    while (!existsSync(place('begun'))) await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+
+  it('is started again although the first of its commands fails', async () => {
+    stopping()
+    const run = await sandbox.expect(1, withConfig('backup', '--job', 'slow'), BARE)
+    expect(run.stderr).toContain('the finally hook of job slow failed')
+    expect(existsSync(place('again'))).toBe(true)
+  })
+
+  it('is started again where the terminal goes', async () => {
+    stopping()
+    const { child, ended } = sandbox.start(withConfig('backup', '--job', 'slow'), BARE)
+    await begun()
+    child.kill('SIGHUP')
+    expect((await ended).status).toBe(130)
+    expect(existsSync(place('again'))).toBe(true)
+  })
+
+  it('is started again where whoever read what the run prints has gone, and the run is saved', async () => {
+    stopping()
+    const { child, ended } = sandbox.start(withConfig('backup', '--job', 'slow', '--json'), BARE)
+    await begun()
+    child.stdout?.destroy()
+    await ended
+    expect(existsSync(place('again'))).toBe(true)
+    const { stdout } = await sandbox.ok(withConfig('runs', '--job', 'slow', '--json'), BARE)
+    expect(JSON.parse(stdout)[0]).toMatchObject({ snapshot_id: expect.any(String) })
+  })
+
+  it('is not waited for where a hook leaves it in the background, and keeps what it prints to itself', async () => {
+    configure(
+      `sources: { app: { files: [HERE/etc] } }
+jobs:
+  server:
+    sources: [app]
+    hooks: { finally: ['sleep 20 & echo $! > HERE/pid', 'touch HERE/again'] }
+`,
+    )
+    write(place('etc', 'app.conf'), 'settings')
+    const begin = Date.now()
+    await sandbox.ok(withConfig('backup', '--job', 'server'), BARE)
+    expect(Date.now() - begin).toBeLessThan(10_000)
+    const pid = Number(readFileSync(place('pid'), 'utf8'))
+    expect(() => process.kill(pid, 0)).not.toThrow()
+    process.kill(pid)
   })
 })

@@ -192,6 +192,31 @@ jobs:
     }
   }, 60_000)
 
+  it('is copied into by that name, or by its address with the keys of the environment', async () => {
+    const local = new Sandbox()
+    await local.init()
+    await local.ok(['backup', source])
+    const others = { AWS_ACCESS_KEY_ID: 'NOBODY', AWS_SECRET_ACCESS_KEY: 'of the environment' }
+    const copy = (to: string, variables: Readonly<Record<string, string>>) =>
+      local.run(['copy', '--to', to, '--to-key-file', box.keyFile, '--config', config], { env: variables })
+    // What the command line says of the secret leaves the store's keys as they stand there.
+    const named = await copy('offsite', others)
+    expect(named.status, named.stderr).toBe(0)
+    expect(named.stdout).toContain('1 snapshot')
+    const again = await copy(`${bucket}/job`, S3_ENVIRONMENT)
+    expect(again.status, again.stderr).toBe(0)
+    expect((await copy(`${bucket}/job`, others)).stderr).toContain('InvalidAccessKeyId')
+    const back = local.path('back')
+    await local.ok(['init', '--key-file', local.path('back.key')], {
+      env: { SNAP_REPOSITORY: back, SNAP_KEY_FILE: undefined },
+    })
+    const fromStore = machine('job')
+    await box.ok(['copy', '--to', back, '--to-key-file', local.path('back.key')], fromStore)
+    const there = { env: { SNAP_REPOSITORY: back, SNAP_KEY_FILE: local.path('back.key') } }
+    expect(await local.snapshots([], there)).toHaveLength(2)
+    expect((await local.summary(['verify', '--data'], there)).damaged_objects).toBe(0)
+  }, 60_000)
+
   it('is told of where the file of the secret key is not there', async () => {
     rmSync(secret)
     const run = await box.expect(2, ['backup', '--job', 'nightly', '--config', config], { env })

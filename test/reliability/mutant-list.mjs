@@ -1980,7 +1980,7 @@ const DELTAS_AND_SCAN = [
   ],
   [
     'src/repository/read-together.ts',
-    ' && this.#source.matches(bytes, chunk.id)',
+    ' && this.#source.matches(copy, id)',
     '',
     'holding chunks that are read together against their ids',
     [unit('repository/kept-bases')],
@@ -2348,6 +2348,113 @@ const RESTORE = [
   ],
 ]
 
+const COPY = unit('ops/copy/copy')
+const COPY_TROUBLE = unit('ops/copy/trouble')
+const COPY_HOSTILE = unit('ops/copy/hostile')
+const COPY_PROPERTY = unit('ops/copy/property')
+
+/** What lets another repository stand in for this one. */
+const COPIES = [
+  [
+    'src/repository/write-session.ts',
+    'if (state.snapshots.has(id)) throw new SavedMeanwhile(id)',
+    '',
+    'the look, before the entry, whether another has saved the same copy',
+    [COPY_TROUBLE],
+  ],
+  [
+    'src/ops/copy/base.ts',
+    ' || !isBelieved(destination, copy)',
+    '',
+    'taking nothing over from what another writer calls a copy',
+    [COPY],
+  ],
+  [
+    'src/ops/copy/copy-walk.ts',
+    'base?.isWhole === true && ports.before.isWhole',
+    'base !== undefined && ports.before.isWhole',
+    'looking into directories of which the copy before lacks something',
+    [COPY_TROUBLE],
+  ],
+  [
+    'src/ops/copy/copy-walk.ts',
+    'base?.isWhole === true && ports.before.isWhole',
+    'base?.isWhole === true',
+    'looking into directories where the destination has lost packs',
+    [COPY],
+  ],
+  [
+    'src/ops/copy/copy-walk.ts',
+    ' && isSame(content, base.source) ? base.copy',
+    ' ? base.copy',
+    'comparing the directory that is taken over from the copy before',
+    [COPY],
+  ],
+  [
+    'src/ops/copy/copy-walk.ts',
+    ' || !isSame(content, both.source)) return false',
+    ') return false',
+    'comparing the file that is taken over from the copy before',
+    [COPY, COPY_PROPERTY],
+  ],
+  [
+    'src/ops/copy/copy-walk.ts',
+    'return await this.#ports.before.isFileStored(copy)',
+    'return true',
+    'the look whether the destination has all of a file that is taken over',
+    [COPY],
+  ],
+  [
+    'src/ops/copy/read-source.ts',
+    'if (log.collections === before) return { damage: error }',
+    'return { damage: error }',
+    'reading again what a prune of the source has moved',
+    [unit('ops/copy/read-source')],
+  ],
+  [
+    'src/ops/copy/copy-snapshot.ts',
+    'if (counter.damaged > 0 && (await isGone(source, row.id))) throw prunedMeanwhile(row.id)',
+    '',
+    'telling a snapshot that was pruned from one that is damaged',
+    [COPY_TROUBLE],
+  ],
+  [
+    'src/ops/copy/copy-snapshot.ts',
+    'counter.damaged > 0 ? ids.lacking : ids.whole',
+    'ids.whole',
+    'another name for a copy that lacks something',
+    [COPY_TROUBLE],
+  ],
+  [
+    'src/ops/copy/copy-snapshot.ts',
+    'incomplete: details.incomplete || damaged > 0,',
+    'incomplete: details.incomplete,',
+    'marking a copy that lacks something as incomplete',
+    [COPY_TROUBLE],
+  ],
+  [
+    'src/ops/copy/copy-queue.ts',
+    '          throw wrongSize(file.entry)\n',
+    '          bytes.length\n',
+    'adding up the chunks of a small file that is copied',
+    [COPY_HOSTILE],
+  ],
+  [
+    'src/repository/content-blocks.ts',
+    '  if (left > 0) throw wrongSize(entry)\n',
+    '',
+    'adding up the chunks of a large file that is read as a stream',
+    [COPY_HOSTILE],
+  ],
+  [
+    'src/ops/copy/plan-copy.ts',
+    "plan.state === 'missing' && [plan.ids.whole, plan.ids.lacking].some((id) => pruned.has(id))",
+    'false',
+    'not copying again what was forgotten and pruned there',
+    [COPY],
+  ],
+]
+
 const GROUPS = {
   'What is durable': FSYNCS,
   'What is stored': STORED,
@@ -2357,6 +2464,7 @@ const GROUPS = {
   Bounds: BOUNDS,
   'Differences, and what is taken over': DELTAS_AND_SCAN,
   'What a restore leaves': RESTORE,
+  'What is copied': COPIES,
 }
 
 export const MUTANTS = Object.entries(GROUPS).flatMap(([group, mutants]) =>

@@ -65,13 +65,10 @@ const OTHERS = [
   'chunker/gear.ts', // numbers out of a hash
   'crypto/aead.ts', // writes a nonce
   'cli/output/concealing.ts', // a line that this program prints
-  'cli/render/log-line.ts', // a log that this program has written; what is no JSON is shown as it is
   'daemon/api/server.ts', // what whoever has the token says; zod checks it
-  'daemon/child-lines.ts', // what another process of this program says
-  'jobs/alerts/alert-memory.ts', // the local database
   'jobs/sources/copied-sqlite.ts', // what another process of this program says
   'jobs/sources/postgres.ts', // what the user's own server says of itself
-  'jobs/state/state.ts', // the local history
+  'jobs/state/state.ts', // the local history: what it gives is decoded elsewhere
   'main.ts', // package.json
   'manifest/chunks-table.ts', // the local database
   'manifest/connection.ts',

@@ -46,6 +46,7 @@ import { addEveryKind } from './every-kind.ts'
 import type { Decoder } from './fuzz.ts'
 import { postgresDecoders } from './postgres-decoders.ts'
 import { TestRepository } from './repository.ts'
+import { stateDecoders } from './state-decoders.ts'
 
 /** `from`: the source file that it fuzzes. */
 export type SourceDecoder = Decoder & { readonly from: string }
@@ -67,6 +68,7 @@ export async function allDecoders(): Promise<SourceDecoder[]> {
     ...(await snapshotDecoders(stored)),
     ...s3Decoders(),
     ...postgresDecoders(),
+    ...stateDecoders(),
   ]
 }
 

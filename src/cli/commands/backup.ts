@@ -104,17 +104,24 @@ async function jobAction(
   if (options.dryRun)
     return await planAction(context, (await requestOfJob(context, config, job, options, executor)).request)
   const { runJob } = await import('../job-run.ts')
-  const operate: JobOperation = (inner, saved) => jobOperation(inner, config, job, options, executor, saved)
+  const operate: JobOperation = (inner, saved) =>
+    jobOperation(inner, { outer, config, job, options, executor }, saved)
   tellIncomplete(await runJob(context, config, job, operate))
+}
+
+type JobParts = {
+  /** Before it was made that of the job's repository. */
+  readonly outer: CommandContext
+  readonly config: Config
+  readonly job: JobConfig
+  readonly options: BackupOptions
+  readonly executor: ExecutorFactory
 }
 
 /** The backup of a job and what follows it, between its hooks. */
 async function jobOperation(
   context: CommandContext,
-  config: Config,
-  job: JobConfig,
-  options: BackupOptions,
-  executor: ExecutorFactory,
+  { outer, config, job, options, executor }: JobParts,
   saved: (result: JobResult) => void,
 ): Promise<JobResult> {
   const { request, hooks } = await requestOfJob(context, config, job, options, executor)
@@ -129,7 +136,8 @@ async function jobOperation(
       return done
     })
     const { followUp } = await import('../job-follow-up.ts')
-    await followUp(context, opened, job, request)
+    const { env, globals } = outer
+    await followUp(context, opened, job, request, { ...context, env, globals })
     const { lookAtOpen } = await import('../look.ts')
     await lookAtOpen(context, repository)
     return result

@@ -180,7 +180,12 @@ async function restoreAction(outer: CommandContext, name: string, options: Resto
   const context = contextFor(outer, jobWith(config, name, options.job).repository)
   await using repository = await openChosen(context)
   const { snapshot, at, host } = options
-  const filter = { path, ...(at === undefined ? {} : { at }), ...(host === undefined ? {} : { host }) }
+  const filter = {
+    path,
+    ...(at === undefined ? {} : { at }),
+    ...(host === undefined ? {} : { host }),
+    ...(options.job === undefined ? {} : { job: options.job }),
+  }
   const choice = chooseSnapshot(context, repository, at === undefined ? snapshot : undefined, filter)
   const { dump } = await import('../../ops/dump/dump.ts')
   const request = { root: choice.row.root, path, archive: 'tar' as const }

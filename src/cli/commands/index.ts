@@ -4,6 +4,7 @@ import { auditCommand } from './audit.ts'
 import { backupCommand } from './backup.ts'
 import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
+import { copyCommand } from './copy.ts'
 import { daemonCommand } from './daemon.ts'
 import { dbCommand } from './db.ts'
 import { duCommand } from './du.ts'
@@ -38,6 +39,7 @@ export const COMMANDS: readonly CommandModule[] = [
   findCommand,
   restoreCommand,
   dumpCommand,
+  copyCommand,
   tagCommand,
   holdCommand,
   unholdCommand,

@@ -71,6 +71,7 @@ export const restoreCommand: CommandModule = {
       .option('--no-owner', 'leave files to the user who restores')
       .option('--host <name>', 'only snapshots of this host')
       .option('--path <path>', 'only snapshots of this source path')
+      .option('--job <name>', 'only snapshots of this job')
       .option('--tag <tag>', 'only snapshots with this tag')
       .option('--threads <count>', 'worker threads (one for each processor)')
       .addHelpText(

@@ -54,7 +54,8 @@ export const scheduleCommand: CommandModule = {
       .addHelpText(
         'after',
         `
-What is written is shown first. Under root a service of the system is set up, else one of the user.
+What is written is shown first. Under root a service of the system is set up, else one of the user. Variables of this shell are not
+written into it: what the configuration takes from the environment has to be set there (Environment=, or in the crontab).
 
 Examples:
   $ snap schedule install --systemd
@@ -112,7 +113,11 @@ async function runAction(context: CommandContext): Promise<void> {
   const { openState } = await import('../state.ts')
   using state = openState(context)
   const daemon = await startDaemon(context, await loadConfiguration(context), state)
-  await daemon.once(context.signal)
+  const failed = await daemon.once(context.signal)
+  if (failed.length > 0)
+    throw new SnapError('UNHEALTHY', failed.join(', '), {
+      hint: '`snap runs` and `snap logs JOB` tell more.',
+    })
 }
 
 async function installAction(context: CommandContext, options: InstallOptions): Promise<void> {

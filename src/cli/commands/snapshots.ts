@@ -18,6 +18,7 @@ export const snapshotsCommand: CommandModule = {
       .option('--at <time>', 'of each series, the one that holds the state at a moment')
       .option('--host <name>', 'only of this host')
       .option('--path <path>', 'only of this source path')
+      .option('--job <name>', 'only of this job')
       .option('--tag <tag>', 'only with this tag')
       .option('--forgotten', 'those that were forgotten and can still be had back, with when', false)
       .option('--wal', 'those of archived WAL too', false)

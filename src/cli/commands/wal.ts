@@ -1,5 +1,4 @@
 /** `snap wal`: continuous archiving of PostgreSQL: what its server calls for each file of WAL, and what the archive has. */
-import { userInfo } from 'node:os'
 import type { BackupRequest } from '../../ops/backup/request.ts'
 import type { ExecutorFactory } from '../../workers/executor.ts'
 import type { CommandContext } from '../context.ts'
@@ -8,6 +7,7 @@ import { stderrWarning } from '../output/notes.ts'
 import type { CommandModule } from '../program.ts'
 import { openChosen } from '../repository.ts'
 import { threadsOf } from '../threads-option.ts'
+import { userName } from '../user-name.ts'
 import { type WalSource, walSeries, walSourceOf } from '../wal-source.ts'
 
 type JobOption = { readonly job?: string }
@@ -118,7 +118,7 @@ async function requestOf(
   const { createIgnoreRules } = await import('../../filesystem/ignore-rules.ts')
   return {
     ...walSeries(wal),
-    username: userInfo().username,
+    username: userName(),
     tags: [],
     excludes: [],
     walk: {

@@ -66,6 +66,7 @@ const PLACEHOLDERS: Readonly<Record<string, Value>> = {
   percent: FREE,
   place: FILE,
   policy: words(POLICIES),
+  repository: names('repositories'),
   run: names('jobs'),
   shell: words(SHELLS),
   size: FREE,

@@ -24,6 +24,10 @@ export const VARIABLES: readonly (readonly [names: string, meaning: string])[] =
   ['SNAP_PASSWORD', 'the password that opens it'],
   ['SNAP_PASSWORD_FILE', 'a file that has the password, with or without a line end'],
   ['SNAP_PASSWORD_COMMAND', 'a command line for the shell, which prints the password'],
+  [
+    'SNAP_TO_KEY_FILE, SNAP_TO_PASSWORD, SNAP_TO_PASSWORD_FILE, SNAP_TO_PASSWORD_COMMAND',
+    'the same of the repository that `snap copy` copies into',
+  ],
   ['AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN', 'who asks an S3 store'],
   ['AWS_REGION, AWS_DEFAULT_REGION', 'its region'],
   ['SNAP_CONFIG', 'the file of repositories, sources and jobs, as `--config`'],

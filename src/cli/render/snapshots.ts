@@ -1,7 +1,7 @@
 /** Lists snapshots: a table for people, restic's array for programs. */
 
 import { rfc3339OfMs } from '../../base/timestamp.ts'
-import type { SnapshotSource } from '../../log/details.ts'
+import type { CopiedFrom, SnapshotSource } from '../../log/details.ts'
 import { formatLocalTime } from '../../ops/zoned-time.ts'
 import { humanBytes, humanCount, plural } from '../output/human.ts'
 import { jsonArray } from '../output/json-lines.ts'
@@ -21,6 +21,7 @@ export type ListedSnapshot = {
   /** Of the configuration of the machine that made it. */
   readonly job?: string | undefined
   readonly sources?: readonly SnapshotSource[] | undefined
+  readonly copiedFrom?: CopiedFrom | undefined
   /** Hex id of the root tree. */
   readonly tree: string
   /** As `snap backup --json` reported it; `total_files_processed` and `total_bytes_processed` are shown. */
@@ -117,6 +118,7 @@ export function snapshotJson(snapshot: ListedSnapshot): object {
     label: snapshot.label ?? null,
     ...(snapshot.job === undefined ? {} : { job: snapshot.job }),
     ...(snapshot.sources === undefined ? {} : { sources: snapshot.sources }),
+    ...(snapshot.copiedFrom === undefined ? {} : { copied_from: snapshot.copiedFrom }),
     tree: snapshot.tree,
     summary: snapshot.summary,
     incomplete: snapshot.incomplete,

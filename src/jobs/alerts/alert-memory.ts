@@ -39,7 +39,8 @@ export type FailingChannel = {
 export const NOTHING_REMEMBERED: AlertMemory = { conditions: [], failing: [] }
 
 const text = z.string()
-const ms = z.number()
+/** What JavaScript can write as a date. */
+const ms = z.number().min(-8.64e15).max(8.64e15)
 const condition: z.ZodType<Condition> = z.object({
   key: text,
   kind: z.enum(CONDITION_KINDS),

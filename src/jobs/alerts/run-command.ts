@@ -13,7 +13,7 @@ export async function runCommand(
   const env: Record<string, string> = {}
   for (const [name, value] of Object.entries({ ...fields, last_good: fields.last_good?.id ?? null }))
     if (name !== 'message_type') env[`SNAP_ALERT_${name.toUpperCase()}`] = value ?? ''
-  const command = { argv, timeoutMs, env, input: `${JSON.stringify(fields)}\n` }
+  const command = { argv, timeoutMs, env, input: `${JSON.stringify(fields)}\n`, untilExit: true }
   for await (const _ of commandOutput(command, signal)) {
     // What it prints is its own affair, but it must not wait for a reader.
   }

@@ -196,5 +196,19 @@ export type JobConfig = {
   /** Names of channels that hear of it; `undefined`: all. */
   readonly notify: readonly string[] | undefined
   readonly ping: Ping | undefined
-  readonly after: { readonly verify: 'structure' | 'data' | undefined; readonly prune: boolean }
+  readonly after: AfterJob
+}
+
+/** In this order; the job's own retention is before the prune. */
+export type AfterJob = {
+  readonly verify: 'structure' | 'data' | undefined
+  readonly copy: readonly CopyConfig[]
+  readonly prune: boolean
+}
+
+export type CopyConfig = {
+  readonly to: RepositoryConfig
+  /** Of the job's snapshots there. */
+  readonly retention: RetentionPolicy | undefined
+  readonly prune: boolean
 }

@@ -7,7 +7,15 @@ import { parseDocument } from 'yaml'
 /** Names of repositories, sources, categories, data types and jobs: they are typed on command lines and stand in paths. */
 export const NAME_PATTERN: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
-export const NAME_KINDS = ['jobs', 'categories', 'types', 'sources', 'databases', 'channels'] as const
+export const NAME_KINDS = [
+  'repositories',
+  'jobs',
+  'categories',
+  'types',
+  'sources',
+  'databases',
+  'channels',
+] as const
 export type NameKind = (typeof NAME_KINDS)[number]
 export type ConfigNames = Readonly<Record<NameKind, readonly string[]>>
 
@@ -20,6 +28,7 @@ export function namesOf(text: string): ConfigNames {
   const sources = record(root['sources'])
   const categories = record(root['categories'])
   return {
+    repositories: keys(root['repositories']),
     jobs: keys(root['jobs']),
     categories: keys(categories),
     types: [...new Set(Object.values(categories).flatMap(keys))],

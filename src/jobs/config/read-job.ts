@@ -3,6 +3,7 @@ import { parseDuration } from '../../base/duration.ts'
 import { parseSize } from '../../base/sizes.ts'
 import type { JobConfig, RepositoryConfig } from './config.ts'
 import type { ConfigReader } from './config-reader.ts'
+import { readCopies } from './read-copies.ts'
 import { readHooks } from './read-hooks.ts'
 import { readPing } from './read-ping.ts'
 import { readRetention } from './read-retention.ts'
@@ -37,6 +38,7 @@ export function readJob(
   const maxAgeMs = reader.optional([...path, 'max-age'], raw['max-age'], parseDuration)
   const timeLimitMs = reader.optional([...path, 'time-limit'], raw['time-limit'], parseDuration)
   const hooks = readHooks(reader, path, raw.hooks)
+  const copy = readCopies(reader, [...path, 'after', 'copy'], after.copy, repository, known)
   const ping = raw.ping === undefined ? undefined : readPing(reader, [...path, 'ping'], raw.ping)
   if (repository === undefined) return undefined
   return {
@@ -63,7 +65,7 @@ export function readJob(
     hooks,
     notify: raw.notify,
     ping,
-    after: { verify: after.verify, prune: after.prune ?? false },
+    after: { verify: after.verify, copy, prune: after.prune ?? false },
   }
 }
 

@@ -94,6 +94,8 @@ jobs:
     #   finally: [{ command: [systemctl, start, app], timeout: 2m, on-error: warn }]
     # after:
     #   verify: structure
+    #   copy: [usb]           # repositories above; or with a retention of their own:
+    #   copy: [{ to: usb, retention: { keep-monthly: 12 }, prune: true }]
     #   prune: true
     # notify: [ops]           # channels below that hear of it; without it, all
     # ping: https://hc-ping.com/UUID      # told that it begins, was done or failed; or one for each:

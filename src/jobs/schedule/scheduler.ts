@@ -18,6 +18,7 @@ export type SchedulerPorts = {
   readonly lastHandled: (job: string) => number | undefined
   readonly handled: (job: string, dueMs: number) => void
   readonly isRunning: (job: string) => boolean
+  /** `handled` is to be told by whoever begins it. */
   readonly start: (job: string, dueMs: number) => void
   /** It was due and is not started. */
   readonly skipped: (job: string, dueMs: number, why: SkipReason) => void
@@ -68,10 +69,13 @@ export class Scheduler {
     const dueMs = this.#dueBetween(name, schedule, last, nowMs)
     if (dueMs === undefined) return
     const isLate = nowMs - dueMs - this.#delay(name, schedule, dueMs) > LATE_MS
-    if (isRunning(name)) skipped(name, dueMs, 'running')
-    else if (isLate && !schedule.texts.catchUp) skipped(name, dueMs, 'late')
-    else start(name, dueMs)
-    // Afterwards: if this process ends in between, it is started again, not never.
+    if (!isRunning(name) && !(isLate && !schedule.texts.catchUp)) {
+      start(name, dueMs)
+      // It may wait in line for long: whoever begins it writes that down, so that nothing is lost with what waits.
+      this.#handled.set(name, dueMs)
+      return
+    }
+    skipped(name, dueMs, isRunning(name) ? 'running' : 'late')
     this.#remember(name, dueMs)
   }
 

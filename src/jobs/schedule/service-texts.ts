@@ -19,7 +19,7 @@ ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 RestartSec=30
 KillMode=mixed
-TimeoutStopSec=120
+TimeoutStopSec=960
 
 [Install]
 WantedBy=${isRoot ? 'multi-user.target' : 'default.target'}

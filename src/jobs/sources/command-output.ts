@@ -18,6 +18,8 @@ export type Command = {
   readonly input?: string | AsyncIterable<Uint8Array> | undefined
   /** Statuses by which it says that it has done what it should; 0 alone where they are absent. */
   readonly accept?: readonly number[]
+  /** It has ended when its own process has: what it leaves in the background is not waited for, though it may hold the pipes. */
+  readonly untilExit?: boolean
   /** From its start to its end. ms */
   readonly timeoutMs?: number | undefined
 }
@@ -29,6 +31,8 @@ export type CommandEvents = {
 
 /** What a command that nobody wants any more has to end by itself. ms */
 const GRACE_MS = 5_000
+/** What was printed before the end is still on its way for a moment. ms */
+const LAST_WORDS_MS = 500
 /** Of a line that it says, what is passed on. */
 export const LINE_CHARS_MAX = 4_096
 /** What was said before so much else is not why it failed. */
@@ -63,27 +67,42 @@ export async function* commandOutput(
     stop()
   }
   const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs)
+  let isLeft = false
+  if (command.untilExit === true)
+    child.once('exit', () => {
+      setTimeout(() => {
+        isLeft = true
+        letGo(child)
+      }, LAST_WORDS_MS)
+    })
   let isRead = false
+  let how: End
   try {
-    if (child.stdout !== null) for await (const bytes of child.stdout) yield bytes as Uint8Array
+    try {
+      if (child.stdout !== null) for await (const bytes of child.stdout) yield bytes as Uint8Array
+    } catch (error) {
+      // The pipe was let go of.
+      if (!isLate && !isLeft && !signal.aborted) throw error
+    }
     isRead = true
+    how = await ended.catch((cause: unknown) => {
+      throw new Error(`${program} cannot be run: ${codeInWords(systemCode(cause))}`, { cause })
+    })
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', stop)
     if (!isRead) await end(child)
   }
-  const { code, killedBy } = await ended.catch((cause: unknown) => {
-    throw new Error(`${program} cannot be run: ${codeInWords(systemCode(cause))}`, { cause })
-  })
+  const { code, killedBy } = how
   signal.throwIfAborted()
   // Half of what it should have read may have been enough for it to say that all is well.
   const failure = await fed
   if (failure !== undefined) throw failure.error
   if (isLate) throw new Error(`${program} was ended: it took longer than ${formatDuration(timeoutMs ?? 0)}`)
   if (code !== null && (command.accept ?? [0]).includes(code)) return
-  const how = killedBy === null ? `ended with status ${code}` : `was ended by ${killedBy}`
+  const words = killedBy === null ? `ended with status ${code}` : `was ended by ${killedBy}`
   const last = said()
-  throw new Error(`${program} ${how}${last === '' ? '' : `: ${last}`}`)
+  throw new Error(`${program} ${words}${last === '' ? '' : `: ${last}`}`)
 }
 
 /** Resolves when it has got all, or wants no more; with why the bytes failed, in which case it is ended. */
@@ -122,13 +141,22 @@ async function endOf(child: ChildProcess): Promise<End> {
 
 /** Resolves when it has ended, by its own will or not. */
 async function end(child: ChildProcess): Promise<void> {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  kill(child, 'SIGTERM')
-  const timer = setTimeout(() => kill(child, 'SIGKILL'), GRACE_MS)
-  await gone
-  clearTimeout(timer)
+  if (child.pid === undefined) return
+  if (child.exitCode === null && child.signalCode === null) {
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+    kill(child, 'SIGTERM')
+    const timer = setTimeout(() => kill(child, 'SIGKILL'), GRACE_MS)
+    await gone
+    clearTimeout(timer)
+  }
   kill(child, 'SIGKILL') // what it started and left behind
+  // What has left its group may hold the pipes for ever.
+  setTimeout(() => letGo(child), LAST_WORDS_MS).unref()
+}
+
+function letGo({ stdout, stderr }: ChildProcess): void {
+  stdout?.destroy()
+  stderr?.destroy()
 }
 
 function kill({ pid }: ChildProcess, signal: NodeJS.Signals): void {

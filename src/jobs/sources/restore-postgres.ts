@@ -28,9 +28,12 @@ export async function restorePostgres(
 ): Promise<void> {
   const { config, database, bytes, format, create, clean } = request
   const into = { ...config, database }
+  let isMade = false
   try {
-    if (create) await run('createdb', { ...config, database: 'postgres' }, ['--', database], signal, events)
-    else await refuseOccupied(into, clean, signal)
+    if (create) {
+      await run('createdb', { ...config, database: 'postgres' }, ['--', database], signal, events)
+      isMade = true
+    } else await refuseOccupied(into, clean, signal)
     const args =
       format === 'custom'
         ? [
@@ -57,9 +60,11 @@ export async function restorePostgres(
       'TARGET_UNWRITABLE',
       `${database} was not restored: ${cause instanceof Error ? cause.message : String(cause)}`,
       {
-        hint: create
+        hint: isMade
           ? 'The database was made, and is empty: drop it, or restore into it without --create.'
-          : 'It is as it was.',
+          : create
+            ? 'It was not made; where there is one of that name, it is as it was. Choose another name with --to, or leave --create out.'
+            : 'It is as it was.',
         cause,
       },
     )

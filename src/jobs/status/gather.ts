@@ -106,7 +106,7 @@ export function nextRun({ name, schedule }: JobConfig, { host, nowMs }: GatherRe
 function knownSince(state: State, key: string, job: string, nowMs: number): number {
   const name = knownName(key, job)
   const since = state.recall(name)
-  if (typeof since === 'number' && since <= nowMs) return since
+  if (typeof since === 'number' && since >= 0 && since <= nowMs) return since
   state.remember(name, nowMs)
   return nowMs
 }

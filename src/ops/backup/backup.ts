@@ -3,12 +3,11 @@
  * session's; this file decides what goes into the snapshot and what is reported.
  */
 import { during } from '../../base/trace.ts'
-import { hasCode, messageOf } from '../../model/errors.ts'
-import { PrunedMeanwhile } from '../../repository/pruned-meanwhile.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { type SnapshotDraft, WriteSession } from '../../repository/write-session.ts'
 import { fileBytesOf } from '../../snapshot/same-entry.ts'
 import { TreeScanner } from '../../workers/tree-scanner.ts'
+import { againAfterPrune } from '../again-after-prune.ts'
 import { completeDirectory } from './complete-directory.ts'
 import type { PreviousDirectory } from './directory-node.ts'
 import { FileQueue } from './file-queue.ts'
@@ -28,9 +27,6 @@ import { BackupCounter, type BackupSummary, summaryNumbers } from './summary.ts'
 import { Walk, type WalkOptions } from './walk.ts'
 import { walkEvents } from './walk-events.ts'
 
-/** Prunes that may take away what a backup relies on before it gives up. */
-const TRIES_MAX = 5
-
 /**
  * Saves a snapshot; it is durable when this returns. Where another client pruned meanwhile what it relied on, it goes over the
  * sources again. Throws `SOURCE_UNREADABLE` where none of the paths can be read, or one does not exist and the series would begin with it;
@@ -43,27 +39,9 @@ export async function backup(
 ): Promise<BackupResult> {
   const startedMs = ports.clock.now()
   checkSources(request, ports)
-  for (let tries = 1; ; tries++) {
-    const { collections } = repository.log
-    try {
-      return await backupOnce(repository, request, ports, startedMs)
-    } catch (error) {
-      if (tries === TRIES_MAX || !(await wasPruned(repository, error, collections))) throw error
-      ports.progress({
-        kind: 'warning',
-        path: repository.storage.description,
-        reason: `${messageOf(error)}: going over the sources again`,
-      })
-    }
-  }
-}
-
-/** What is missing, its own packs and index objects among it, was taken by a collection that came since. */
-async function wasPruned({ log }: Repository, error: unknown, since: number): Promise<boolean> {
-  if (error instanceof PrunedMeanwhile) return true
-  if (!hasCode(error, 'OBJECT_MISSING')) return false
-  await log.follow()
-  return log.collections !== since
+  return await againAfterPrune(repository, ports.progress, 'going over the sources again', () =>
+    backupOnce(repository, request, ports, startedMs),
+  )
 }
 
 async function backupOnce(

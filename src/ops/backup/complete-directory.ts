@@ -3,7 +3,7 @@ import { SnapError } from '../../model/errors.ts'
 import type { SourceFiles } from '../../model/files.ts'
 import type { WriteSession } from '../../repository/write-session.ts'
 import type { Content } from '../../snapshot/content.ts'
-import { encodeTree, type Owner, ownerNumbers, treeId } from '../../snapshot/tree.ts'
+import { type EncodedTree, encodeTree, type Owner, ownerNumbers, treeId } from '../../snapshot/tree.ts'
 import type { DirectoryNode } from './directory-node.ts'
 import type { PreviousSnapshot } from './previous.ts'
 import type { BackupCounter } from './summary.ts'
@@ -23,16 +23,25 @@ export function completeDirectory(
   if (node.previous === undefined) counter.dirsNew += 1
   else counter.dirsChanged += 1
   const entries = node.entries()
-  const owners = ownersOf(entries, source)
+  return storeDirectory(node.path, { owners: ownersOf(entries, source), entries }, session, idKey)
+}
+
+/** Encodes and stores a directory. `path`: what to call it. */
+export function storeDirectory(
+  path: string,
+  { owners, entries }: EncodedTree,
+  session: Pick<WriteSession, 'contents' | 'recorder'>,
+  idKey: Uint8Array,
+): Content {
   const bytes = encodeTree(owners, entries)
   // From here on its hash is its name: a bit that memory loses now would never be found out.
-  if (Buffer.compare(bytes, encodeTree(owners, entries)) !== 0) throw spoiledDirectory(node)
+  if (Buffer.compare(bytes, encodeTree(owners, entries)) !== 0) throw spoiledDirectory(path)
   const content = session.contents.bytes(bytes)
   session.recorder.add(treeId(idKey, content), bytes)
   return content
 }
 
-function spoiledDirectory({ path }: DirectoryNode): SnapError {
+function spoiledDirectory(path: string): SnapError {
   return new SnapError('OBJECT_DAMAGED', `the directory ${path} changed in memory before it was stored`, {
     hint: "Nothing was saved. Check this machine's memory.",
   })

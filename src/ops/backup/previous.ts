@@ -32,6 +32,10 @@ export class PreviousSnapshot {
     return this.#directory(() => decodeContent(root))
   }
 
+  directoryAt(content: Content): Promise<PreviousDirectory | undefined> {
+    return this.#directory(() => content)
+  }
+
   /** The directory that an encoded entry names. */
   directory(encoded: Uint8Array): Promise<PreviousDirectory | undefined> {
     return this.#directory(() => {

@@ -1,8 +1,6 @@
 /** The bytes of a stored file as a stream: in order, with bounded memory, the next ones on their way while one is used. */
-import { SnapError } from '../../model/errors.ts'
 import type { ChunkReader } from '../../repository/chunk-reader.ts'
-import { contentBlocks } from '../../repository/content-blocks.ts'
-import { EMPTY_CONTENT } from '../../snapshot/content.ts'
+import { wholeBlocks } from '../../repository/content-blocks.ts'
 import type { Entry } from '../../snapshot/entry.ts'
 
 /** Blocks that are read ahead; a block has at most 1 MiB. */
@@ -18,29 +16,14 @@ export function fileBytes(chunks: ChunkReader, entry: Entry): AsyncGenerator<Uin
 }
 
 async function* blocksOf(chunks: ChunkReader, entry: Entry): AsyncGenerator<Uint8Array> {
-  let left = entry.size
-  const take = (bytes: number): void => {
-    left -= bytes
-    if (left < 0) throw wrongSize(entry)
-  }
-  for await (const block of contentBlocks(chunks, entry.content ?? EMPTY_CONTENT)) {
+  for await (const block of wholeBlocks(chunks, entry)) {
     if ('bytes' in block) {
-      take(block.bytes.length)
       yield block.bytes
       continue
     }
-    take(block.hole)
     for (let rest = block.hole; rest > 0; rest -= HOLE_BLOCK_BYTES)
       yield ZEROS.subarray(0, Math.min(rest, HOLE_BLOCK_BYTES))
   }
-  if (left > 0) throw wrongSize(entry)
-}
-
-function wrongSize(entry: Entry): SnapError {
-  return new SnapError(
-    'OBJECT_DAMAGED',
-    `the chunks of ${JSON.stringify(entry.name)} do not add up to ${entry.size} bytes`,
-  )
 }
 
 /** A generator runs one `next` after the other, so asking early never reads two things at once. */

@@ -45,23 +45,34 @@ export async function undoLastForget(repository: Repository): Promise<Undone> {
   return { back, pruned: ids.filter((id) => !repository.log.state.snapshots.has(id)) }
 }
 
-/** GC entries that are looked through for a snapshot that was pruned. */
+/** GC entries that are looked through for snapshots that were pruned. */
 const COLLECTIONS_READ_MAX = 1_000
 
 /** A snapshot that was pruned, whose id begins with `prefix`; the newest GC entries name it, as far as they can be read. */
 export async function prunedSnapshot(
-  { storage, id: repositoryId, keys, manifest }: Repository,
+  repository: Repository,
   prefix: string,
 ): Promise<SnapshotId | undefined> {
+  for await (const ids of prunedSnapshots(repository)) {
+    const pruned = ids.find((id) => id.startsWith(prefix))
+    if (pruned !== undefined) return pruned
+  }
+  return undefined
+}
+
+/** Those that each of the newest GC entries names, the newest first, as far as they can be read. */
+export async function* prunedSnapshots({
+  storage,
+  id: repositoryId,
+  keys,
+  manifest,
+}: Repository): AsyncGenerator<readonly SnapshotId[]> {
   const log = { storage, repositoryId, logKey: keys.logKey }
   const collections = manifest.log.entries().filter(({ kind, problem }) => kind === GC && problem === null)
   for (const { number } of collections.slice(-COLLECTIONS_READ_MAX).reverse()) {
     const read = readEntry(await readRawEntry(log, number), log)
-    if (typeof read === 'string' || read.payload.kind !== 'gc') continue
-    const pruned = read.payload.snapshots.find((id) => id.startsWith(prefix))
-    if (pruned !== undefined) return pruned
+    if (typeof read !== 'string' && read.payload.kind === 'gc') yield read.payload.snapshots
   }
-  return undefined
 }
 
 async function bringBack(

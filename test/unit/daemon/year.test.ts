@@ -5,8 +5,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { Daemon, type Processes } from '../../../src/daemon/daemon.ts'
-import type { EndedRun, RunOrder } from '../../../src/daemon/job-processes.ts'
+import { Daemon, type ProcessEvents, type Processes } from '../../../src/daemon/daemon.ts'
+import type { RunOrder } from '../../../src/daemon/job-processes.ts'
 import { serviceManager } from '../../../src/daemon/service-manager.ts'
 import type { Config } from '../../../src/jobs/config/config.ts'
 import { readConfig } from '../../../src/jobs/config/read-config.ts'
@@ -223,12 +223,12 @@ class Machine {
   async runUntil(toMs: number, config: Config, step: number = Number.POSITIVE_INFINITY): Promise<void> {
     const controller = new AbortController()
     using state = State.open(this.directory, { now: () => this.nowMs })
-    const processes = (ended: (run: EndedRun) => void): Processes => ({
+    const processes = (told: ProcessEvents): Processes => ({
       has: (job) => this.#busy.has(job),
       get count() {
         return 0
       },
-      start: (order) => this.#start(order, ended),
+      start: (order) => this.#start(order, told),
       stop: async () => this.#busy.clear(),
       drain: async () => undefined,
       change: () => undefined,
@@ -241,7 +241,7 @@ class Machine {
         manager: serviceManager(undefined, () => 0n),
         note: () => undefined,
         warn: (text) => expect(text).toBe(''),
-        processes: (_events, ended) => processes(ended),
+        processes: (_events, told) => processes(told),
         sleep: async () => {
           const next = daemon.tick(controller.signal) ?? Number.POSITIVE_INFINITY
           const ends = [...this.#busy.values()].map(({ untilMs }) => untilMs)
@@ -269,7 +269,8 @@ class Machine {
     return [...this.lines, ...this.#skipped].sort()
   }
 
-  #start({ id, job, trigger, dueMs = 0 }: RunOrder, ended: (run: EndedRun) => void): void {
+  #start({ id, job, trigger, dueMs = 0 }: RunOrder, { began, ended }: ProcessEvents): void {
+    began({ id, job, trigger, dueMs })
     this.lines.push(line(job, dueMs, this.nowMs))
     const untilMs = this.nowMs + PLANS[job]!.takes
     this.#busy.set(job, {

@@ -23,6 +23,7 @@ const DETAILS: SnapshotDetails = {
   incomplete: true,
   unreadable: [{ path: '/srv/x', reason: 'EACCES' }],
   summary: { files: 3, bytes: 2 ** 45 },
+  copied_from: { repository: '11'.repeat(16), snapshot: '22'.repeat(16) },
 }
 const seal = (value: unknown) => box.seal(CONTENT.publicKey, Buffer.from(JSON.stringify(value)))
 
@@ -52,9 +53,12 @@ describe('the details of a snapshot', () => {
     expect(codeOf(() => validateDetails({ ...DETAILS, [name]: null }))).toBe('OBJECT_DAMAGED')
   })
 
-  it.each(Object.keys(DETAILS).filter((name) => name !== 'label'))('are refused without %s', (name) => {
-    expect(codeOf(() => validateDetails({ ...DETAILS, [name]: undefined }))).toBe('OBJECT_DAMAGED')
-  })
+  it.each(Object.keys(DETAILS).filter((name) => !['label', 'copied_from'].includes(name)))(
+    'are refused without %s',
+    (name) => {
+      expect(codeOf(() => validateDetails({ ...DETAILS, [name]: undefined }))).toBe('OBJECT_DAMAGED')
+    },
+  )
 
   it('are refused with wrong items', () => {
     for (const change of [

@@ -29,8 +29,28 @@ export type RawJob = {
   hooks?: RawHooks | undefined
   notify?: string[] | undefined
   ping?: RawPing | undefined
-  after?: { verify?: 'structure' | 'data' | undefined; prune?: boolean | undefined } | undefined
+  after?: RawAfter | undefined
 }
+
+export type RawAfter = {
+  verify?: 'structure' | 'data' | undefined
+  copy?: (string | RawCopy)[] | undefined
+  prune?: boolean | undefined
+}
+
+export type RawCopy = { to: string; retention?: RawRetention | undefined; prune?: boolean | undefined }
+
+const copy = z.union(
+  [
+    name('repository'),
+    z.strictObject({
+      to: name('repository').describe('the repository that its snapshots are copied into'),
+      retention: retention.optional(),
+      prune: z.boolean().describe('free the space of what retention has forgotten there').optional(),
+    }),
+  ],
+  'the name of a repository, or to with retention and prune',
+)
 
 const after = z
   .strictObject({
@@ -38,6 +58,7 @@ const after = z
       .enum(['structure', 'data'])
       .describe('check the repository: its structure, or all of its data')
       .optional(),
+    copy: z.array(copy).describe('repositories that its snapshots are copied into').optional(),
     prune: z.boolean().describe('free the space of what retention has forgotten').optional(),
   })
   .describe('what follows a backup that was saved')

@@ -1,11 +1,20 @@
 import { describe, expect, it } from 'vitest'
 import { namesOf } from '../../../../src/jobs/config/names.ts'
 
-const NOTHING = { jobs: [], categories: [], types: [], sources: [], databases: [], channels: [] }
+const NOTHING = {
+  repositories: [],
+  jobs: [],
+  categories: [],
+  types: [],
+  sources: [],
+  databases: [],
+  channels: [],
+}
 
 describe('the names of a configuration', () => {
   it('are those of its jobs, categories, data types and sources', () => {
     const text = `
+repositories: { local: { path: /r } }
 sources: { bank: { postgres: { database: b } }, ledger: { sqlite: /x }, docs: { files: [/etc] } }
 categories:
   critical: { contracts: ['/a'], books: [ledger] }
@@ -13,6 +22,7 @@ categories:
 jobs: { nightly: { sources: [bank] }, weekly: }
 `
     expect(namesOf(text)).toEqual({
+      repositories: ['local'],
       jobs: ['nightly', 'weekly'],
       categories: ['critical', 'optional'],
       types: ['contracts', 'books'],

@@ -66,7 +66,7 @@ jobs:
     tags: [a]
     host: web1
     retention: { keep-last: 3, keep-daily: unlimited, keep-within: 1y6m, keep-tags: [gold], keep-labels: { full: 30 }, min-count: 2, max-count: 90, timezone: Europe/Berlin }
-    after: { verify: data, prune: true }
+    after: { verify: data, copy: [{ to: local, retention: { keep-last: 9 }, prune: true }], prune: true }
 `)
     expect(repositories.get('local')).toEqual({
       name: 'local',
@@ -116,7 +116,11 @@ jobs:
         maxCount: 90,
         timeZone: 'Europe/Berlin',
       },
-      after: { verify: 'data', prune: true },
+      after: {
+        verify: 'data',
+        copy: [{ to: { name: 'local' }, retention: { counts: { last: 9 } }, prune: true }],
+        prune: true,
+      },
     })
   })
 
@@ -225,6 +229,15 @@ jobs:
       'repositories:\n  "a b": { path: /x }',
       [
         '2:3: repositories.a b: expected the name of a repository: letters, digits, dots, dashes and underscores, at most 64',
+      ],
+    ],
+    [
+      'copies to nowhere, to itself, and twice to the same',
+      'repositories: { a: { path: /x }, b: { path: /y } }\nsources: { s: { files: [/z] } }\njobs:\n  j:\n    repository: a\n    sources: [s]\n    after: { copy: [c, a, b, { to: b, prune: true }] }',
+      [
+        '7:21: jobs.j.after.copy[0]: there is no repository "c"',
+        '7:24: jobs.j.after.copy[1]: a is where the job saves',
+        '7:30: jobs.j.after.copy[3]: b is named twice',
       ],
     ],
     [
