@@ -16,8 +16,10 @@ export type GlobalOptions = {
   readonly progress: boolean
   /** How often `-v` was given. */
   readonly verbosity: number
-  /** `--repo` or SNAP_REPOSITORY; `undefined`: the default one. */
+  /** `--repo` or SNAP_REPOSITORY: a place, or a name in the configuration until `inRepository` has looked it up; `undefined`: the default one. */
   readonly repository: string | undefined
+  /** Of the repository, where the configuration has it. */
+  readonly repositoryName?: string | undefined
   readonly keyFile: string | undefined
   /** `--config` or SNAP_CONFIG; `undefined`: the first that is there of the usual places. */
   readonly configFile: string | undefined
@@ -62,7 +64,7 @@ export function addGlobalOptions(program: Command): Command {
         .argParser((_, count: number) => count + 1)
         .default(0, 'off'),
     )
-    .option('--repo <place>', 'the repository (SNAP_REPOSITORY)')
+    .option('--repo <place>', 'the repository, or its name in the configuration (SNAP_REPOSITORY)')
     .option('--key-file <file>', 'key file that opens the repository (SNAP_KEY_FILE)')
     .option('--config <file>', 'the file of repositories, sources and jobs (SNAP_CONFIG)')
     .option('--cache-dir <dir>', 'where the local database is kept (SNAP_CACHE_DIR)')

@@ -1,11 +1,9 @@
 /** The second repository of a command: where a copy goes to. It is opened as the first is, with a secret of its own. */
-import { existsSync } from 'node:fs'
-import { systemPath } from '../base/names.ts'
-import type { RepositoryConfig } from '../jobs/config/config.ts'
 import { messageOf, SnapError } from '../model/errors.ts'
 import type { Repository } from '../repository/repository.ts'
-import { contextFor, loadConfiguration } from './configuration.ts'
+import { contextFor } from './configuration.ts'
 import type { CommandContext } from './context.ts'
+import { repositoryNamed } from './in-repository.ts'
 import { variable } from './locations.ts'
 import { safeText } from './output/safe-text.ts'
 import { openChosen, placeOf } from './repository.ts'
@@ -39,11 +37,12 @@ export async function destinationContext(
       hint: 'Give one of them.',
     })
   const own = ownSecret(context, options)
-  const named = await namedIn(context, to)
+  const named = await repositoryNamed(context, to)
   if (named !== undefined && !own.isGiven) return contextFor({ ...context, ...own }, named)
   const globals = {
     ...own.globals,
     repository: named?.path ?? to,
+    repositoryName: named?.name,
     store: named?.store,
     cacheDirectory: named?.cacheDirectory ?? context.globals.cacheDirectory,
   }
@@ -63,15 +62,6 @@ function ownSecret({ env, globals }: CommandContext, { toKeyFile, toPasswordFile
     env: Object.fromEntries([...others, ...given]),
     globals: { ...globals, keyFile: toKeyFile },
   }
-}
-
-/** What looks like a path is none; without a configuration nothing is a name. */
-async function namedIn(context: CommandContext, to: string): Promise<RepositoryConfig | undefined> {
-  if (/[/\\]/.test(to)) return undefined
-  const { globals, locations } = context
-  const hasConfig =
-    globals.configFile !== undefined || locations.configFiles.some((file) => existsSync(systemPath(file)))
-  return hasConfig ? (await loadConfiguration(context)).repositories.get(to) : undefined
 }
 
 /** Opens the repository of such a context. Errors say that it is the destination that is meant. */

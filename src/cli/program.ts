@@ -48,8 +48,8 @@ export function buildProgram(
     .addHelpText(
       'after',
       `
-Without --repo, a repository in the home directory is used, and made by the first backup. Another one is opened by
---key-file, or by a password from SNAP_PASSWORD, SNAP_PASSWORD_FILE, SNAP_PASSWORD_COMMAND or the terminal.
+Without --repo, the repository of the configuration is used, else one in the home directory, which the first backup makes. Another
+one is opened by --key-file, or by a password from SNAP_PASSWORD, SNAP_PASSWORD_FILE, SNAP_PASSWORD_COMMAND or the terminal.
 
 Examples:
   $ snap backup ~/documents

@@ -81,12 +81,19 @@ export async function chosenPorts(context: CommandContext): Promise<RepositoryPo
     const { refuseBeheaded } = await import('../repository/read-config.ts')
     if (mayHold(place.path)) await refuseBeheaded(storage)
     throw new SnapError('REPOSITORY_MISSING', `there is no repository at ${place.path}`, {
-      hint: place.isDefault
-        ? 'Make one with `snap backup PATH` or `snap init`.'
-        : 'Check --repo, or make one with `snap init`.',
+      hint: hintToMake(context),
     })
   }
   return portsOf(context, storage)
+}
+
+function hintToMake(context: CommandContext): string {
+  const { repositoryName } = context.globals
+  if (repositoryName !== undefined)
+    return `Make it with \`snap init --repo ${repositoryName}\`, or check where the configuration says that it is.`
+  return placeOf(context).isDefault
+    ? 'Make one with `snap backup PATH` or `snap init`.'
+    : 'Check --repo, or make one with `snap init`.'
 }
 
 export type Opened = { readonly repository: Repository; readonly secret: SlotSecret }

@@ -117,6 +117,12 @@ describe.each(SHELLS)('%s', (shell) => {
     ])
   })
 
+  it('completes a repository by its name in the configuration, or as a directory', async () => {
+    const found = await complete('snap --repo lo', 'snap ls --repo=lo', 'snap copy --to l', 'snap --repo re')
+    const plain = found.map((words) => words.map((word) => word.replace(/\/$/, '')))
+    expect(plain).toEqual([['local'], ['local'], ['local'], ['rest']])
+  })
+
   it('takes the configuration that the line or the environment names', async () => {
     const named = await complete(
       'snap --config other\\ file.yaml backup --job ',

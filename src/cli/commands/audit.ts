@@ -2,6 +2,7 @@
 import { SnapError } from '../../model/errors.ts'
 import { parseMoment } from '../../ops/parse-moment.ts'
 import type { CommandContext } from '../context.ts'
+import { inRepository } from '../in-repository.ts'
 import { plural } from '../output/human.ts'
 import type { CommandModule } from '../program.ts'
 import {
@@ -31,7 +32,7 @@ Examples:
   $ snap audit
   $ snap audit --since "2 days ago" --json`,
       )
-      .action(run<[Options]>(auditAction))
+      .action(run<[Options]>(inRepository(auditAction)))
   },
 }
 

@@ -9,6 +9,7 @@ import { reasonInWords } from '../../snapshot/unreadable.ts'
 import type { ExecutorFactory } from '../../workers/executor.ts'
 import { type BackupOptions, COMPRESSIONS, requestOf, requestOfJob } from '../backup-request.ts'
 import type { CommandContext } from '../context.ts'
+import { repositoryContext } from '../in-repository.ts'
 import type { JobOperation, JobResult } from '../job-run.ts'
 import { plural } from '../output/human.ts'
 import { stderrNote, stderrWarning } from '../output/notes.ts'
@@ -70,7 +71,7 @@ Examples:
   },
 }
 
-async function backupAction(context: CommandContext, paths: string[], options: BackupOptions): Promise<void> {
+async function backupAction(outer: CommandContext, paths: string[], options: BackupOptions): Promise<void> {
   if (options.job === undefined && options.scope.length > 0)
     throw new SnapError('USAGE', '--scope goes with --job', {
       hint: 'Name the job whose categories are meant.',
@@ -81,7 +82,8 @@ async function backupAction(context: CommandContext, paths: string[], options: B
   if (!options.dryRun) starter.startEarly()
   const { createThreadsExecutor } = await import('../../workers/threads.ts')
   const executor: ExecutorFactory = (setup, ports) => createThreadsExecutor(threads, setup, ports, starter)
-  if (options.job !== undefined) return await jobAction(context, options.job, paths, options, executor)
+  if (options.job !== undefined) return await jobAction(outer, options.job, paths, options, executor)
+  const context = await repositoryContext(outer)
   const request = await requestOf(context, paths, options, executor)
   if (options.dryRun) return await planAction(context, request)
   await using repository = await openOrCreateDefault(context)

@@ -8,6 +8,7 @@ import { COMPRESSIONS, compressionOf } from '../backup-request.ts'
 import { type Choice, chooseFiltered, chooseNamed, type FilterOptions } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
 import { type DestinationOptions, destinationContext, openDestination } from '../destination.ts'
+import { repositoryContext } from '../in-repository.ts'
 import { plural } from '../output/human.ts'
 import { stderrNote, stderrWarning } from '../output/notes.ts'
 import type { CommandModule } from '../program.ts'
@@ -62,15 +63,12 @@ Examples:
   },
 }
 
-async function copyAction(
-  context: CommandContext,
-  texts: readonly string[],
-  options: Options,
-): Promise<void> {
+async function copyAction(outer: CommandContext, texts: readonly string[], options: Options): Promise<void> {
   refuseMixture(texts, options)
   const threads = threadsOf(options.threads)
   const compression = compressionOf(options.compression ?? 'auto')
-  const there = await destinationContext(context, options)
+  const there = await destinationContext(outer, options)
+  const context = await repositoryContext(outer, options)
   await using source = await openChosen(context)
   const destination = await openDestination(there)
   await using repository = destination.repository

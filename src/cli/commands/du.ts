@@ -11,6 +11,7 @@ import {
   whyNone,
 } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
+import { inRepository } from '../in-repository.ts'
 import { stderrNote } from '../output/notes.ts'
 import type { CommandModule } from '../program.ts'
 import { type ListedUse, renderDu, renderDuJson } from '../render/du.ts'
@@ -43,7 +44,7 @@ Examples:
   $ snap du 1a2b3c4d
   $ snap du latest /home/me --depth 2`,
       )
-      .action(run<[string[], Options]>(duAction))
+      .action(run<[string[], Options]>(inRepository(duAction)))
   },
 }
 

@@ -4,6 +4,7 @@ import { stdout as processStdout } from 'node:process'
 import { SnapError } from '../../model/errors.ts'
 import { chooseSnapshot, type SnapshotOptions } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
+import { inRepository } from '../in-repository.ts'
 import { plural } from '../output/human.ts'
 import { progressOf } from '../output/progress-of.ts'
 import type { CommandModule } from '../program.ts'
@@ -35,7 +36,7 @@ Examples:
   $ snap dump latest /home/me --archive zip > me.zip
   $ snap dump --at yesterday latest /srv | tar -x -C /tmp`,
       )
-      .action(run<[string, string, Options]>(dumpAction))
+      .action(run<[string, string, Options]>(inRepository(dumpAction)))
   },
 }
 

@@ -6,6 +6,7 @@ import { filterSnapshots, latestPerSeries, parseSelector, selectSnapshot } from 
 import type { Repository } from '../../repository/repository.ts'
 import { type Choice, filterOf, type SnapshotOptions, summaries, whyNone } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
+import { inRepository } from '../in-repository.ts'
 import { stderrNote } from '../output/notes.ts'
 import { progressOf } from '../output/progress-of.ts'
 import type { CommandModule } from '../program.ts'
@@ -63,7 +64,7 @@ Examples:
   $ snap find '*.docx' --newest-only
   $ snap find '/etc/**/*.conf' --host web1 --oldest "3d ago"`,
       )
-      .action(run<[string[], Options]>(findAction))
+      .action(run<[string[], Options]>(inRepository(findAction)))
   },
 }
 

@@ -14,6 +14,7 @@ import {
   whyNone,
 } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
+import { inRepository } from '../in-repository.ts'
 import { listedSnapshot } from '../listed-snapshot.ts'
 import { plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
@@ -79,7 +80,7 @@ Examples:
   $ snap forget 1a2b3c4d
   $ snap forget --undo`,
       )
-      .action(run<[string[], Options]>(forgetAction))
+      .action(run<[string[], Options]>(inRepository(forgetAction)))
   },
 }
 

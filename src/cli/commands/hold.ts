@@ -3,6 +3,7 @@
 import type { Command } from 'commander'
 import { chooseNamed, type FilterOptions } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
+import { inRepository } from '../in-repository.ts'
 import { plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { stderrNote } from '../output/notes.ts'
@@ -40,7 +41,9 @@ function add(program: Command, run: Run, { name, description, held }: Kind): voi
     .option('--tag <tag>', 'with latest: with this tag')
     .addHelpText('after', `\nExamples:\n  $ snap ${name} 1a2b3c4d\n  $ snap ${name} latest --host web1`)
     .action(
-      run<[string[], FilterOptions]>((context, texts, options) => holdAction(context, texts, options, held)),
+      run<[string[], FilterOptions]>(
+        inRepository((context, texts, options) => holdAction(context, texts, options, held)),
+      ),
     )
 }
 

@@ -3,6 +3,7 @@ import { assert } from '../../base/assert.ts'
 import { parseSize } from '../../base/sizes.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { CommandContext } from '../context.ts'
+import { repositoryContext } from '../in-repository.ts'
 import { variable } from '../locations.ts'
 import { chooseSecret } from '../password.ts'
 import type { CommandModule } from '../program.ts'
@@ -24,15 +25,18 @@ export const initCommand: CommandModule = {
         'after',
         `
 With --key-file, a new key file is written there and opens the repository; otherwise a password does.
-Without --repo and without a password, the default repository and its key file are made.
+Without --repo and without a password, the default repository and its key file are made. With a configuration, --repo can be a name
+in it, and without --repo the one that its jobs save into is made, which is opened as it says there.
 
 Examples:
   $ snap init
   $ snap init --repo /mnt/backup/snap
-  $ snap init --repo /mnt/backup/snap --key-file ~/keys/backup.key`,
+  $ snap init --repo /mnt/backup/snap --key-file ~/keys/backup.key
+  $ snap init --repo offsite`,
       )
       .action(
-        run<[Options]>(async (context, options) => {
+        run<[Options]>(async (outer, options) => {
+          const context = await repositoryContext(outer, { isNew: true })
           const place = placeOf(context)
           const chunkBytes = chunkBytesOf(options.chunkSize)
           const keyFile =

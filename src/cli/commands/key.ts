@@ -5,6 +5,7 @@ import type { SlotSecret } from '../../keys/slot.ts'
 import { hasCode, SnapError } from '../../model/errors.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { CommandContext } from '../context.ts'
+import { inRepository } from '../in-repository.ts'
 import { noting } from '../noting.ts'
 import { stderrWarning } from '../output/notes.ts'
 import { askNewSecret, chooseSecret } from '../password.ts'
@@ -34,7 +35,7 @@ export const keyCommand: CommandModule = {
       .command('list')
       .description('list the keys; * marks the one in use')
       .addHelpText('after', '\nExample:\n  $ snap key list')
-      .action(run<[object]>(listAction))
+      .action(run<[object]>(inRepository(listAction)))
     key
       .command('add')
       .description('add a password or a key file')
@@ -45,14 +46,14 @@ export const keyCommand: CommandModule = {
         'after',
         '\nExamples:\n  $ snap key add\n  $ snap key add --new-key-file /media/usb/backup.key',
       )
-      .action(run<[NewKeyOptions]>(addAction))
+      .action(run<[NewKeyOptions]>(inRepository(addAction)))
     key
       .command('remove')
       .description('remove a key; whoever has copied the repository can still use it on the copy')
       .argument('<id>', 'its id or the beginning, from `snap key list`')
       .option('--even-in-use', 'also where it is the key that opens the repository now', false)
       .addHelpText('after', '\nExample:\n  $ snap key remove 1a2b3c4d')
-      .action(run<[string, { readonly evenInUse: boolean }]>(removeAction))
+      .action(run<[string, { readonly evenInUse: boolean }]>(inRepository(removeAction)))
     key
       .command('passwd')
       .description('put a new password or key file in the place of the one in use')
@@ -60,7 +61,7 @@ export const keyCommand: CommandModule = {
       .option('--new-password-file <file>', 'take the new password from a file')
       .option('--name <name>', 'a name for the key')
       .addHelpText('after', '\nExample:\n  $ snap key passwd')
-      .action(run<[NewKeyOptions]>(passwdAction))
+      .action(run<[NewKeyOptions]>(inRepository(passwdAction)))
   },
 }
 

@@ -5,6 +5,7 @@ import { list } from '../../ops/list.ts'
 import { whileThere } from '../../ops/overtaken.ts'
 import { chooseSnapshot, type SnapshotOptions } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
+import { inRepository } from '../in-repository.ts'
 import { listedSnapshot } from '../listed-snapshot.ts'
 import { progressOf } from '../output/progress-of.ts'
 import type { CommandModule } from '../program.ts'
@@ -27,7 +28,7 @@ export const lsCommand: CommandModule = {
       .option('--path <path>', 'only snapshots of this source path')
       .option('--tag <tag>', 'only snapshots with this tag')
       .addHelpText('after', '\nExamples:\n  $ snap ls latest /home/me -l\n  $ snap ls --at yesterday -R')
-      .action(run<[string, string, Options]>(lsAction))
+      .action(run<[string, string, Options]>(inRepository(lsAction)))
   },
 }
 

@@ -1,5 +1,6 @@
 /** `snap manifest rebuild`: makes the local database anew from the repository. */
 import type { RebuildReport } from '../../ops/rebuild-manifest.ts'
+import { inRepository } from '../in-repository.ts'
 import { humanCount, humanDuration, plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { stderrNote } from '../output/notes.ts'
@@ -23,34 +24,36 @@ export const manifestCommand: CommandModule = {
       )
       .addHelpText('after', '\nExample:\n  $ snap manifest rebuild')
       .action(
-        run<[{ readonly acceptRollback: boolean }]>(async (context, { acceptRollback }) => {
-          const { rebuildManifest } = await import('../../ops/rebuild-manifest.ts')
-          const ports = await chosenPorts(context)
-          const secret = await chosenSecret(context)
-          using progress = progressOf(context)
-          const report = await rebuildManifest(
-            ports,
-            secret,
-            { acceptRollback },
-            {
-              progress: progress.on.bind(progress),
-              signal: context.signal,
-            },
-          )
-          await ports.storage[Symbol.asyncDispose]()
-          progress.close()
-          const { globals, stdout } = context
-          if (globals.json) {
-            stdout.write(rebuiltJson(report))
-          } else if (!globals.quiet) {
-            stdout.write(
-              `${plural(report.snapshots, 'snapshot')}, ${plural(report.packs, 'pack')}, ${plural(report.trees, 'directory', 'directories')} with ${humanCount(report.entries)} entries in ${humanDuration(report.durationMs)}\n`,
+        run<[{ readonly acceptRollback: boolean }]>(
+          inRepository(async (context, { acceptRollback }) => {
+            const { rebuildManifest } = await import('../../ops/rebuild-manifest.ts')
+            const ports = await chosenPorts(context)
+            const secret = await chosenSecret(context)
+            using progress = progressOf(context)
+            const report = await rebuildManifest(
+              ports,
+              secret,
+              { acceptRollback },
+              {
+                progress: progress.on.bind(progress),
+                signal: context.signal,
+              },
             )
-          }
-          if (report.treesLeftOut > 0 || report.indexProblems > 0) {
-            stderrNote(context, 'parts of the repository could not be read; `snap verify` says which')
-          }
-        }),
+            await ports.storage[Symbol.asyncDispose]()
+            progress.close()
+            const { globals, stdout } = context
+            if (globals.json) {
+              stdout.write(rebuiltJson(report))
+            } else if (!globals.quiet) {
+              stdout.write(
+                `${plural(report.snapshots, 'snapshot')}, ${plural(report.packs, 'pack')}, ${plural(report.trees, 'directory', 'directories')} with ${humanCount(report.entries)} entries in ${humanDuration(report.durationMs)}\n`,
+              )
+            }
+            if (report.treesLeftOut > 0 || report.indexProblems > 0) {
+              stderrNote(context, 'parts of the repository could not be read; `snap verify` says which')
+            }
+          }),
+        ),
       )
   },
 }

@@ -3,6 +3,7 @@ import { hasCode, SnapError } from '../../model/errors.ts'
 import type { PruneRequest } from '../../ops/prune/prune.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { CommandContext } from '../context.ts'
+import { inRepository } from '../in-repository.ts'
 import { plural } from '../output/human.ts'
 import { progressOf } from '../output/progress-of.ts'
 import type { CommandModule } from '../program.ts'
@@ -28,7 +29,7 @@ Examples:
   $ snap prune
   $ snap prune --max-repack 10G --undelete-window 0`,
       )
-      .action(run<[Options]>(pruneAction))
+      .action(run<[Options]>(inRepository(pruneAction)))
   },
 }
 

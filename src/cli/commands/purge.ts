@@ -5,6 +5,7 @@ import type { PurgeOptions } from '../../ops/purge/purge.ts'
 import { filterSnapshots } from '../../ops/select-moment.ts'
 import { type FilterOptions, filterOf } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
+import { inRepository } from '../in-repository.ts'
 import { plural } from '../output/human.ts'
 import { stderrNote, stderrWarning } from '../output/notes.ts'
 import { progressOf } from '../output/progress-of.ts'
@@ -65,7 +66,7 @@ Examples:
   $ snap purge /home/me/secret.txt
   $ snap purge --glob '**/*.key' --host web1 --dry-run`,
       )
-      .action(run<[string[], Options]>(purgeAction))
+      .action(run<[string[], Options]>(inRepository(purgeAction)))
   },
 }
 

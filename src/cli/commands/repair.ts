@@ -5,6 +5,7 @@ import type { Outcome } from '../../ops/audit/note.ts'
 import type { RepairReport } from '../../ops/repair/repair.ts'
 import type { PackCheckResult, PackCheckTask } from '../../workers/pack-check.ts'
 import type { CommandContext } from '../context.ts'
+import { inRepository } from '../in-repository.ts'
 import { noting } from '../noting.ts'
 import { progressOf } from '../output/progress-of.ts'
 import type { CommandModule } from '../program.ts'
@@ -34,7 +35,7 @@ Examples:
   $ snap repair --dry-run
   $ snap repair`,
       )
-      .action(run<[Options]>(repairAction))
+      .action(run<[Options]>(inRepository(repairAction)))
   },
 }
 

@@ -13,6 +13,7 @@ import type { RestoreSetup } from '../../workers/restore-main.ts'
 import type { RestoreTask, RestoreTaskResult } from '../../workers/restore-task.ts'
 import { chooseSnapshot, type SnapshotOptions, splitSnapshot } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
+import { inRepository } from '../in-repository.ts'
 import { noting } from '../noting.ts'
 import { plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
@@ -94,7 +95,7 @@ Examples:
   $ snap restore 1a2b3c4d:/srv/www --target /srv/www --delete
   $ snap restore --category critical --target /tmp/back`,
       )
-      .action(run<[string, string[], Options]>(restoreAction))
+      .action(run<[string, string[], Options]>(inRepository(restoreAction)))
   },
 }
 

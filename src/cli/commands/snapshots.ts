@@ -3,6 +3,7 @@
 import { parseMoment } from '../../ops/parse-moment.ts'
 import { filterSnapshots, latestPerSeries } from '../../ops/select-moment.ts'
 import { filterOf, type SnapshotOptions, summaries } from '../choose-snapshot.ts'
+import { inRepository } from '../in-repository.ts'
 import { listedSnapshot } from '../listed-snapshot.ts'
 import { plural } from '../output/human.ts'
 import { stderrNote } from '../output/notes.ts'
@@ -25,7 +26,7 @@ export const snapshotsCommand: CommandModule = {
       .addHelpText('after', '\nExamples:\n  $ snap snapshots\n  $ snap snapshots --host web1 --json')
       .action(
         run<[SnapshotOptions & { readonly forgotten: boolean; readonly wal: boolean }]>(
-          async (context, options) => {
+          inRepository(async (context, options) => {
             await using repository = await openChosen(context)
             const every = summaries(repository, options.forgotten ? 'only' : 'no')
             const all = options.wal ? every : every.filter((each) => !each.isWal)
@@ -42,7 +43,7 @@ export const snapshotsCommand: CommandModule = {
                 `${plural(every.length - all.length, 'snapshot')} of archived WAL left out: --wal lists them too`,
               )
             context.stdout.write(context.globals.json ? renderSnapshotsJson(listed) : renderSnapshots(listed))
-          },
+          }),
         ),
       )
   },

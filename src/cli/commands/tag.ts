@@ -3,6 +3,7 @@ import { SnapError } from '../../model/errors.ts'
 import type { TagChange } from '../../ops/tag.ts'
 import { chooseNamed, chooseSome, type FilterOptions } from '../choose-snapshot.ts'
 import type { CommandContext } from '../context.ts'
+import { inRepository } from '../in-repository.ts'
 import { plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { safeText } from '../output/safe-text.ts'
@@ -35,7 +36,7 @@ export const tagCommand: CommandModule = {
         'after',
         '\nExamples:\n  $ snap tag latest --add before-upgrade\n  $ snap tag --host web1 --remove nightly',
       )
-      .action(run<[string[], Options]>(tagAction))
+      .action(run<[string[], Options]>(inRepository(tagAction)))
   },
 }
 

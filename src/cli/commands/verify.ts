@@ -4,6 +4,7 @@ import type { Outcome } from '../../ops/audit/note.ts'
 import type { VerifyReport as Report } from '../../ops/verify/report.ts'
 import type { PackCheckResult, PackCheckTask } from '../../workers/pack-check.ts'
 import type { CommandContext } from '../context.ts'
+import { inRepository } from '../in-repository.ts'
 import { noting } from '../noting.ts'
 import { humanBytes, plural } from '../output/human.ts'
 import { progressOf } from '../output/progress-of.ts'
@@ -30,7 +31,7 @@ Examples:
   $ snap verify
   $ snap verify --data`,
       )
-      .action(run<[Options]>(verifyAction))
+      .action(run<[Options]>(inRepository(verifyAction)))
   },
 }
 

@@ -68,6 +68,8 @@ function actionOf(value: Value): string | undefined {
       return '__snapkeep_files'
     case 'directory':
       return '__snapkeep_directories'
+    case 'repository':
+      return '__snapkeep_directories; __snapkeep_names __snapkeep_words repositories'
     case 'words':
       return `${value.isList ? '__snapkeep_list' : '__snapkeep_words'} ${value.words.map(shellWord).join(' ')}`
     case 'names':

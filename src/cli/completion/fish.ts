@@ -86,6 +86,8 @@ function valueSwitches(value: Value, description: string): string {
       return ' -F'
     case 'directory':
       return ` -f -a '(__snapkeep_directories)'`
+    case 'repository':
+      return ` -f -a '(__snapkeep_names repositories; __snapkeep_directories)'`
     case 'words': {
       const words = value.words.join(' ')
       return ` -f -a ${quoted(value.isList ? `(__snapkeep_list ${words})` : words)}${explained}`

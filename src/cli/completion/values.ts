@@ -13,6 +13,8 @@ export type Value =
   | { readonly kind: 'free' }
   | { readonly kind: 'file' }
   | { readonly kind: 'directory' }
+  /** A name in the configuration, or a directory. */
+  | { readonly kind: 'repository' }
   /** `isList`: several, with commas. */
   | { readonly kind: 'words'; readonly words: readonly string[]; readonly isList: boolean }
   /** Names in the configuration, which are asked for when they are needed. */
@@ -28,7 +30,7 @@ const SNAPSHOT: Value = words(['latest'])
 const OPTIONS: Readonly<Record<string, Value>> = {
   '--job': names('jobs'),
   '--scope': listOf(names('categories')),
-  '--repo': DIRECTORY,
+  '--repo': { kind: 'repository' },
   'init --chunk-size': words(['4k', '8k', '16k', '32k', '64k', '128k', '256k']),
   'find --snapshot': SNAPSHOT,
   'restore --category': listOf(names('categories')),
@@ -66,7 +68,7 @@ const PLACEHOLDERS: Readonly<Record<string, Value>> = {
   percent: FREE,
   place: FILE,
   policy: words(POLICIES),
-  repository: names('repositories'),
+  repository: { kind: 'repository' },
   run: names('jobs'),
   shell: words(SHELLS),
   size: FREE,

@@ -106,6 +106,8 @@ function actionOf(value: Value): string {
       return '_files'
     case 'directory':
       return '_files -/'
+    case 'repository':
+      return '{__snapkeep_names __snapkeep_words repositories; _files -/}'
     case 'words':
       return value.isList ? ` __snapkeep_list ${value.words.join(' ')}` : `(${value.words.join(' ')})`
     case 'names':
