@@ -55,11 +55,14 @@ export class LaxStore implements AsyncDisposable {
       return void answer.writeHead(204).end()
     }
     if (object === undefined) return complain(answer, method, 404, 'NoSuchKey')
+    const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(asked.headers.range ?? '') ?? []
+    const bytes = first === undefined ? object.bytes : object.bytes.subarray(Number(first), Number(last) + 1)
     const headers = {
-      'content-length': object.bytes.length,
+      'content-length': bytes.length,
       'last-modified': new Date(object.at).toUTCString(),
+      ...(first === undefined ? {} : { 'content-range': `bytes ${first}-${last}/${object.bytes.length}` }),
     }
-    answer.writeHead(200, headers).end(method === 'HEAD' ? undefined : object.bytes)
+    answer.writeHead(first === undefined ? 200 : 206, headers).end(method === 'HEAD' ? undefined : bytes)
   }
 
   async #put(name: string, bytes: Buffer, asked: IncomingMessage, answer: ServerResponse): Promise<void> {
