@@ -36,6 +36,7 @@ function copyOfTree() {
     'package.json',
     'tsconfig.json',
     'biome.json',
+    'build.mjs',
     'README.md',
     'CHANGELOG.md',
   ])
@@ -43,8 +44,16 @@ function copyOfTree() {
       recursive: true,
       filter: (path) => !path.includes('.results'),
     })
-  for (const name of ['node_modules', 'bin', 'dist']) symlinkSync(join(ROOT, name), join(copy, name))
+  for (const name of ['node_modules', 'dist']) symlinkSync(join(ROOT, name), join(copy, name))
+  for (const name of ['bin', 'man']) cpSync(join(ROOT, name), join(copy, name), { recursive: true })
   return copy
+}
+
+const needsProgram = ({ tests }) => tests.some((path) => path.startsWith('test/e2e/'))
+
+/** The program from the sources of the copy, as it is run by those suites. */
+function buildProgram(copy) {
+  execFileSync(process.execPath, ['build.mjs'], { cwd: copy, stdio: 'ignore' })
 }
 
 /** The name of the first test that fails, `undefined` where all pass. */
@@ -94,6 +103,7 @@ async function tryMutant(copy, mutant) {
     source.replace(mutant.find, () => mutant.replace),
   )
   try {
+    if (mutant.runs.some(needsProgram)) buildProgram(copy)
     for (const run of mutant.runs) {
       const caught = await firstFailure(copy, run)
       if (caught?.name === LOADS_NOT) return { ...told(mutant), outcome: LOADS_NOT }
@@ -106,6 +116,7 @@ async function tryMutant(copy, mutant) {
     }
   } finally {
     writeFileSync(path, source)
+    if (mutant.runs.some(needsProgram)) buildProgram(copy)
   }
 }
 
