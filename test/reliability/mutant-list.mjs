@@ -2626,7 +2626,7 @@ const JOBS = [
     '  await copyToAll(context, repository, after.copy, request, outer)\n  await keepRoom(',
     '  await copyToAll(context, repository, after.copy, request, outer).catch(() => undefined)\n  await keepRoom(',
     'forgetting nothing that was not copied',
-    [e2e('copy', 'forgets nothing then')],
+    [e2e('copy', 'a job that copies')],
   ],
   [
     'src/jobs/schedule/scheduler.ts',

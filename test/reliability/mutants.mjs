@@ -6,6 +6,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -29,6 +30,8 @@ const LOADS_NOT = 'does not load'
 
 function copyOfTree() {
   const copy = mkdtempSync(join(process.env.SNAP_MUTANTS_DIR ?? tmpdir(), 'snapkeep-mutants-'))
+  // A server of PostgreSQL runs as another user, and calls the program.
+  chmodSync(copy, 0o755)
   for (const name of [
     'src',
     'test',
