@@ -30,11 +30,16 @@ async function seen(context: CommandContext, path: string): Promise<RepositoryFa
   const at = context.clock.now()
   const waiting = new AbortController()
   const late = wait(ANSWER_MS, { at, unreachable: 'it does not answer' }, { signal: waiting.signal })
+  const over = new AbortController()
+  const inTime = looked({ ...context, signal: AbortSignal.any([context.signal, over.signal]) }, path, at)
   try {
-    return await Promise.race([late, looked(context, path, at)])
+    return await Promise.race([late, inTime])
   } finally {
     late.catch(() => undefined)
+    inTime.catch(() => undefined)
     waiting.abort()
+    // What can be ended of it, as a command that should print the password, is not to keep this process alive.
+    over.abort()
   }
 }
 

@@ -2,13 +2,15 @@
  * Where the secret that opens a repository comes from: a key file, the environment, a command, or the person at
  * the terminal. It never logs a secret, and does not know whether one is right.
  */
-import { spawn } from 'node:child_process'
+import { constants, openSync } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
+import { Socket } from 'node:net'
 import { systemPath } from '../base/names.ts'
 import { codeInWords, systemCode } from '../filesystem/system-error.ts'
 import { isKeyFile } from '../keys/key-file.ts'
 import { messageOf, SnapError } from '../model/errors.ts'
 import { type Environment, variable } from './locations.ts'
+import { outputOfCommand } from './password-command.ts'
 import { promptSecret, type Terminal } from './prompt.ts'
 
 export type Secret =
@@ -29,10 +31,16 @@ export type SecretSources = {
   readonly warn: (text: string) => void
   /** Told of a password that no variable held: by it what must not be repeated is known. */
   readonly learned?: ((password: string) => void) | undefined
+  /** Ends the waiting for a command, or for who writes into a pipe. */
+  readonly signal?: AbortSignal | undefined
+  /** ms */
+  readonly pipeTimeoutMs?: number
 }
 
 const OPEN_TO_OTHERS = 0o077
 const SECRET_FILE_BYTES_MAX = 65_536
+/** For who writes into a pipe, where nobody is there to be asked. ms */
+const PIPE_TIMEOUT_MS = 120_000
 const HINT =
   'Give --key-file FILE, or set SNAP_KEY_FILE, SNAP_PASSWORD, SNAP_PASSWORD_FILE or SNAP_PASSWORD_COMMAND.'
 
@@ -67,14 +75,15 @@ export async function askNewSecret({ terminal }: SecretSources): Promise<Secret>
   return { kind: 'password', bytes }
 }
 
-async function givenSecret({ keyFile, env, warn, learned }: SecretSources): Promise<Secret | undefined> {
+async function givenSecret(sources: SecretSources): Promise<Secret | undefined> {
+  const { keyFile, env, warn, learned, signal } = sources
   const file = keyFile ?? variable(env, 'SNAP_KEY_FILE')
-  if (file !== undefined) return readKeyFile(file, warn)
+  if (file !== undefined) return readKeyFile(file, sources)
   const password = variable(env, 'SNAP_PASSWORD')
   if (password !== undefined) return { kind: 'password', bytes: Uint8Array.from(Buffer.from(password)) }
   const passwordFile = variable(env, 'SNAP_PASSWORD_FILE')
   if (passwordFile !== undefined) {
-    const { bytes, isOpen } = await readSecretFile(passwordFile, 'password file')
+    const { bytes, isOpen } = await readSecretFile(passwordFile, 'password file', sources)
     if (isOpen) warnOfOthers(passwordFile, 'password file', warn)
     const line = notEmpty(withoutNewline(bytes), `the password file ${passwordFile}`)
     learned?.(Buffer.from(line).toString())
@@ -82,18 +91,27 @@ async function givenSecret({ keyFile, env, warn, learned }: SecretSources): Prom
   }
   const command = variable(env, 'SNAP_PASSWORD_COMMAND')
   if (command === undefined) return undefined
-  const bytes = notEmpty(withoutNewline(await outputOf(command, env)), 'the output of SNAP_PASSWORD_COMMAND')
+  const hasTerminal = sources.terminal !== undefined
+  const printed = await outputOfCommand({
+    command,
+    env,
+    hasTerminal,
+    bytesMax: SECRET_FILE_BYTES_MAX,
+    signal,
+  })
+  const bytes = notEmpty(withoutNewline(printed), 'the output of SNAP_PASSWORD_COMMAND')
   learned?.(Buffer.from(bytes).toString())
   return { kind: 'password', bytes }
 }
 
-async function defaultSecret({ defaultKeyFile, warn }: SecretSources): Promise<Secret | undefined> {
+async function defaultSecret(sources: SecretSources): Promise<Secret | undefined> {
+  const { defaultKeyFile } = sources
   if (defaultKeyFile === undefined) return undefined
   const exists = await stat(systemPath(defaultKeyFile)).then(
     () => true,
     () => false,
   )
-  return exists ? readKeyFile(defaultKeyFile, warn) : undefined
+  return exists ? readKeyFile(defaultKeyFile, sources) : undefined
 }
 
 async function askSecret({
@@ -118,11 +136,11 @@ function notEmpty(bytes: Uint8Array<ArrayBuffer>, what: string, hint = HINT): Ui
   return bytes
 }
 
-async function readKeyFile(path: string, warn: (text: string) => void): Promise<Secret> {
-  const { bytes, isOpen } = await readSecretFile(path, 'key file')
+async function readKeyFile(path: string, sources: SecretSources): Promise<Secret> {
+  const { bytes, isOpen } = await readSecretFile(path, 'key file', sources)
   const text = Buffer.from(bytes).toString('utf8')
   // What is none holds no secret, and may be meant for others.
-  if (isOpen && isKeyFile(text)) warnOfOthers(path, 'key file', warn)
+  if (isOpen && isKeyFile(text)) warnOfOthers(path, 'key file', sources.warn)
   return { kind: 'keyFile', path, text }
 }
 
@@ -133,13 +151,15 @@ function warnOfOthers(path: string, what: string, warn: (text: string) => void):
 /** `isOpen`: to others than its owner. */
 type SecretFile = { readonly bytes: Uint8Array<ArrayBuffer>; readonly isOpen: boolean }
 
-async function readSecretFile(path: string, what: string): Promise<SecretFile> {
+async function readSecretFile(path: string, what: string, sources: SecretSources): Promise<SecretFile> {
   try {
-    const { mode } = await stat(systemPath(path))
-    const isOpen = process.platform !== 'win32' && (mode & OPEN_TO_OTHERS) !== 0
-    const bytes = await readAtMost(path, SECRET_FILE_BYTES_MAX + 1)
+    const found = await stat(systemPath(path))
+    const isOpen = process.platform !== 'win32' && (found.mode & OPEN_TO_OTHERS) !== 0
+    const bytesMax = SECRET_FILE_BYTES_MAX + 1
+    const bytes = await (found.isFIFO() ? readPipe(path, bytesMax, sources) : readAtMost(path, bytesMax))
     if (bytes.length <= SECRET_FILE_BYTES_MAX) return { bytes, isOpen }
   } catch (cause) {
+    sources.signal?.throwIfAborted()
     const why = codeInWords(systemCode(cause)) || messageOf(cause)
     throw new SnapError('KEY_MISSING', `the ${what} ${path} cannot be read: ${why}`, { hint: HINT, cause })
   }
@@ -159,41 +179,33 @@ async function readAtMost(path: string, bytesMax: number): Promise<Uint8Array<Ar
   return bytes.slice(0, length)
 }
 
+/** As the shell's `<(command)` gives. A thread that waits in it could not be had back: this does not need one. */
+async function readPipe(
+  path: string,
+  bytesMax: number,
+  { signal, terminal, pipeTimeoutMs = PIPE_TIMEOUT_MS }: SecretSources,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const limits = [
+    ...(signal === undefined ? [] : [signal]),
+    ...(terminal === undefined ? [AbortSignal.timeout(pipeTimeoutMs)] : []),
+  ]
+  // The socket closes it.
+  const fd = openSync(systemPath(path), constants.O_RDONLY | constants.O_NONBLOCK)
+  const pipe = new Socket({ fd, readable: true, writable: false, signal: AbortSignal.any(limits) })
+  const parts: Buffer[] = []
+  let length = 0
+  for await (const part of pipe as AsyncIterable<Buffer>) {
+    parts.push(part)
+    length += part.length
+    if (length >= bytesMax) break
+  }
+  return Uint8Array.from(Buffer.concat(parts).subarray(0, bytesMax))
+}
+
 /** Without one line ending, as editors and `echo` leave it. */
 function withoutNewline(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   let end = bytes.length
   if (bytes[end - 1] === 0x0a) end--
   if (end < bytes.length && bytes[end - 1] === 0x0d) end--
   return bytes.slice(0, end)
-}
-
-/** What `command` prints, run by the shell. It may talk to the person through stdin and stderr. */
-async function outputOf(command: string, env: Environment): Promise<Uint8Array<ArrayBuffer>> {
-  const child = spawn(command, { shell: true, stdio: ['inherit', 'pipe', 'inherit'], env: { ...env } })
-  const parts: Buffer[] = []
-  let length = 0
-  child.stdout.on('data', (part: Buffer) => {
-    length += part.length
-    if (length > SECRET_FILE_BYTES_MAX) {
-      child.stdout.destroy()
-      child.kill()
-    } else parts.push(part)
-  })
-  const end = await new Promise<string>((resolve) => {
-    child.on('error', (error) => resolve(`could not be run: ${error.message}`))
-    child.on('close', (status, signal) =>
-      resolve(status === 0 ? '' : `ended with ${signal ?? `exit status ${status}`}`),
-    )
-  })
-  if (length > SECRET_FILE_BYTES_MAX)
-    throw new SnapError('KEY_MISSING', 'SNAP_PASSWORD_COMMAND prints too much to be a password', {
-      hint: HINT,
-    })
-  if (end !== '')
-    throw new SnapError('KEY_MISSING', `SNAP_PASSWORD_COMMAND ${end}`, {
-      hint: 'Run the command by hand to see why.',
-    })
-  const bytes = Uint8Array.from(Buffer.concat(parts))
-  for (const part of parts) part.fill(0)
-  return bytes
 }

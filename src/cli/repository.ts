@@ -43,7 +43,7 @@ export function cacheOf({ globals, locations }: CommandContext): string {
 }
 
 export function secretSources(context: CommandContext): SecretSources {
-  const { stdin, stderr, globals, env, passwordPrompt } = context
+  const { stdin, stderr, globals, env, passwordPrompt, signal } = context
   const isTerminal = stdin.isTTY === true && stderr.isTTY === true
   return {
     keyFile: globals.keyFile,
@@ -53,6 +53,7 @@ export function secretSources(context: CommandContext): SecretSources {
     ...(isTerminal ? { terminal: { input: stdin, output: stderr } } : {}),
     warn: (text) => stderrWarning(context, text),
     learned: (password) => context.secrets?.push(password),
+    signal,
   }
 }
 

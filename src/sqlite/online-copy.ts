@@ -3,6 +3,7 @@
  * the next copy shares nearly all of its chunks. And what can be said of a database. Knows nothing of backups.
  */
 import { createHash } from 'node:crypto'
+import { statSync } from 'node:fs'
 import { Sqlite } from './database.ts'
 import { kept } from './kept-alive.ts'
 
@@ -19,6 +20,7 @@ const FINDINGS_MAX = 10
  * does. Errors are SQLite's.
  */
 export async function copyDatabase(from: string, to: string, signal: AbortSignal): Promise<void> {
+  refuseNoFile(from)
   const source = kept(new Sqlite(from, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS }))
   try {
     source.exec('BEGIN')
@@ -50,6 +52,7 @@ export type DatabaseFacts = {
 
 /** Reads all of the database at `path`, which others may use meanwhile. Of one that is too damaged to be asked only findings are known. */
 export function inspectDatabase(path: string): DatabaseFacts {
+  refuseNoFile(path)
   const database = kept(new Sqlite(path, { readonly: true, fileMustExist: true }))
   try {
     const number = (pragma: string): number => Number(database.pragma(pragma, { simple: true }))
@@ -67,6 +70,12 @@ export function inspectDatabase(path: string): DatabaseFacts {
   } finally {
     database.close()
   }
+}
+
+/** SQLite would wait in a pipe for ever. What is not there it says itself. */
+function refuseNoFile(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found !== undefined && !found.isFile()) throw new Error('it is no file')
 }
 
 const UNKNOWN = { pageSize: 0, pages: 0, userVersion: 0, schema: '', rows: {} } as const

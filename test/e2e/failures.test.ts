@@ -149,6 +149,17 @@ const FAILURES: readonly Failure[] = [
     message: /password/,
   },
   {
+    what: 'a command for the password that never answers',
+    config: () => ({ repository: "password-command: 'sh HERE/dump.sh'", job: 'time-limit: 5s' }),
+    prepare: () => script(`echo ${RIGHT}`),
+    breaks: () => script(`test -e ${world.path('hung')} && exit 1; touch ${world.path('hung')}; sleep 600`),
+    mends: () => script(`echo ${RIGHT}`),
+    status: 1,
+    outcome: 'failed',
+    code: 'TIME_LIMIT',
+    message: /^nightly was ended: it took longer than 5s/,
+  },
+  {
     what: 'a repository that is not there',
     breaks: () => renameSync(world.path('repository'), world.path('elsewhere')),
     mends: () => renameSync(world.path('elsewhere'), world.path('repository')),

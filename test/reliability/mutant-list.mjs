@@ -4,6 +4,8 @@
  * `survives`: why none can.
  */
 const unit = (...names) => ({ tests: names.map((name) => `test/unit/${name}.test.ts`) })
+/** With the program as the mutant makes it. */
+const e2e = (name, pattern) => ({ tests: [`test/e2e/${name}.test.ts`], pattern })
 const suite = (name, pattern) => ({ tests: [`test/reliability/${name}.test.ts`], pattern })
 
 const POWER = unit('storage/power-loss')
@@ -1832,6 +1834,8 @@ const BOUNDS = [
 
 /** Mutants that no suite can notice, and why, by group and what. */
 const SURVIVORS = {
+  'the transaction around the copy of a database':
+    'SQLite begins a copy anew where somebody has written: without it the copy is as consistent, and takes twice as long under load',
   'the end of the numbers':
     'the nonce of a message is made by a function that asserts the same, and 2^32 messages are not to be had in a test',
   'forgetting the key of a closed sealer':
@@ -2455,6 +2459,249 @@ const COPIES = [
   ],
 ]
 
+const HOOKS = unit('jobs/hooks')
+const COMMAND = unit('jobs/sources/command-output')
+const SHORT_DUMP = e2e('postgres-source', 'where it ends too early')
+const SQLITE_BACK = e2e('db', 'a SQLite database')
+const WAL_FETCH = unit('ops/wal/fetch')
+const WAL_NEEDED = unit('ops/wal/needed')
+const WAL_PLAN = unit('ops/wal/plan-recovery')
+const WAL_CONTENT = e2e('wal', 'with another content')
+const LOCKS = unit('jobs/state/processes')
+const YEAR = unit('jobs/schedule/scheduler')
+const JOURNAL = unit('jobs/runs/journal')
+const ALERTS = unit('jobs/alerts/plan-alerts')
+
+/** What stands around the store: sources, hooks, the archive of WAL, schedules, what is told. */
+const JOBS = [
+  [
+    'src/jobs/hooks.ts',
+    'await run(moment, NEVER, status)',
+    'await run(moment, ports.signal, status)',
+    'running what is to be done finally although a signal came',
+    [HOOKS],
+  ],
+  [
+    'src/jobs/hooks.ts',
+    "for (const moment of failure === undefined ? (['finally'] as const) : (['failed', 'finally'] as const)) {",
+    "for (const moment of failure === undefined ? (['finally'] as const) : (['failed'] as const)) {",
+    'running what is to be done finally although the operation failed',
+    [HOOKS],
+  ],
+  [
+    'src/jobs/hooks.ts',
+    "const goesOn = moment === 'failed' || moment === 'finally'",
+    'const goesOn = false',
+    'the other commands of what is to be done finally, where one fails',
+    [e2e('jobs', 'although the first of its commands fails')],
+  ],
+  [
+    'src/jobs/hooks.ts',
+    "text.replaceAll('\\0', ' ')",
+    'text',
+    'telling hooks of an error that no variable can hold',
+    [e2e('jobs', 'a service'), HOOKS],
+  ],
+  [
+    'src/jobs/sources/command-output.ts',
+    'if (code !== null && (command.accept ?? [0]).includes(code)) return',
+    'if (code !== null) return',
+    'the exit status of a command',
+    [COMMAND],
+  ],
+  [
+    'src/jobs/sources/command-output.ts',
+    'if (failure !== undefined) throw failure.error',
+    '',
+    'failing where what a command is given fails',
+    [e2e('db', 'is not half restored'), COMMAND],
+  ],
+  [
+    'src/jobs/sources/postgres-stream.ts',
+    "if (!head.startsWith(magic)) throw new Error('what was printed is no dump')",
+    '',
+    'the look at the beginning of a dump',
+    [SHORT_DUMP],
+  ],
+  [
+    'src/jobs/sources/postgres-stream.ts',
+    "  if (!SQL_END.test(Buffer.from(tail).toString('latin1')))\n    throw new Error('the dump is cut short: its last line is missing')\n",
+    '',
+    'the look at the last line of a dump',
+    [SHORT_DUMP],
+  ],
+  [
+    'src/jobs/sources/restore-sqlite.ts',
+    'if (facts.findings.length > 0 && !evenDamaged) {',
+    'if (false) {',
+    'the check of a SQLite database before it takes the place of another',
+    [SQLITE_BACK],
+  ],
+  [
+    'src/jobs/sources/restore-sqlite.ts',
+    '  const path = realPath(request.path)\n  if (!evenInUse) refuseInUse(path)\n',
+    '  const path = realPath(request.path)\n  return await restoreSqlite({ ...request, evenInUse: true })\n',
+    'the look whether another process has the database open',
+    [SQLITE_BACK],
+  ],
+  [
+    'src/jobs/sources/restore-sqlite.ts',
+    'linkSync(systemPath(path), systemPath(former))',
+    'renameSync(systemPath(path), systemPath(former))',
+    'the former database under its name until the new one takes it',
+    [unit('jobs/sources/restore-sqlite')],
+  ],
+  [
+    'src/sqlite/online-copy.ts',
+    "    source.exec('BEGIN')\n",
+    '',
+    'the transaction around the copy of a database',
+    [unit('sqlite/online-copy')],
+  ],
+  [
+    'src/ops/wal/fetch.ts',
+    '    refuseUncertain(repository)\n',
+    '',
+    'never saying that WAL is missing where nobody can know',
+    [WAL_FETCH],
+  ],
+  [
+    'src/ops/wal/fetch.ts',
+    "if (size === file.bytes && Buffer.from(hash.digest()).toString('hex') === file.hash) return",
+    'return',
+    'comparing a file of the archive with what was archived',
+    [WAL_FETCH],
+  ],
+  [
+    'src/ops/wal/push.ts',
+    '    refuseOther(known, await hashWal(wal))\n',
+    '',
+    'refusing WAL of which another content is archived',
+    [WAL_CONTENT],
+  ],
+  ['src/ops/wal/needed.ts', "  if (held) return 'held'\n", '', 'keeping WAL that is held', [WAL_NEEDED]],
+  [
+    'src/ops/wal/needed.ts',
+    "  if (!first.has(keyOf(facts))) return 'no base backup'\n",
+    '',
+    'keeping the WAL of a cluster that has no base backup left',
+    [WAL_NEEDED],
+  ],
+  [
+    'src/ops/wal/needed.ts',
+    "parsed?.kind === 'history' ||",
+    '',
+    'keeping the histories of timelines',
+    [WAL_NEEDED],
+  ],
+  [
+    'src/ops/wal/plan-recovery.ts',
+    'finishedMs <= atMs)',
+    'finishedMs <= atMs + 86_400_000)',
+    'a base backup that was finished by the time that is asked for',
+    [WAL_PLAN],
+  ],
+  [
+    'src/ops/wal/plan-recovery.ts',
+    'const isEnough = atMs === undefined ? missing === undefined : needed > 0',
+    'const isEnough = atMs === undefined || needed > 0',
+    'refusing a recovery over a gap in the archive',
+    [WAL_PLAN],
+  ],
+  [
+    'src/jobs/sources/unpack-base.ts',
+    " || names.some((part) => part === '' || part === '..')",
+    '',
+    'refusing names in a base backup that lead out of its directory',
+    [unit('jobs/sources/unpack-base')],
+  ],
+  ['src/jobs/state/file-lock.ts', "    database.exec('BEGIN EXCLUSIVE')\n", '', 'the lock of a job', [LOCKS]],
+  [
+    'src/jobs/state/file-lock.ts',
+    '  if (existsSync(path)) return\n',
+    '',
+    'not opening the file of a lock that the process may hold',
+    [LOCKS],
+  ],
+  [
+    'src/cli/job-follow-up.ts',
+    '  await copyToAll(context, repository, after.copy, request, outer)\n  await keepRoom(',
+    '  await copyToAll(context, repository, after.copy, request, outer).catch(() => undefined)\n  await keepRoom(',
+    'forgetting nothing that was not copied',
+    [e2e('copy', 'a job that copies')],
+  ],
+  [
+    'src/jobs/schedule/scheduler.ts',
+    'if (!isRunning(name) && !(isLate && !schedule.texts.catchUp)) {',
+    'if (!(isLate && !schedule.texts.catchUp)) {',
+    'starting no job that is running',
+    [YEAR],
+  ],
+  [
+    'src/jobs/schedule/scheduler.ts',
+    'if (!isRunning(name) && !(isLate && !schedule.texts.catchUp)) {',
+    'if (!isRunning(name)) {',
+    'passing over what was missed and is not to be caught up',
+    [YEAR],
+  ],
+  [
+    'src/jobs/schedule/scheduler.ts',
+    'if (nowMs < this.#lastTickMs) this.#next.clear()',
+    '',
+    'looking anew when the clock was put back',
+    [YEAR],
+  ],
+  [
+    'src/jobs/schedule/scheduler.ts',
+    'if (last !== undefined && last <= nowMs + CLOCK_AHEAD_MS) return last',
+    'if (last !== undefined) return last',
+    'not believing what a clock that was ahead has written down',
+    [YEAR],
+  ],
+  [
+    'src/jobs/runs/journal.ts',
+    'cutText(withoutSecrets(text, secrets), TEXT_CHARS_MAX)',
+    'cutText(text, TEXT_CHARS_MAX)',
+    'stars in the places of secrets in the log of a run',
+    [JOURNAL],
+  ],
+  [
+    'src/jobs/runs/journal.ts',
+    'cutText(withoutSecrets(text, secrets), TEXT_CHARS_MAX)',
+    'withoutSecrets(cutText(text, TEXT_CHARS_MAX), secrets)',
+    'taking secrets out before a text is cut',
+    [JOURNAL],
+  ],
+  [
+    'src/jobs/runs/journal.ts',
+    '    isFull = bytes > bytesMax\n',
+    '',
+    'the bound of the log of a run',
+    [JOURNAL],
+  ],
+  [
+    'src/jobs/alerts/plan-alerts.ts',
+    "if (until !== undefined) return last === undefined ? [] : deliver('cleared')",
+    'if (until !== undefined) return []',
+    'telling who was told of something that it is over',
+    [ALERTS],
+  ],
+  [
+    'src/cli/password-command.ts',
+    "  signal?.addEventListener('abort', interrupt, { once: true })\n",
+    '',
+    'ending a command for a password with who waits for it',
+    [unit('cli/password')],
+  ],
+  [
+    'src/cli/in-repository.ts',
+    '  if (only !== undefined && others.length === 0) return only\n',
+    '  if (only !== undefined) return only\n',
+    'guessing no repository where there are several',
+    [e2e('repository-names', 'is that of the job')],
+  ],
+]
+
 const GROUPS = {
   'What is durable': FSYNCS,
   'What is stored': STORED,
@@ -2465,6 +2712,7 @@ const GROUPS = {
   'Differences, and what is taken over': DELTAS_AND_SCAN,
   'What a restore leaves': RESTORE,
   'What is copied': COPIES,
+  'What is around the store': JOBS,
 }
 
 export const MUTANTS = Object.entries(GROUPS).flatMap(([group, mutants]) =>

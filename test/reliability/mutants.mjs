@@ -6,6 +6,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -29,6 +30,8 @@ const LOADS_NOT = 'does not load'
 
 function copyOfTree() {
   const copy = mkdtempSync(join(process.env.SNAP_MUTANTS_DIR ?? tmpdir(), 'snapkeep-mutants-'))
+  // A server of PostgreSQL runs as another user, and calls the program.
+  chmodSync(copy, 0o755)
   for (const name of [
     'src',
     'test',
@@ -36,6 +39,7 @@ function copyOfTree() {
     'package.json',
     'tsconfig.json',
     'biome.json',
+    'build.mjs',
     'README.md',
     'CHANGELOG.md',
   ])
@@ -43,8 +47,16 @@ function copyOfTree() {
       recursive: true,
       filter: (path) => !path.includes('.results'),
     })
-  for (const name of ['node_modules', 'bin', 'dist']) symlinkSync(join(ROOT, name), join(copy, name))
+  for (const name of ['node_modules', 'dist']) symlinkSync(join(ROOT, name), join(copy, name))
+  for (const name of ['bin', 'man']) cpSync(join(ROOT, name), join(copy, name), { recursive: true })
   return copy
+}
+
+const needsProgram = ({ tests }) => tests.some((path) => path.startsWith('test/e2e/'))
+
+/** The program from the sources of the copy, as it is run by those suites. */
+function buildProgram(copy) {
+  execFileSync(process.execPath, ['build.mjs'], { cwd: copy, stdio: 'ignore' })
 }
 
 /** The name of the first test that fails, `undefined` where all pass. */
@@ -94,6 +106,7 @@ async function tryMutant(copy, mutant) {
     source.replace(mutant.find, () => mutant.replace),
   )
   try {
+    if (mutant.runs.some(needsProgram)) buildProgram(copy)
     for (const run of mutant.runs) {
       const caught = await firstFailure(copy, run)
       if (caught?.name === LOADS_NOT) return { ...told(mutant), outcome: LOADS_NOT }
@@ -106,6 +119,7 @@ async function tryMutant(copy, mutant) {
     }
   } finally {
     writeFileSync(path, source)
+    if (mutant.runs.some(needsProgram)) buildProgram(copy)
   }
 }
 

@@ -23,7 +23,10 @@ export const snapshotsCommand: CommandModule = {
       .option('--tag <tag>', 'only with this tag')
       .option('--forgotten', 'those that were forgotten and can still be had back, with when', false)
       .option('--wal', 'those of archived WAL too', false)
-      .addHelpText('after', '\nExamples:\n  $ snap snapshots\n  $ snap snapshots --host web1 --json')
+      .addHelpText(
+        'after',
+        '\n-v lists what jobs have saved: sources, rows of databases, what their checks found.\n\nExamples:\n  $ snap snapshots\n  $ snap snapshots -v --job nightly\n  $ snap snapshots --host web1 --json',
+      )
       .action(
         run<[SnapshotOptions & { readonly forgotten: boolean; readonly wal: boolean }]>(
           inRepository(async (context, options) => {
@@ -42,7 +45,11 @@ export const snapshotsCommand: CommandModule = {
                 context,
                 `${plural(every.length - all.length, 'snapshot')} of archived WAL left out: --wal lists them too`,
               )
-            context.stdout.write(context.globals.json ? renderSnapshotsJson(listed) : renderSnapshots(listed))
+            context.stdout.write(
+              context.globals.json
+                ? renderSnapshotsJson(listed)
+                : renderSnapshots(listed, { withSources: context.globals.verbosity > 0 }),
+            )
           }),
         ),
       )

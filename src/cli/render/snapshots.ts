@@ -7,6 +7,7 @@ import { humanBytes, humanCount, plural } from '../output/human.ts'
 import { jsonArray } from '../output/json-lines.ts'
 import { jsonPath } from '../output/safe-text.ts'
 import { renderTable } from '../output/table.ts'
+import { renderSources } from './saved-sources.ts'
 
 export type ListedSnapshot = {
   /** 32 hex digits. */
@@ -51,9 +52,12 @@ const JOB_PLACE = 3
 
 /**
  * Times on the wall clock of `timeZone` (local if absent). Behind an id, `!` marks an incomplete snapshot and `*` one that
- * is held. Where some are forgotten, a column says when.
+ * is held. Where some are forgotten, a column says when. `withSources`: below each of a job's, what it has saved.
  */
-export function renderSnapshots(snapshots: readonly ListedSnapshot[], timeZone?: string): string {
+export function renderSnapshots(
+  snapshots: readonly ListedSnapshot[],
+  { timeZone, withSources = false }: { readonly timeZone?: string; readonly withSources?: boolean } = {},
+): string {
   if (snapshots.length === 0) return 'no snapshots\n'
   const anyJob = snapshots.some(({ job }) => job !== undefined)
   const anyForgotten = snapshots.some(({ forgotten }) => forgotten !== undefined)
@@ -78,7 +82,11 @@ export function renderSnapshots(snapshots: readonly ListedSnapshot[], timeZone?:
     ...COLUMNS.slice(JOB_PLACE),
     ...(anyForgotten ? [{ title: 'forgotten' }] : []),
   ]
-  return `${renderTable(columns, rows)}${plural(snapshots.length, 'snapshot')}\n${marksExplained(snapshots)}`
+  const [titles, ...lines] = renderTable(columns, rows).trimEnd().split('\n')
+  const listed = snapshots.map(
+    ({ sources = [] }, index) => `${lines[index]}\n${withSources ? renderSources(sources) : ''}`,
+  )
+  return `${titles}\n${listed.join('')}${plural(snapshots.length, 'snapshot')}\n${marksExplained(snapshots)}`
 }
 
 export function marksOf({ incomplete, held }: ListedSnapshot): string {

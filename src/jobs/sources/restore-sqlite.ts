@@ -5,6 +5,7 @@
 import {
   createWriteStream,
   existsSync,
+  linkSync,
   readdirSync,
   readlinkSync,
   renameSync,
@@ -76,7 +77,10 @@ async function writeDurably(to: string, bytes: AsyncIterable<Uint8Array>, replac
   await pipeline(Readable.from(bytes), createWriteStream(systemPath(to), { flags: 'wx', mode, flush: true }))
 }
 
-/** The former database with all that belongs to it: its log is brought in first, so that the one file is whole. */
+/**
+ * The former database with all that belongs to it: its log is brought in first, so that the one file is whole. Its own name stays until
+ * the new one takes it: a machine that stops in between has a database.
+ */
 function setAside(path: string, stamp: string): string | undefined {
   if (!existsSync(systemPath(path))) {
     for (const suffix of BESIDE) moveAside(path, suffix, stamp)
@@ -85,7 +89,14 @@ function setAside(path: string, stamp: string): string | undefined {
   checkpointDatabase(path)
   // A log that stayed belongs to the former database: beside the new one it would spoil that.
   for (const suffix of BESIDE) moveAside(path, suffix, stamp)
-  return moveAside(path, '', stamp)
+  const former = `${path}.before-${stamp}`
+  try {
+    linkSync(systemPath(path), systemPath(former))
+    return former
+  } catch {
+    // On a file system without hard links.
+    return moveAside(path, '', stamp)
+  }
 }
 
 function moveAside(path: string, suffix: string, stamp: string): string | undefined {

@@ -91,7 +91,7 @@ class Stack {
       const listed = rows.map((row) => listedSnapshot(repository, row))
       const json = renderSnapshotsJson(listed)
       expect(JSON.parse(json)).toHaveLength(rows.length)
-      return renderSnapshots(listed, 'UTC') + json
+      return renderSnapshots(listed, { timeZone: 'UTC', withSources: true }) + json
     })
     expect(shown.error, 'snapshots').toBeUndefined()
     expectHarmless(shown.value ?? '')

@@ -1,8 +1,21 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { chooseSecret, findSecret, type Secret, type SecretSources } from '../../../src/cli/password.ts'
+import { outputOfCommand } from '../../../src/cli/password-command.ts'
 import { encodeKeyFile } from '../../../src/keys/key-file.ts'
 import { repositoryId } from '../../../src/model/ids.ts'
 
@@ -106,5 +119,72 @@ describe('findSecret', () => {
     await expect(chooseSecret({ env: {}, warn: () => {}, defaultKeyFile })).rejects.toMatchObject({
       code: 'KEY_MISSING',
     })
+  })
+})
+
+/** A process that nobody has asked for its end yet is none. */
+const isRunning = (pid: number): boolean =>
+  existsSync(`/proc/${pid}`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+
+/** Keeps a pipe open, without waiting for who reads it. */
+function holding(pipe: string): Disposable & { write(text: string): void } {
+  const fd = openSync(pipe, constants.O_RDWR)
+  let isOpen = true
+  const close = (): void => {
+    if (isOpen) closeSync(fd)
+    isOpen = false
+  }
+  return {
+    write(words) {
+      writeSync(fd, words)
+      close()
+    },
+    [Symbol.dispose]: close,
+  }
+}
+
+describe('what never answers', () => {
+  const waiting = (command: string) =>
+    find({ SNAP_PASSWORD_COMMAND: command }, { signal: AbortSignal.timeout(500) })
+
+  it('is ended with who waits for it, and with all that it has started', async () => {
+    const pidFile = join(scratch, 'pid')
+    const began = Date.now()
+    await expect(waiting(`sleep 600 & echo $! > ${pidFile}; wait`)).rejects.toMatchObject({
+      name: 'TimeoutError',
+    })
+    expect(Date.now() - began).toBeLessThan(3_000)
+    const pid = Number(readFileSync(pidFile, 'utf8'))
+    await expect.poll(() => isRunning(pid), { timeout: 3_000 }).toBe(false)
+  })
+
+  it('is killed where it does not end by itself', async () => {
+    await expect(waiting(`trap '' TERM; while :; do sleep 1; done`)).rejects.toMatchObject({
+      name: 'TimeoutError',
+    })
+  })
+
+  it('is not waited for longer than a manager of passwords takes, where nobody is there to be asked', async () => {
+    const command = { command: 'sleep 600', env: { PATH }, hasTerminal: false, bytesMax: 100, timeoutMs: 300 }
+    await expect(outputOfCommand(command)).rejects.toMatchObject({
+      code: 'KEY_MISSING',
+      message: 'SNAP_PASSWORD_COMMAND did not end within 0.3 s',
+    })
+  })
+
+  it('may be a pipe into which nobody writes', async () => {
+    const pipe = join(scratch, 'pipe')
+    execFileSync('mkfifo', ['-m', '600', pipe])
+    await expect(find({ SNAP_PASSWORD_FILE: pipe }, { pipeTimeoutMs: 300 })).rejects.toMatchObject({
+      code: 'KEY_MISSING',
+    })
+    using writer = holding(pipe)
+    const signal = AbortSignal.timeout(500)
+    await expect(find({ SNAP_PASSWORD_FILE: pipe }, { signal })).rejects.toMatchObject({
+      name: 'TimeoutError',
+    })
+    const found = find({ SNAP_PASSWORD_FILE: pipe })
+    setTimeout(() => writer.write('late\n'), 200)
+    expect(text(await found)).toBe('late')
   })
 })

@@ -56,7 +56,11 @@ describe('timestamps', () => {
 
 describe('snapshots', () => {
   it('are a table with local times', () => {
-    expect(renderSnapshots([SNAPSHOT, { ...SNAPSHOT, summary: {}, incomplete: true }], 'Europe/Berlin')).toBe(
+    expect(
+      renderSnapshots([SNAPSHOT, { ...SNAPSHOT, summary: {}, incomplete: true }], {
+        timeZone: 'Europe/Berlin',
+      }),
+    ).toBe(
       [
         'id         time                 host  label  tags  paths        files     size',
         '01234567   2025-11-19 02:00:05  web1         a,b   /srv /h\\xff  1,234  2.0 KiB',
@@ -69,10 +73,47 @@ describe('snapshots', () => {
     expect(renderSnapshots([])).toBe('no snapshots\n')
   })
 
+  it('lists what a job has saved, and what was found out about it, where that is asked for', () => {
+    const sources = [
+      { name: 'docs', kind: 'files', paths: ['/srv/docs', '/srv/more'] },
+      {
+        name: 'bank',
+        category: 'critical',
+        type: 'ledger',
+        kind: 'sqlite',
+        paths: ['/@bank/bank.db'],
+        facts: {
+          page_size: 4096,
+          pages: 1200,
+          schema: 'ab'.repeat(32),
+          integrity: 'ok',
+          rows: { a: 1, b: 2999 },
+        },
+      },
+      { category: 'important', type: 'files', kind: 'files', paths: ['/etc/*.conf'] },
+      {
+        name: 'odd',
+        kind: 'sqlite',
+        paths: [],
+        facts: { integrity: ['row 1 missing'], rows: ['\u001b[2J'] },
+      },
+    ]
+    const [, , ...lines] = renderSnapshots([{ ...SNAPSHOT, sources }], { withSources: true }).split('\n')
+    expect(lines).toEqual([
+      '    docs, files: /srv/docs /srv/more',
+      '    bank (critical/ledger), sqlite: pages 1,200, integrity ok, 3,000 rows in 2 tables',
+      '    (important/files), files: /etc/*.conf',
+      '    odd, sqlite: INTEGRITY: row 1 missing, 1 row',
+      '1 snapshot',
+      '',
+    ])
+    expect(renderSnapshots([{ ...SNAPSHOT, sources }])).not.toContain('docs')
+  })
+
   it('are marked where they are held, with a column where some are forgotten', () => {
     const held = { ...SNAPSHOT, held: true, incomplete: true }
     const forgotten = { ...SNAPSHOT, forgotten: Date.parse('2025-11-20T01:00:05.120Z') }
-    expect(renderSnapshots([held, forgotten], 'UTC')).toBe(
+    expect(renderSnapshots([held, forgotten], { timeZone: 'UTC' })).toBe(
       [
         'id          time                 host  label  tags  paths        files     size  forgotten',
         '01234567!*  2025-11-19 01:00:05  web1         a,b   /srv /h\\xff  1,234  2.0 KiB',

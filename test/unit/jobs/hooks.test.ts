@@ -142,6 +142,14 @@ describe('hooks', () => {
     ])
   })
 
+  it('are told of an error that no variable can hold as far as one can', async () => {
+    const message = `strange \0 name ${'x'.repeat(1_000_000)}`
+    const told: RawHooks = { finally: ['echo "${#SNAP_ERROR} $SNAP_ERROR" | cut -c1-20'] }
+    await expect(run([set('job', told)], () => Promise.reject(new Error(message)))).rejects.toThrow('strange')
+    expect(log()).toEqual(['before job', 'failed job', 'finally job'])
+    expect(said).toEqual(['finally hook of job: 8192 strange   name '])
+  })
+
   it('pass on what they print and say, line by line', async () => {
     const before: RawHooks['before'] = ['printf "one\\ntw"; printf "o\\nthree"; echo four >&2']
     await run([set('job', { before })], async () => 7)

@@ -75,6 +75,13 @@ describe('the log of a run', () => {
     expect(lines()[0].message).toBe('it said ***!')
   })
 
+  it('has no part of a secret in it either, where a line is cut in the middle of one', () => {
+    const journal = opened()
+    for (let before = 16_384 - SECRET.length - 2; before <= 16_384; before++)
+      journal.remark('.'.repeat(before) + SECRET)
+    for (const { message } of lines()) expect(message).toMatch(/^\.+\**…?$/)
+  })
+
   it('stands whatever bytes others print, on one line each', () => {
     const journal = opened()
     const texts = ['two\nlines', '\0\u0007\u001b[2J', '\ud800 alone', 'é\u2028', '']

@@ -4,10 +4,10 @@ import { Scheduler } from '../../../../src/jobs/schedule/scheduler.ts'
 
 const NOON = Date.UTC(2026, 0, 1, 12)
 const TWO = Date.UTC(2026, 0, 2, 2)
-const schedule = new Schedule({ at: ['daily at 02:00'], timeZone: 'UTC', jitterMs: 0, catchUp: true })
-
+const DAY = 86_400_000
 /** What is written down outlives a scheduler; what one has started does not. */
-function world() {
+function world(catchUp = true) {
+  const schedule = new Schedule({ at: ['daily at 02:00'], timeZone: 'UTC', jitterMs: 0, catchUp })
   const written = new Map<string, number>()
   const started: number[] = []
   let nowMs = NOON
@@ -55,6 +55,39 @@ describe('a scheduler', () => {
     written.set('nightly', TWO)
     scheduler().tick()
     expect(started).toEqual([TWO, TWO])
+  })
+
+  it('looks anew where the clock was put back: what is due by then is not waited for until it would be due by the other', () => {
+    const { scheduler, started, setTime } = world()
+    const one = scheduler()
+    setTime(TWO + DAY + 3_600_000)
+    one.tick()
+    setTime(NOON)
+    expect(one.tick()).toBe(TWO)
+    setTime(TWO)
+    one.tick()
+    expect(started).toEqual([TWO])
+  })
+
+  it('passes over what was missed and is not to be caught up, and starts what comes next', () => {
+    const { scheduler, started, setTime } = world(false)
+    const one = scheduler()
+    one.tick()
+    setTime(TWO + 3_600_000)
+    expect(one.tick()).toBe(TWO + DAY)
+    expect(started).toEqual([])
+    setTime(TWO + DAY)
+    one.tick()
+    expect(started).toEqual([TWO + DAY])
+  })
+
+  it('does not believe what a clock that was a year ahead has written down', () => {
+    const { scheduler, started, setTime, written } = world()
+    written.set('nightly', TWO + 365 * DAY)
+    scheduler().tick()
+    setTime(TWO)
+    scheduler().tick()
+    expect(started).toEqual([TWO])
   })
 
   it('does not start later what was skipped for a run that was under way', () => {

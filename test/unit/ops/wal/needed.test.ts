@@ -4,6 +4,7 @@ import type { CurrentSnapshot } from '../../../../src/ops/current-snapshots.ts'
 import { type ForgetRequest, planForget, removedBy } from '../../../../src/ops/forget/plan-forget.ts'
 import { RisingClock } from '../../../../src/ops/forget/rising-clock.ts'
 import { type BaseFacts, baseNote, walNote } from '../../../../src/ops/wal/facts.ts'
+import { planWal } from '../../../../src/ops/wal/needed.ts'
 import { baseOf, file, MIB16, MINUTE, range, segment } from './wal-samples.ts'
 
 const SYSTEM = baseOf(1).system
@@ -105,6 +106,13 @@ describe('archived WAL', () => {
   it('is compared without its timeline', () => {
     const all = [...bases, wal(31, [segment(7, 4)]), wal(32, [segment(7, 5)]), ...wals([11])]
     expect(removed(all, LAST(2))).toEqual([20, 31])
+  })
+
+  it('of a cluster stays where no base backup of it would be left', () => {
+    const live = [base(2), ...wals(range(1, 5))]
+    const gone = new Set([base(2).id])
+    const reasons = planWal(live, gone, () => true).map(({ reason }) => reason)
+    expect(reasons).toEqual(range(1, 5).map(() => 'no base backup'))
   })
 
   it('of another cluster, or another source, stays', () => {
