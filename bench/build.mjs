@@ -6,6 +6,8 @@ await build({
     { in: 'bench/main.ts', out: 'main' },
     { in: 'bench/floor.ts', out: 'floor' },
     { in: 'bench/days.ts', out: 'days' },
+    { in: 'bench/delayed.ts', out: 'delayed' },
+    { in: 'bench/s3.ts', out: 's3' },
     { in: 'bench/micro/main.ts', out: 'micro' },
     { in: 'bench/scale/main.ts', out: 'scale' },
   ],

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path'
 import type { Place, Tool } from './tool.ts'
 
 /** The command line of snap as built in `checkout`, run by the Node at `node`, up to the command's name. */
-export const snapOn = (node: string, checkout: string, { repo, cache }: Place) =>
+export const snapOn = (node: string, checkout: string, { repo, cache, keyFile = keyFileOf(repo) }: Place) =>
   [
     node,
     join(resolve(checkout), 'bin', 'main.js'),
@@ -13,7 +13,7 @@ export const snapOn = (node: string, checkout: string, { repo, cache }: Place) =
     '--cache-dir',
     cache,
     '--key-file',
-    keyFileOf(repo),
+    keyFile,
   ] as const
 
 /** Where `init` puts the key file. */

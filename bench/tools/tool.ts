@@ -22,6 +22,8 @@ export type Command = readonly [string, ...string[]]
 export interface Place {
   readonly repo: string
   readonly cache: string
+  /** Beside the repository where absent. */
+  readonly keyFile?: string
   /** The directory that is backed up; its content changes from version to version. */
   readonly source: string
 }

@@ -6,12 +6,16 @@ import { concealing } from './output/concealing.ts'
 
 export type ConcealedContext = CommandContext & { readonly secrets: string[] }
 
+const SECRET_VARIABLES = ['SNAP_PASSWORD', 'SNAP_TO_PASSWORD', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
+
 export async function concealedContext(context: CommandContext, config: Config): Promise<ConcealedContext> {
   const { secretsOf } = await import('../jobs/config/secrets-of.ts')
   const { stdout, stderr, env, globals } = context
-  // Also the password that hooks inherit, where the configuration names another for the repository.
-  const passwords = [env, process.env].flatMap((variables) => variable(variables, 'SNAP_PASSWORD') ?? [])
-  const secrets = [...secretsOf(config), ...passwords]
+  // Also what hooks inherit, where the configuration names another for the repository.
+  const inherited = [env, process.env].flatMap((variables) =>
+    SECRET_VARIABLES.flatMap((name) => variable(variables, name) ?? []),
+  )
+  const secrets = [...secretsOf(config), ...inherited]
   return {
     ...context,
     secrets,

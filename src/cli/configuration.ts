@@ -85,6 +85,7 @@ export function contextFor(context: CommandContext, repository: RepositoryConfig
       ...globals,
       repository: repository.path,
       repositoryName: repository.name,
+      store: repository.store,
       keyFile: repository.secret?.kind === 'key file' ? repository.secret.path : undefined,
       cacheDirectory: repository.cacheDirectory ?? globals.cacheDirectory,
     },

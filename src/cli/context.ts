@@ -3,6 +3,7 @@
  * the commands.
  */
 import { type Command, Option } from 'commander'
+import type { StoreConfig } from '../jobs/config/config.ts'
 import type { Journal } from '../jobs/runs/journal.ts'
 import type { Clock } from '../model/clock.ts'
 import { type Environment, type Locations, variable } from './locations.ts'
@@ -24,6 +25,8 @@ export type GlobalOptions = {
   readonly configFile: string | undefined
   /** `--cache-dir` or SNAP_CACHE_DIR; `undefined`: the default one. */
   readonly cacheDirectory: string | undefined
+  /** What `snap.yaml` says of how the store of the repository is asked. */
+  readonly store?: StoreConfig | undefined
 }
 
 /** The process as commands see it, so that tests can put something else in its place. */

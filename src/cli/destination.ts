@@ -43,6 +43,7 @@ export async function destinationContext(
     ...own.globals,
     repository: named?.path ?? to,
     repositoryName: named?.name,
+    store: named?.store,
     cacheDirectory: named?.cacheDirectory ?? context.globals.cacheDirectory,
   }
   return { ...context, env: own.env, globals }

@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Intent, Outcome } from '../ops/audit/note.ts'
 import type { Repository } from '../repository/repository.ts'
+import { isS3Address } from '../storage/s3/address.ts'
 import type { CommandContext } from './context.ts'
 import { stderrWarning } from './output/notes.ts'
 import { placeOf } from './repository.ts'
@@ -35,6 +36,7 @@ export async function noting<T>(
 
 /** Objects are their owner's alone: a note of somebody else would keep the owner out. What root makes belongs to the owner. */
 async function belongsToAnother(path: string): Promise<boolean> {
+  if (isS3Address(path)) return false
   const user = process.geteuid?.()
   if (user === undefined || user === ROOT) return false
   const config = await stat(join(path, 'config')).catch(() => undefined)

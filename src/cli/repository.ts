@@ -1,5 +1,4 @@
 /** From what the user said to an open repository: its place, its secret, and the default one on first use. */
-import { existsSync } from 'node:fs'
 import { open as openFile, rename } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
@@ -10,12 +9,14 @@ import type { RepositoryId } from '../model/ids.ts'
 import type { Storage } from '../model/storage.ts'
 import type { RepositoryPorts } from '../repository/open-repository.ts'
 import type { Repository } from '../repository/repository.ts'
+import { isS3Address, s3Place } from '../storage/s3/address.ts'
 import type { CommandContext } from './context.ts'
 import { stderrNote, stderrWarning } from './output/notes.ts'
 import { findSecret, type Secret, type SecretSources } from './password.ts'
+import { createStorageAt, mayHold, openStorageAt } from './storage-at.ts'
 
 export type Place = {
-  /** An absolute path. */
+  /** An absolute path, or an address in an S3 store: what messages name, and what this machine remembers it by. */
   readonly path: string
   /** Nobody chose it: the one under the user's data directory. */
   readonly isDefault: boolean
@@ -28,9 +29,10 @@ export function placeOf({ globals, locations }: CommandContext): Place {
   const { repository } = globals
   if (repository === undefined)
     return { path: unicodePath(locations.repository, REPOSITORY), isDefault: true }
-  if (/^(s3|sftp|rest|https?):/.test(repository)) {
+  if (isS3Address(repository)) return { path: s3Place(repository), isDefault: false }
+  if (/^(sftp|rest|https?):/.test(repository)) {
     throw new SnapError('USAGE', `repositories at ${repository.split(':')[0]}: addresses are not supported`, {
-      hint: 'Name a directory; a mounted network file system will do.',
+      hint: 'Name a directory (a mounted network file system will do), or s3:https://HOST/BUCKET/PREFIX.',
     })
   }
   return { path: unicodePath(repository, REPOSITORY), isDefault: false }
@@ -74,12 +76,11 @@ export async function chosenSecret(context: CommandContext): Promise<SlotSecret>
 
 /** The storage of the repository that the command line names, which must be there, and all else that opening takes. */
 export async function chosenPorts(context: CommandContext): Promise<RepositoryPorts> {
-  const { openLocalDirectory } = await import('../storage/local-directory.ts')
   const place = placeOf(context)
-  const storage = openLocalDirectory(place.path)
+  const storage = await openStorageAt(context, place.path)
   if ((await storage.stat('config')) === undefined) {
     const { refuseBeheaded } = await import('../repository/read-config.ts')
-    if (existsSync(place.path)) await refuseBeheaded(storage)
+    if (mayHold(place.path)) await refuseBeheaded(storage)
     throw new SnapError('REPOSITORY_MISSING', `there is no repository at ${place.path}`, {
       hint: hintToMake(context),
     })
@@ -202,9 +203,8 @@ async function create(
   kind: string,
   chunkBytes: number | undefined,
 ): Promise<Repository> {
-  const { createLocalDirectory } = await import('../storage/local-directory.ts')
   const { createRepository } = await import('../repository/open-repository.ts')
-  const storage = await createLocalDirectory(path)
+  const storage = await createStorageAt(context, path)
   const slotName = `${kind} made on ${hostname()}`
   const ports = await portsOf(context, storage)
   return createRepository(ports, { secret, slotName, chunkBytes })
@@ -240,8 +240,9 @@ export async function writeKeyFile(file: string, id: RepositoryId): Promise<Slot
   return { kind: 'key file', secret }
 }
 
-/** Absolute paths of the repository and its caches: a backup never takes itself in. */
+/** Absolute paths of the repository, where it is a directory, and its caches: a backup never takes itself in. */
 export function ownPaths(context: CommandContext): Set<string> {
-  const paths = [placeOf(context).path, cacheOf(context)]
+  const { path } = placeOf(context)
+  const paths = [...(isS3Address(path) ? [] : [path]), cacheOf(context)]
   return new Set([...paths, ...paths.map(realPath)])
 }

@@ -8,10 +8,17 @@ import type { ObjectKey, ObjectStat, Storage } from '../model/storage.ts'
 
 const RETRY_POLICY: RetryPolicy = { attempts: 6, firstPauseMs: 250, pauseMsMax: 15_000 }
 
-const mayRetry = (error: unknown): boolean => hasCode(error, 'STORAGE_FAILED')
+const hasFailed = (error: unknown): boolean => hasCode(error, 'STORAGE_FAILED')
 
-/** Owns `storage`. `create` tells its own object from another's by its bytes, so they must not be those of another caller. */
-export function retrying(storage: Storage, policy: RetryPolicy = RETRY_POLICY): Storage {
+/**
+ * Owns `storage`. `create` tells its own object from another's by its bytes, so they must not be those of another caller.
+ * `mayRetry`: whether an error of the storage may pass.
+ */
+export function retrying(
+  storage: Storage,
+  policy: RetryPolicy = RETRY_POLICY,
+  mayRetry: (error: unknown) => boolean = hasFailed,
+): Storage {
   const again = <T>(run: (attempt: number) => Promise<T>) => retry(policy, mayRetry, run)
   return {
     description: storage.description,
@@ -27,7 +34,7 @@ export function retrying(storage: Storage, policy: RetryPolicy = RETRY_POLICY): 
     },
     read: (key, range) => again(() => storage.read(key, range)),
     stat: (key) => again(() => storage.stat(key)),
-    list: (prefix) => listAgain(storage, policy, prefix),
+    list: (prefix) => listAgain(storage, policy, mayRetry, prefix),
     remove: (key) => again(() => storage.remove(key)),
     sweep: () => again(() => storage.sweep()),
     secureReserve: () => storage.secureReserve(),
@@ -42,7 +49,12 @@ async function holds(storage: Storage, key: ObjectKey, bytes: Uint8Array): Promi
 }
 
 /** Begins the listing anew after a failure and leaves out what was already handed on; progress renews the attempts. */
-async function* listAgain(storage: Storage, policy: RetryPolicy, prefix: string): AsyncGenerator<ObjectStat> {
+async function* listAgain(
+  storage: Storage,
+  policy: RetryPolicy,
+  mayRetry: (error: unknown) => boolean,
+  prefix: string,
+): AsyncGenerator<ObjectStat> {
   const seen = new Set<ObjectKey>()
   let attempt = 1
   for (;;) {

@@ -7,6 +7,7 @@ import type { PackTable } from '../model/pack-table.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
 import type { Entry } from '../snapshot/entry.ts'
 import type { BaseRequest } from './bases.ts'
+import type { PackRoom } from './pack-room.ts'
 import type { SeenMemory } from './seen-table.ts'
 
 /** A file above this is read in pieces of this size, so that every core works on it. Each boundary is a forced cut. Bytes. */
@@ -209,6 +210,7 @@ export type ToWorker =
       /** Gets an answer for each request for bases, in their order; `arrived` counts them. */
       readonly answers: MessagePort
       readonly arrived: Int32Array<SharedArrayBuffer>
+      readonly room: PackRoom
     }
   | {
       readonly kind: 'task'

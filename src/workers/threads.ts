@@ -4,6 +4,7 @@ import { assert } from '../base/assert.ts'
 import { SnapError } from '../model/errors.ts'
 import { type BaseRequest, NO_BASES_READ } from './bases.ts'
 import type { Executor, ExecutorPorts } from './executor.ts'
+import { createPackRoom, giveRoom, openRoom } from './pack-room.ts'
 import {
   type FromWorker,
   type PackMessage,
@@ -72,6 +73,7 @@ class Threads implements Executor {
   readonly #threads: Thread[] = []
   readonly #queue: { task: Task; waiting: Waiting }[] = []
   readonly #stores = new Set<Promise<void>>()
+  readonly #room = createPackRoom()
   #failure: Error | undefined
   #number = 0
   #closing = false
@@ -109,7 +111,7 @@ class Threads implements Executor {
     worker.on('exit', (code) => {
       if (!this.#closing) this.#fail(new Error(`a worker thread ended with status ${code}`))
     })
-    const message: ToWorker = { kind: 'begin', setup: this.#setup, answers: port2, arrived }
+    const message: ToWorker = { kind: 'begin', setup: this.#setup, answers: port2, arrived, room: this.#room }
     worker.postMessage(message, [port2])
     this.#threads.push(thread)
     return thread
@@ -217,6 +219,7 @@ class Threads implements Executor {
       .catch((error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))))
       .finally(() => {
         this.#stores.delete(stored)
+        giveRoom(this.#room)
         this.#pump()
       })
     this.#stores.add(stored)
@@ -230,6 +233,7 @@ class Threads implements Executor {
   #fail(error: Error): void {
     if (this.#failure !== undefined) return
     this.#failure = error
+    openRoom(this.#room)
     for (const { waiting } of this.#queue.splice(0)) waiting.reject(error)
     for (const thread of this.#threads) {
       for (const waiting of thread.waiting.values()) waiting.reject(error)

@@ -6,6 +6,7 @@ import { createSourceFiles } from '../filesystem/source-files.ts'
 import type { PackTicket } from '../pack/pack-header.ts'
 import { makePipeline, type ThreadPipeline } from './make-pipeline.ts'
 import type { CheckedPack } from './pack-filler.ts'
+import { awaitRoom, type PackRoom, takeRoom } from './pack-room.ts'
 import type { FromWorker, TaskResult, ToWorker } from './tasks.ts'
 import { createWaitingSource } from './waiting-source.ts'
 import { wireError } from './wire-error.ts'
@@ -15,16 +16,19 @@ assert(port !== null, 'this module runs in a worker thread')
 joinTrace('worker')
 
 const tickets: PackTicket[] = []
+let room: PackRoom | undefined
 
 const send = (message: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer)
 
 function sendPack({ bytes, table, digest }: CheckedPack): void {
   const { buffer } = bytes
+  if (room !== undefined) takeRoom(room)
   addInFlight(-table.segments.reduce((sum, { plain }) => sum + plain, 0))
   send({ kind: 'pack', buffer, bytes: bytes.length, table, digest }, [buffer])
 }
 
 function nextTicket(): PackTicket {
+  if (room !== undefined) awaitRoom(room)
   const ticket = tickets.shift()
   assert(ticket !== undefined, 'a task comes with enough tickets')
   return ticket
@@ -41,6 +45,7 @@ function transferOf(result: TaskResult): ArrayBuffer[] {
 function handle(message: Exclude<ToWorker, { kind: 'end' }>): void {
   if (message.kind === 'begin') {
     const { setup, answers, arrived } = message
+    room = message.room
     const pipeline = makePipeline(setup, {
       source: createSourceFiles(),
       nextTicket,

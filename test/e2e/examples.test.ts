@@ -1,15 +1,6 @@
 /** The configurations under docs/examples, as they are: each with what it is for, real databases and real services included. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -17,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import Sqlite from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PASSWORD, Postgres } from '../support/postgres.ts'
+import { CREDENTIALS, Radosgw } from '../support/s3/radosgw.ts'
 import { type Json, type Run, Sandbox } from '../support/snap.ts'
 
 const EXAMPLES = fileURLToPath(new URL('../../docs/examples', import.meta.url))
@@ -326,7 +318,9 @@ describe('desktop.yaml', () => {
   })
 })
 
-describe('sqlite-service.yaml', () => {
+describe('sqlite-service.yaml', async () => {
+  const store = await Radosgw.start()
+
   it('keeps checkpoints of a database in use, and copies of them in two tiers', {
     timeout: 240_000,
   }, async () => {
@@ -335,7 +329,8 @@ describe('sqlite-service.yaml', () => {
       SERVICE: at('app'),
       HOT: at('hot'),
       WARM: at('warm'),
-      COLD: at('cold'),
+      COLD: await store.makeBucket('cold'),
+      COLD_ACCESS_KEY: CREDENTIALS.accessKey,
     })
     write(at('app', 'config', 'service.toml'), 'settings')
     write(at('app', 'config', 'service.toml.bak'), 'old')
@@ -343,19 +338,12 @@ describe('sqlite-service.yaml', () => {
     chmodSync(at('app', '.env'), 0o600)
     mkdirSync(at('app', 'data'))
     const tiers = ['hot', 'warm', 'cold'] as const
-    const opened = (tier: string): string[] =>
-      tier === 'hot'
-        ? ['--repo', at('hot', 'repository'), '--key-file', at('hot', 'hot.key')]
-        : ['--repo', at(tier, 'repository')]
-    const secretOf = (tier: string): Record<string, string> =>
-      tier === 'hot' ? {} : { SNAP_PASSWORD: `password of ${tier}` }
-    const inTier = async (tier: string, ...args: string[]): Promise<Run> =>
-      sandbox.ok([...args, ...opened(tier)], { env: { ...place.env, ...secretOf(tier) } })
-    for (const tier of tiers) {
-      mkdirSync(at(tier), { recursive: true })
-      if (tier !== 'hot') write(at(tier, 'password'), `password of ${tier}`)
-      await inTier(tier, 'init')
-    }
+    for (const tier of ['hot', 'warm']) mkdirSync(at(tier))
+    write(at('warm', 'password'), 'password of warm')
+    write(at('hot', 'cold.password'), 'password of cold')
+    write(at('hot', 'cold.secret-key'), `${CREDENTIALS.secretKey}\n`)
+    const inTier = (tier: string, ...args: string[]): Promise<Run> => place.ok(...args, '--repo', tier)
+    for (const tier of tiers) await inTier(tier, 'init')
     const writer = spawn(
       process.execPath,
       [support('sqlite-writer.mjs'), at('app', 'data', 'ledger.db'), 'WAL'],
@@ -403,10 +391,10 @@ describe('sqlite-service.yaml', () => {
     await place.ok('status')
 
     // The cold tier is away for a while: that is told, nothing is forgotten meanwhile, and it is caught up.
-    renameSync(at('cold'), at('away'))
-    await place.expect(10, 'backup', '--job', 'checkpoint')
+    await store.killGateway()
+    await place.expect(1, 'backup', '--job', 'checkpoint')
     await place.expect(5, 'status')
-    renameSync(at('away'), at('cold'))
+    await store.startGateway()
     await place.ok('backup', '--job', 'checkpoint', '--quiet')
     expect((await kept('cold')).at(-1).time).toBe((await kept('hot')).at(-1).time)
     const told = readFileSync(at('hot', 'alerts.log'), 'utf8')

@@ -4,6 +4,7 @@ import { beforeAll, expect, it } from 'vitest'
 import { watchCommandLines } from '../support/command-lines.ts'
 import { HttpServer, status } from '../support/http-server.ts'
 import { MailServer } from '../support/mail-server.ts'
+import { LaxStore } from '../support/s3/lax-store.ts'
 import { type Run, Sandbox } from '../support/snap.ts'
 import { filesBelow } from '../support/tree.ts'
 
@@ -19,6 +20,9 @@ const CORES = {
   hookHeader: 'xR4kG9zI',
   ping: 'Lu7aY2vW',
   daemon: 'sD0eC5nB',
+  storeKey: 'bG6yR1mX',
+  otherStoreKey: 'Nf3kU8qJ',
+  sessionToken: 'Vd5wE0pT',
 } as const
 type Secret = keyof typeof CORES
 const secretOf = (name: Secret): string => `${name}/${CORES[name]}-of+it`
@@ -39,6 +43,7 @@ const config = sandbox.path('snap.yaml')
 const said: string[] = []
 let http: HttpServer
 let mail: MailServer
+let store: LaxStore
 
 const write = (name: string, content: string, mode = 0o600): void => {
   writeFileSync(sandbox.path(name), content)
@@ -48,6 +53,7 @@ const write = (name: string, content: string, mode = 0o600): void => {
 beforeAll(async () => {
   http = await HttpServer.start()
   mail = await MailServer.start({})
+  store = await LaxStore.start()
   mkdirSync(sandbox.path('data'))
   write('data/file', 'what is saved')
   write('repository.password', `${text('repositoryFile')}\n`)
@@ -77,9 +83,11 @@ beforeAll(async () => {
     ['environment', {}],
   ] as const)
     await snap(['init'], { SNAP_REPOSITORY: sandbox.path('repositories', name), ...env })
+  await snap(withConfig('init', '--repo', 'stored'))
   return async () => {
     await http[Symbol.asyncDispose]()
     await mail[Symbol.asyncDispose]()
+    await store[Symbol.asyncDispose]()
   }
 }, 120_000)
 
@@ -94,6 +102,7 @@ repositories:
   file: { path: HERE/repositories/file, password: file:HERE/repository.password }
   command: { path: HERE/repositories/command, password-command: cat HERE/command.password }
   environment: { path: HERE/repositories/environment }
+  stored: { path: '${store.address('stored').text}', access-key: anybody, secret-key: '${text('storeKey')}', password: file:HERE/repository.password }
 sources:
   files: { files: [HERE/data] }
   chatty: { command: [sh, HERE/talk.sh, '0'] }
@@ -107,6 +116,7 @@ jobs:
   refused: ${job('environment', 'files', "hooks: { before: ['sh HERE/talk.sh 6'] }")}
   failing: ${job('environment', 'failing', "hooks: { failed: ['sh HERE/talk.sh 0'] }")}
   plain: ${job('environment', 'files')}
+  stored: ${job('stored', 'files, chatty', "hooks: { before: [env, 'sh HERE/talk.sh 0'] }, after: { verify: data }")}
 notifications:
   ops: { mail: { to: [a@example.org], from: b@example.org, server: 'smtp://127.0.0.1:${mail.port}', user: me, password: '${text('mail')}' } }
   open: { mail: { to: [a@example.org], from: b@example.org, server: 'smtp://127.0.0.1:${mail.port}' } }
@@ -124,6 +134,8 @@ const ENVIRONMENT = {
   SNAP_REPOSITORY: undefined,
   SNAP_KEY_FILE: undefined,
   SNAP_PASSWORD: text('environment'),
+  AWS_SECRET_ACCESS_KEY: text('otherStoreKey'),
+  AWS_SESSION_TOKEN: text('sessionToken'),
 }
 
 let traces = 0
@@ -164,10 +176,10 @@ it('no secret stands where it does not belong, however much others talk', { time
   http.answer = status(200)
   const statuses: (number | null)[] = []
   for (const args of [['-v', '-v'], ['--json'], ['--quiet']])
-    for (const job of ['good', 'incomplete', 'hooked', 'refused', 'failing', 'plain'])
+    for (const job of ['good', 'incomplete', 'hooked', 'refused', 'failing', 'plain', 'stored'])
       statuses.push((await snap(withConfig('backup', '--job', job, ...args))).status)
-  expect(statuses.slice(0, 6)).toEqual([0, 3, 1, 1, 1, 0])
-  expect(statuses).toEqual([...statuses.slice(0, 6), ...statuses.slice(0, 6), ...statuses.slice(0, 6)])
+  const ofEach = [0, 3, 1, 1, 1, 0, 0]
+  expect(statuses).toEqual([...ofEach, ...ofEach, ...ofEach])
   // Who cannot open anything, by a wrong password and a command that fails and talks.
   write('command.password', text('repositoryText'))
   await snap(withConfig('backup', '--job', 'hooked', '-v'))
@@ -181,7 +193,7 @@ it('no secret stands where it does not belong, however much others talk', { time
     await snap(withConfig('config', 'check', ...args))
     await snap(withConfig('notify', 'test', ...args))
     await snap(withConfig('db', 'info', 'bank', ...args))
-    for (const job of ['good', 'incomplete', 'hooked', 'refused', 'failing'])
+    for (const job of ['good', 'incomplete', 'hooked', 'refused', 'failing', 'stored'])
       await snap(withConfig('logs', job, ...args))
   }
   await throughTheDaemon()
@@ -197,6 +209,9 @@ it('no secret stands where it does not belong, however much others talk', { time
 
   expect(watched.found).toEqual([])
   for (const each of said) expect(found(each)).toBeUndefined()
+  expect(store.objects.size).toBeGreaterThan(5)
+  for (const [name, { bytes }] of store.objects) expect(found(bytes), name).toBeUndefined()
+  for (const asked of store.asked) expect(found(asked)).toBeUndefined()
   for (const { body } of http.asked) expect(found(body)).toBeUndefined()
   for (const each of mail.mails) expect(found(each.text)).toBeUndefined()
   const state = sandbox.path('home', '.local', 'state')

@@ -38,6 +38,8 @@ import { decodeContent, encodeContent, readItems } from '../../src/snapshot/cont
 import { decodeEntry, type Entry, encodeEntry } from '../../src/snapshot/entry.ts'
 import { EntryCursor } from '../../src/snapshot/entry-cursor.ts'
 import { decodeTree, encodeTree, splitTree } from '../../src/snapshot/tree.ts'
+import { readComplaint, readListPage } from '../../src/storage/s3/answers.ts'
+import { readXml } from '../../src/storage/s3/xml.ts'
 import { FormerContent } from '../../src/workers/former-content.ts'
 import { fileStat } from './builders.ts'
 import { addEveryKind } from './every-kind.ts'
@@ -64,8 +66,40 @@ export async function allDecoders(): Promise<SourceDecoder[]> {
     ...logDecoders(stored),
     ...(await packDecoders(stored)),
     ...(await snapshotDecoders(stored)),
+    ...s3Decoders(),
     ...postgresDecoders(),
     ...stateDecoders(),
+  ]
+}
+
+/** What an S3 store may answer. */
+function s3Decoders(): SourceDecoder[] {
+  const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8')
+  const page = `<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name>
+    <IsTruncated>true</IsTruncated><NextContinuationToken>next&amp;&#49;</NextContinuationToken><Contents><Key>p/config</Key>
+    <LastModified>2026-11-22T19:45:17.120Z</LastModified><Size>104</Size><Owner><ID/></Owner></Contents></ListBucketResult>`
+  const error = '<Error><Code>AccessDenied</Code><Message>no</Message><Region>eu-west-1</Region></Error>'
+  return [
+    {
+      name: 'listing of an S3 store',
+      from: 'storage/s3/answers.ts',
+      seeds: [encodeText(page)],
+      codes: ['STORAGE_FAILED'],
+      run: (bytes) => readListPage(text(bytes)),
+    },
+    {
+      name: 'error of an S3 store',
+      from: 'storage/s3/answers.ts',
+      seeds: [encodeText(error), encodeText(page)],
+      run: (bytes) => readComplaint(text(bytes)),
+    },
+    {
+      name: 'XML of an S3 store',
+      from: 'storage/s3/xml.ts',
+      seeds: [encodeText(page), encodeText(error)],
+      codes: ['STORAGE_FAILED'],
+      run: (bytes) => readXml(text(bytes)),
+    },
   ]
 }
 

@@ -11,10 +11,10 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, assert } from 'vitest'
+import { freePort } from './free-port.ts'
 
 const VERSIONS = '/usr/lib/postgresql'
 export const PASSWORD = 'correct horse'
@@ -28,15 +28,6 @@ function programsDirectory(): string {
 /** The server refuses to run as root. */
 export const AS_SERVER: readonly string[] =
   process.getuid?.() === 0 ? ['setpriv', '--reuid', 'postgres', '--regid', 'postgres', '--clear-groups'] : []
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  assert(typeof address === 'object' && address !== null)
-  return address.port
-}
 
 /** Gives paths to the user that servers run as. */
 export function giveToServer(...paths: readonly string[]): void {

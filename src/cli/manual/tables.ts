@@ -28,6 +28,8 @@ export const VARIABLES: readonly (readonly [names: string, meaning: string])[] =
     'SNAP_TO_KEY_FILE, SNAP_TO_PASSWORD, SNAP_TO_PASSWORD_FILE, SNAP_TO_PASSWORD_COMMAND',
     'the same of the repository that `snap copy` copies into',
   ],
+  ['AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN', 'who asks an S3 store'],
+  ['AWS_REGION, AWS_DEFAULT_REGION', 'its region'],
   ['SNAP_CONFIG', 'the file of repositories, sources and jobs, as `--config`'],
   ['SNAP_CACHE_DIR', 'where the local database is kept, as `--cache-dir`'],
   ['SNAP_STATE_DIR', 'where it is remembered what jobs did'],

@@ -58,12 +58,19 @@ export type SecretConfig =
   | { readonly kind: 'password file'; readonly path: string }
   | { readonly kind: 'password command'; readonly command: string }
 
+/** How an S3 store is asked; what is `undefined` the environment says. */
+export type StoreConfig = {
+  readonly login: { readonly accessKey: string; readonly secretKey: SecretText } | undefined
+  readonly region: string | undefined
+}
+
 export type RepositoryConfig = {
   readonly name: string
-  /** Absolute. */
+  /** Absolute, or an address in an S3 store. */
   readonly path: string
   /** `undefined`: what the environment or the terminal gives. */
   readonly secret: SecretConfig | undefined
+  readonly store: StoreConfig
   readonly cacheDirectory: string | undefined
 }
 

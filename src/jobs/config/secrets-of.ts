@@ -1,7 +1,7 @@
 /** The secrets that a configuration names, so that they can be kept out of what is written down. */
 import { readSecret } from '../sources/secret-file.ts'
 import type { Channel, Ping } from './channel.ts'
-import type { Config, SecretConfig, SecretText } from './config.ts'
+import type { Config, RepositoryConfig, SecretText } from './config.ts'
 
 /** A shorter one would blot out half of the words that are written. */
 const CHARS_MIN = 4
@@ -9,7 +9,7 @@ const CHARS_MIN = 4
 /** In no order, with the parts of addresses and headers that are secret by themselves. Of files that cannot be read nothing is known. */
 export function secretsOf({ repositories, sources, daemon, channels, jobs }: Config): string[] {
   const plain = [
-    ...[...repositories.values()].flatMap(({ secret }) => ofRepository(secret)),
+    ...[...repositories.values()].flatMap(ofRepository),
     ...[...sources.values()].flatMap((source) =>
       source.kind === 'postgres' ? (source.postgres.password ?? []) : [],
     ),
@@ -44,9 +44,10 @@ function decoded(text: string): string {
   }
 }
 
-function ofRepository(secret: SecretConfig | undefined): SecretText[] {
-  if (secret?.kind === 'password') return [{ kind: 'text', text: secret.text }]
-  return secret?.kind === 'password file' ? [{ kind: 'file', path: secret.path }] : []
+function ofRepository({ secret, store }: RepositoryConfig): SecretText[] {
+  const keys = store.login === undefined ? [] : [store.login.secretKey]
+  if (secret?.kind === 'password') return [...keys, { kind: 'text', text: secret.text }]
+  return secret?.kind === 'password file' ? [...keys, { kind: 'file', path: secret.path }] : keys
 }
 
 function ofChannel({ way }: Channel): SecretText[] {

@@ -15,6 +15,12 @@ repositories:
     # password: \${SNAP_PASSWORD}
     # password-command: pass show backup
     # cache-dir: /var/cache/snap
+  # offsite:
+  #   path: s3:https://s3.example.org/bucket/prefix   # or s3:bucket/prefix, at AWS
+  #   access-key: AKIAEXAMPLE   # without both, the environment says it (AWS_ACCESS_KEY_ID ...)
+  #   secret-key: file:/etc/snap/s3.secret
+  #   region: eu-central-1
+  #   password: file:/etc/snap/password
 
 # What can be saved: files, SQLite databases, what a command prints. All but files lie in the snapshot at /@NAME.
 sources:

@@ -5,6 +5,7 @@ import { validateDetails } from '../../log/details.ts'
 import type { SnapshotRow } from '../../manifest/snapshots-table.ts'
 import { unlessDamaged } from '../../model/errors.ts'
 import type { Repository } from '../../repository/repository.ts'
+import { isS3Address } from '../../storage/s3/address.ts'
 import type { RepositoryFacts, SeriesFacts } from './facts.ts'
 import type { SnapshotMoment } from './report.ts'
 
@@ -19,8 +20,9 @@ export async function lookAt(
   return { at: nowMs, snapshots: rows.length, size, disk: await diskOf(path), series: seriesIn(rows, nowMs) }
 }
 
-/** Of the file system at `path`; `undefined` where it does not say. */
+/** Of the file system at `path`; `undefined` where it does not say, and where that is no directory. */
 export async function diskOf(path: string): Promise<RepositoryFacts['disk']> {
+  if (isS3Address(path)) return undefined
   try {
     const { bavail, blocks, bsize } = await statfs(systemPath(path))
     return blocks === 0 ? undefined : { free: bavail * bsize, total: blocks * bsize }

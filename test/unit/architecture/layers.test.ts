@@ -34,6 +34,7 @@ const OWNERS: Readonly<Record<string, string>> = {
   zod: 'jobs',
   pino: 'jobs',
   croner: 'jobs',
+  aws4fetch: 'storage',
 }
 
 type Import = {

@@ -48,6 +48,19 @@ it('makes one repository where two begin at once, and the one that loses leaves 
   expect(keys('log/')).toHaveLength(1)
 })
 
+it('makes one where something on the way creates the config twice', async () => {
+  const twice: Storage = {
+    ...storage,
+    create: async (key, bytes) => {
+      const created = await storage.create(key, bytes)
+      return key === 'config' ? storage.create(key, bytes) : created
+    },
+  }
+  await using made = await createRepository(portsOf('twice', twice), request('twice'))
+  await using repository = await openRepository(portsOf('again'), SECRET)
+  expect(repository.id).toBe(made.id)
+})
+
 it('removes the slot of one that was killed before there was a repository', async () => {
   const killed: Storage = {
     ...storage,

@@ -104,7 +104,7 @@ describe('what the manual says beside the commands', () => {
 
   it('has every variable that docs/cli.md and the command line have', () => {
     const named = VARIABLES.flatMap(([names]) => names.split(', '))
-    const variables = (text: string): string[] => text.match(/\b(?:SNAP|XDG)_[A-Z_]*[A-Z]\b/g) ?? []
+    const variables = (text: string): string[] => text.match(/\b(?:AWS|SNAP|XDG)_[A-Z_]*[A-Z]\b/g) ?? []
     const documented = variables(readFileSync(join(ROOT, 'docs/cli.md'), 'utf8'))
     const sources = readdirSync(join(ROOT, 'src/cli'), { recursive: true, encoding: 'utf8' })
       .filter((path) => path.endsWith('.ts') && !path.startsWith('manual'))

@@ -72,6 +72,7 @@ jobs:
       name: 'local',
       path: '/etc/snap/store',
       secret: { kind: 'key file', path: '/etc/snap/keys/local.key' },
+      store: { login: undefined, region: undefined },
       cacheDirectory: `${homedir()}/cache`,
     })
     expect(repositories.get('other')).toMatchObject({
@@ -188,7 +189,7 @@ jobs:
       'an unknown key that is like no other',
       'repositories:\n  a: { path: /x, colour: y }',
       [
-        '2:18: repositories.a: there is no key "colour"; there are path, key-file, password, password-command, cache-dir',
+        '2:18: repositories.a: there is no key "colour"; there are path, key-file, password, password-command, cache-dir, access-key, secret-key, region',
       ],
     ],
     [
@@ -205,8 +206,23 @@ jobs:
     ],
     [
       'an address',
-      'repositories: { a: { path: "s3://bucket" } }',
-      ['1:28: repositories.a.path: expected a directory; addresses are not supported'],
+      'repositories: { a: { path: "sftp://host/directory" } }',
+      ['1:28: repositories.a.path: expected a directory, or an address that begins with s3:'],
+    ],
+    [
+      'an address in no bucket',
+      'repositories: { a: { path: "s3:https://host" } }',
+      [
+        '1:28: repositories.a.path: "s3:https://host" is not a place in an S3 store: expected s3:https://HOST/BUCKET/PREFIX, or s3:BUCKET/PREFIX for AWS. Write s3:https://HOST/BUCKET/PREFIX, or s3:BUCKET/PREFIX for AWS.',
+      ],
+    ],
+    [
+      'half of a login, and one for a directory',
+      'repositories: { a: { path: "s3:https://host/bucket", access-key: k }, b: { path: /x, region: r } }',
+      [
+        '1:20: repositories.a: expected both of access-key, secret-key, or none',
+        '1:94: repositories.b.region: expected a path that begins with s3:, for which this is',
+      ],
     ],
     [
       'a name that is none',
