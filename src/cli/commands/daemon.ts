@@ -33,8 +33,8 @@ Example:
 async function daemonAction(context: CommandContext): Promise<void> {
   const { loadConfiguration } = await import('../configuration.ts')
   const config = await loadConfiguration(context)
-  const { configKey, openState } = await import('../state.ts')
-  using state = openState(context)
+  const { configKey, openStateAnyhow } = await import('../state.ts')
+  using state = openStateAnyhow(context)
   const { serviceManager } = await import('../../daemon/service-manager.ts')
   const { startDaemon } = await import('../start-daemon.ts')
   const { env, signal } = context

@@ -68,10 +68,10 @@ Examples:
 async function listAction(context: CommandContext): Promise<void> {
   const { loadConfiguration } = await import('../configuration.ts')
   const config = await loadConfiguration(context)
-  const { configKey, openState } = await import('../state.ts')
+  const { configKey, openStateAnyhow } = await import('../state.ts')
   const { gatherReport } = await import('../../jobs/status/gather.ts')
   const { formatLocalTime } = await import('../../ops/zoned-time.ts')
-  using state = openState(context)
+  using state = openStateAnyhow(context)
   const request = { config, key: configKey(config), host: hostname(), nowMs: context.clock.now() }
   const { jobs } = state.guarded((open) => gatherReport(open, request))
   const rows = jobs.map(({ job, nextRun, lastRun }) => {
@@ -110,8 +110,8 @@ async function listAction(context: CommandContext): Promise<void> {
 async function runAction(context: CommandContext): Promise<void> {
   const { startDaemon } = await import('../start-daemon.ts')
   const { loadConfiguration } = await import('../configuration.ts')
-  const { openState } = await import('../state.ts')
-  using state = openState(context)
+  const { openStateAnyhow } = await import('../state.ts')
+  using state = openStateAnyhow(context)
   const daemon = await startDaemon(context, await loadConfiguration(context), state)
   const failed = await daemon.once(context.signal)
   if (failed.length > 0)

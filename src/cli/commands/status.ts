@@ -1,6 +1,7 @@
 /** `snap status`: whether all is as it should be, for people, monitoring and scripts. */
 import { hostname } from 'node:os'
 import { parseDuration } from '../../base/duration.ts'
+import type { State } from '../../jobs/state/state.ts'
 import type { StatusReport } from '../../jobs/status/report.ts'
 import { hasCode, SnapError } from '../../model/errors.ts'
 import type { CommandContext } from '../context.ts'
@@ -61,8 +62,8 @@ async function reportOfConfiguration(
   const config = await loadConfiguration(outer)
   const { concealedContext } = await import('../concealed-context.ts')
   const context = await concealedContext(outer, config)
-  const { configKey, openState } = await import('../state.ts')
-  using state = openState(context)
+  const { configKey } = await import('../state.ts')
+  using state = await openedState(context)
   const { lookAtAll } = await import('../look.ts')
   await lookAtAll(context, state, config)
   if (notify) {
@@ -76,14 +77,24 @@ async function reportOfConfiguration(
 
 async function reportWithout(context: CommandContext, maxAgeMs: number | undefined): Promise<StatusReport> {
   const { openChosen, placeOf } = await import('../repository.ts')
-  const { openState } = await import('../state.ts')
-  const { lookAtOpen } = await import('../look.ts')
+  const { rememberLook } = await import('../look.ts')
   await using repository = await openChosen(context)
-  await lookAtOpen(context, repository)
-  using state = openState(context)
+  using state = await openedState(context)
+  await rememberLook(context, state, repository)
   const { reportOfRepository } = await import('../../jobs/status/gather.ts')
   const request = { path: placeOf(context).path, host: hostname(), nowMs: context.clock.now(), maxAgeMs }
   return state.guarded((open) => reportOfRepository(open, request))
+}
+
+/** What repositories say is told also where nothing can be remembered. */
+async function openedState(context: CommandContext): Promise<State> {
+  const { openStateAnyhow } = await import('../state.ts')
+  const state = openStateAnyhow(context)
+  if (state.unkept !== undefined) {
+    const { stderrWarning } = await import('../output/notes.ts')
+    stderrWarning(context, `${state.unkept.message}: what is known of runs may be old, or missing`)
+  }
+  return state
 }
 
 function refuseUnhealthy({ health, jobs, repositories, series }: StatusReport): void {

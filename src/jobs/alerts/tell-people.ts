@@ -6,7 +6,7 @@ import type { AlertMemory } from './alert-memory.ts'
 import type { Condition } from './condition.ts'
 import { type DeliveryPorts, deliver } from './deliver.ts'
 import { alertMessage, type Sender } from './message.ts'
-import type { Audience } from './plan-alerts.ts'
+import type { Audience, Delivery } from './plan-alerts.ts'
 import { type ToldAll, tellAll } from './tell-all.ts'
 
 export type TellRequest = Sender & {
@@ -16,11 +16,18 @@ export type TellRequest = Sender & {
   readonly memory: AlertMemory
   /** Taken out of what a channel says of itself. */
   readonly secrets: readonly string[]
+  /** Where `memory` is not kept: what counts as told without being told again. */
+  readonly recently?: RecentlyTold
+}
+
+export type RecentlyTold = {
+  readonly has: (delivery: Delivery) => boolean
+  readonly add: (delivery: Delivery) => void
 }
 
 /** Never rejects: who cannot be told is in the answer, and is tried again with the next evaluation. */
 export async function tellPeople(request: TellRequest, ports: DeliveryPorts): Promise<ToldAll> {
-  const { config, conditions, memory, secrets, now } = request
+  const { config, conditions, memory, secrets, now, recently } = request
   const asked = {
     conditions,
     memory,
@@ -28,7 +35,9 @@ export async function tellPeople(request: TellRequest, ports: DeliveryPorts): Pr
     audience: audienceOf(config),
     now,
   }
-  return await tellAll(asked, async ({ channel, alert }) => {
+  return await tellAll(asked, async (delivery) => {
+    const { channel, alert } = delivery
+    if (recently?.has(delivery) === true) return
     const way = config.channels.get(channel)
     if (way === undefined) return
     try {
@@ -36,6 +45,7 @@ export async function tellPeople(request: TellRequest, ports: DeliveryPorts): Pr
     } catch (error) {
       throw new Error(withoutSecrets(messageOf(error), secrets))
     }
+    recently?.add(delivery)
   })
 }
 

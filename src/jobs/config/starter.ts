@@ -136,7 +136,7 @@ jobs:
 #       user: snap
 #       password: file:/etc/snap/mail.password
 #       starttls: required
-#     on: [failed, stale, unreachable, low-disk, damaged]   # and incomplete, anomaly, objective, undelivered
+#     on: [failed, stale, unreachable, low-disk, damaged]   # and incomplete, anomaly, objective, undelivered, unrecorded
 #     repeat: 24h             # what lasts is told again; or never
 #   chat:
 #     webhook: \${CHAT_HOOK}
