@@ -10,7 +10,7 @@ import type { Audience, Delivery } from './plan-alerts.ts'
 import { type ToldAll, tellAll } from './tell-all.ts'
 
 export type TellRequest = Sender & {
-  readonly config: Pick<Config, 'channels' | 'jobs'>
+  readonly config: Pick<Config, 'channels' | 'jobs' | 'repositories' | 'objectives'>
   /** All that there are: what is not among them is over. */
   readonly conditions: readonly Condition[]
   readonly memory: AlertMemory
@@ -33,6 +33,7 @@ export async function tellPeople(request: TellRequest, ports: DeliveryPorts): Pr
     memory,
     channels: [...config.channels.values()],
     audience: audienceOf(config),
+    isWatched: (condition: Condition) => isWatched(condition, config),
     now,
   }
   return await tellAll(asked, async (delivery) => {
@@ -47,6 +48,15 @@ export async function tellPeople(request: TellRequest, ports: DeliveryPorts): Pr
     }
     recently?.add(delivery)
   })
+}
+
+function isWatched(
+  { kind, key, job, repository }: Condition,
+  { jobs, repositories, objectives }: TellRequest['config'],
+): boolean {
+  if (job !== undefined) return jobs.has(job)
+  if (repository !== undefined) return repositories.has(repository)
+  return kind !== 'objective' || [...objectives.keys()].some((category) => key === `objective:${category}`)
 }
 
 function audienceOf({ jobs }: Pick<Config, 'jobs'>): Audience {
