@@ -97,13 +97,17 @@ async function openedState(context: CommandContext): Promise<State> {
   return state
 }
 
-function refuseUnhealthy({ health, jobs, repositories, series }: StatusReport): void {
+function refuseUnhealthy({ health, jobs, repositories, archives, series }: StatusReport): void {
   if (health !== 'stale' && health !== 'critical') return
   const names = [
     ...jobs.map((each) => ({ name: each.job, health: each.health })),
     ...series.map((each) => ({
       name: `${each.host} ${each.job ?? each.paths.join(' ')}`,
       health: each.health,
+    })),
+    ...archives.map(({ source, late }) => ({
+      name: `archived WAL of ${source}`,
+      health: late === undefined ? undefined : ('stale' as const),
     })),
     ...repositories.map((each) => ({
       name: each.repository,

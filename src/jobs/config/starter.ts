@@ -39,6 +39,7 @@ sources:
   #   postgres-cluster:       # the whole server, with archived WAL: back to any second
   #     host: /var/run/postgresql
   #     user: backup
+  #     wal-age: 15m          # the newest archived WAL is to be no older
   #     options: [--max-rate=50M]
   #     # port, password, ssl-mode, programs as above
   # shop:

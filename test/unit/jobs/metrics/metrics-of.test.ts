@@ -101,6 +101,7 @@ const FULL: StatusReport = {
       lastVerify: undefined,
     },
   ],
+  archives: [],
   series: [],
 }
 
