@@ -2,7 +2,7 @@
 import { hostname } from 'node:os'
 import { parseDuration } from '../../base/duration.ts'
 import type { State } from '../../jobs/state/state.ts'
-import type { StatusReport } from '../../jobs/status/report.ts'
+import { isTrouble, type StatusReport } from '../../jobs/status/report.ts'
 import { hasCode, SnapError } from '../../model/errors.ts'
 import type { CommandContext } from '../context.ts'
 import type { CommandModule } from '../program.ts'
@@ -98,7 +98,7 @@ async function openedState(context: CommandContext): Promise<State> {
 }
 
 function refuseUnhealthy({ health, jobs, repositories, archives, series }: StatusReport): void {
-  if (health !== 'stale' && health !== 'critical') return
+  if (!isTrouble(health)) return
   const names = [
     ...jobs.map((each) => ({ name: each.job, health: each.health })),
     ...series.map((each) => ({
@@ -115,7 +115,7 @@ function refuseUnhealthy({ health, jobs, repositories, archives, series }: Statu
     })),
   ]
   const bad = names.filter(
-    (each) => each.health === 'stale' || each.health === 'critical' || each.health === 'unreachable',
+    ({ health: each }) => each === 'unreachable' || (each !== undefined && isTrouble(each)),
   )
   const text = bad.map((each) => `${each.name} is ${each.health}`).join(', ')
   throw new SnapError('UNHEALTHY', text, { hint: '`snap runs` and `snap logs JOB` tell more.' })

@@ -6,6 +6,9 @@ import type { Outcome } from '../state/run.ts'
 export const HEALTHS = ['healthy', 'unknown', 'stale', 'critical'] as const
 export type Health = (typeof HEALTHS)[number]
 
+/** Whether somebody has to look: not where nothing was ever run, and nothing was missed yet. */
+export const isTrouble = (health: Health): boolean => health === 'stale' || health === 'critical'
+
 export type StatusReport = {
   /** ms */
   readonly at: number
