@@ -163,6 +163,10 @@ describe('hooks may print', () => {
       'saved',
       'ended',
     ])
+    expect((await world.log()).at(-2)).toMatchObject({
+      read_bytes: expect.any(Number),
+      added_bytes: expect.any(Number),
+    })
   })
 
   it('and run another job, which is a run of its own', async () => {

@@ -26,7 +26,7 @@ type Options = {
 export function registerRecover(db: Command, run: Run): void {
   db.command('recover')
     .description('make a directory from which a PostgreSQL server comes back as it was at a moment')
-    .argument('<source>', 'a source of the configuration that is a postgres-cluster')
+    .argument('<cluster>', 'a source of the configuration that is a postgres-cluster')
     .requiredOption('--to <directory>', 'where; empty, or not there yet')
     .option('--at <time>', 'as it was then: "2025-11-19T02:00", "2 hours ago" (as far as the WAL goes)')
     .option('--job <name>', 'of this job, where several save the source in different repositories')

@@ -24,7 +24,7 @@ export const walCommand: CommandModule = {
     wal
       .command('push')
       .description('take a file of WAL into the archive: archive_command of PostgreSQL')
-      .argument('<source>', 'a source of the configuration that is a postgres-cluster')
+      .argument('<cluster>', 'a source of the configuration that is a postgres-cluster')
       .argument('<path>', 'the file: %p')
       .option(...JOB)
       .addHelpText(
@@ -39,7 +39,7 @@ Example, in postgresql.conf:
     wal
       .command('fetch')
       .description('write a file of the archive where PostgreSQL wants it: restore_command')
-      .argument('<source>', 'a source of the configuration that is a postgres-cluster')
+      .argument('<cluster>', 'a source of the configuration that is a postgres-cluster')
       .argument('<name>', 'the name of the file: %f')
       .argument('<path>', 'where to write it: %p')
       .option(...JOB)
@@ -60,7 +60,7 @@ Example, in postgresql.conf:
     wal
       .command('list')
       .description('say what the archive has, what is missing, and from when to when recovery is possible')
-      .argument('<source>', 'a source of the configuration that is a postgres-cluster')
+      .argument('<cluster>', 'a source of the configuration that is a postgres-cluster')
       .option(...JOB)
       .addHelpText('after', '\nExample:\n  $ snap wal list cluster')
       .action(run<[string, JobOption]>(listAction))

@@ -23,6 +23,8 @@ export function secretsOf({ repositories, sources, daemon, channels, jobs }: Con
   return [...new Set(all)].filter((text) => text.length >= CHARS_MIN)
 }
 
+/** What stands in addresses that hold nothing secret. */
+const WORD = /^[a-z._-]{0,19}$/
 /** Letters with digits or capitals among them, or many: no word that stands elsewhere. */
 const TOKEN = /^(?=.*[0-9A-Z]).{8,}$|^.{20,}$/s
 
@@ -34,6 +36,15 @@ function partsOf(text: string): string[] {
   const path = url.pathname.split('/').flatMap((part) => [part, decoded(part)])
   const query = [...url.searchParams.values()]
   return [url.href, ...[...login, ...path, ...query].filter((part) => TOKEN.test(part) || part === login[1])]
+}
+
+/** Whether something in an address may be a secret by itself: all but plain words in its path. `true` for what is no address. */
+export function holdsToken(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || url.host === '') return true
+  const { username, password, search, hash, pathname } = url
+  const isOpen = username + password + search + hash === ''
+  return !isOpen || pathname.split('/').some((part) => !WORD.test(part))
 }
 
 function decoded(text: string): string {
