@@ -6,6 +6,7 @@ import type { Run } from '../../jobs/state/run.ts'
 import type { State } from '../../jobs/state/state.ts'
 import type { StatusReport } from '../../jobs/status/report.ts'
 import { messageOf } from '../../model/errors.ts'
+import { concealed } from '../concealed-context.ts'
 import type { CommandContext } from '../context.ts'
 import { variable } from '../locations.ts'
 import { stderrNote, stderrWarning } from '../output/notes.ts'
@@ -26,7 +27,7 @@ they do; its document is at /v1/openapi.json. \`snap schedule install\` sets it 
 Example:
   $ snap daemon --config /etc/snap/snap.yaml`,
       )
-      .action(run<[object]>(daemonAction))
+      .action(run<[object]>(concealed(daemonAction)))
   },
 }
 

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import { rfc3339OfMs } from '../../base/timestamp.ts'
 import { SnapError } from '../../model/errors.ts'
+import { concealed } from '../concealed-context.ts'
 import type { CommandContext } from '../context.ts'
 import { jsonArray } from '../output/json-lines.ts'
 import { stderrNote, stderrWarning } from '../output/notes.ts'
@@ -42,7 +43,7 @@ export const scheduleCommand: CommandModule = {
       .command('run')
       .description('run the jobs that are due, and end: for cron and the like, to be called each minute')
       .addHelpText('after', '\nExample:\n  $ snap schedule run --quiet')
-      .action(run<[object]>(runAction))
+      .action(run<[object]>(concealed(runAction)))
     schedule
       .command('install')
       .description('set up what keeps the schedule: the daemon as a service, or a call each minute')

@@ -4,7 +4,7 @@ import { formatDuration } from '../../base/duration.ts'
 import type { SnapshotMoment, StatusReport } from '../../jobs/status/report.ts'
 import { jsonOfReport } from '../../jobs/status/report-json.ts'
 import { formatLocalTime } from '../../ops/zoned-time.ts'
-import { humanBytes, humanPercent } from '../output/human.ts'
+import { humanBytes, humanPercent, plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { safeText } from '../output/safe-text.ts'
 import { renderTable } from '../output/table.ts'
@@ -80,7 +80,7 @@ function repositoryTable({ repositories }: StatusReport, timeZone: string | unde
       size === undefined ? '' : humanBytes(size),
       growth === undefined ? '' : `${growth < 0 ? '-' : ''}${humanBytes(Math.abs(growth))}/day`,
       disk === undefined ? '' : `${humanBytes(disk.free)} (${humanPercent(disk.free, disk.total)})`,
-      daysUntilFull === undefined ? '' : `${Math.floor(daysUntilFull)} days`,
+      daysUntilFull === undefined ? '' : plural(Math.floor(daysUntilFull), 'day'),
       lastVerify === undefined
         ? ''
         : `${formatLocalTime(lastVerify.at, timeZone)}${lastVerify.isGood ? '' : ' DAMAGED'}`,

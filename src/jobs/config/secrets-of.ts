@@ -1,7 +1,14 @@
 /** The secrets that a configuration names, so that they can be kept out of what is written down. */
 import { readSecret } from '../sources/secret-file.ts'
 import type { Channel, Ping } from './channel.ts'
-import type { Config, SecretConfig, SecretText } from './config.ts'
+import {
+  type Config,
+  HOOK_MOMENTS,
+  type Hooks,
+  type SecretConfig,
+  type SecretText,
+  type SourceConfig,
+} from './config.ts'
 
 /** A shorter one would blot out half of the words that are written. */
 const CHARS_MIN = 4
@@ -10,9 +17,8 @@ const CHARS_MIN = 4
 export function secretsOf({ repositories, sources, daemon, channels, jobs }: Config): string[] {
   const plain = [
     ...[...repositories.values()].flatMap(({ secret }) => ofRepository(secret)),
-    ...[...sources.values()].flatMap((source) =>
-      source.kind === 'postgres' ? (source.postgres.password ?? []) : [],
-    ),
+    ...[...sources.values()].flatMap(ofSource),
+    ...[...sources.values(), ...jobs.values()].flatMap(({ hooks }) => ofHooks(hooks)),
     ...(daemon.token === undefined ? [] : [daemon.token]),
   ].flatMap(textOf)
   const sent = [
@@ -58,6 +64,34 @@ function decoded(text: string): string {
 function ofRepository(secret: SecretConfig | undefined): SecretText[] {
   if (secret?.kind === 'password') return [{ kind: 'text', text: secret.text }]
   return secret?.kind === 'password file' ? [{ kind: 'file', path: secret.path }] : []
+}
+
+function ofSource(source: SourceConfig): SecretText[] {
+  switch (source.kind) {
+    case 'postgres':
+      return source.postgres.password === undefined ? [] : [source.postgres.password]
+    case 'postgres-cluster':
+      return source.server.password === undefined ? [] : [source.server.password]
+    case 'command':
+      return ofVariables(source.env)
+    case 'files':
+    case 'sqlite':
+      return []
+  }
+}
+
+const ofHooks = (hooks: Hooks): SecretText[] =>
+  HOOK_MOMENTS.flatMap((moment) => hooks[moment].flatMap(({ env }) => ofVariables(env)))
+
+/** Variables whose names say that they are secret, as MYSQL_PWD and API_TOKEN. */
+const SECRET_NAME = /pass|_pwd$|secret|token|credential|(?:api|access|private|account)_?key$/i
+/** What names a secret and is none. */
+const PLACE_NAME = /(?:file|path|dir|command|url|host|user|id)$/i
+
+function ofVariables(variables: Readonly<Record<string, string>>): SecretText[] {
+  return Object.entries(variables).flatMap(([name, text]) =>
+    SECRET_NAME.test(name) && !PLACE_NAME.test(name) ? [{ kind: 'text' as const, text }] : [],
+  )
 }
 
 function ofChannel({ way }: Channel): SecretText[] {
