@@ -85,9 +85,18 @@ function readWebhook(
   return { kind: 'webhook', url, headers: new Map(read) }
 }
 
-/** The address of a webhook or ping: a secret, because many hold a token. One that plainly holds none may be read by others. */
+/** The address of a webhook: a secret, because who knows it may post there. */
 export function readAddress(reader: ConfigReader, path: ConfigPath, text: string): SecretText {
+  return checked(reader, path, reader.secret(path, text))
+}
+
+/** The address of a ping: one that plainly holds no token may be read by others. */
+export function readPingAddress(reader: ConfigReader, path: ConfigPath, text: string): SecretText {
   const url: SecretText = holdsToken(text) ? reader.secret(path, text) : { kind: 'text', text }
+  return checked(reader, path, url)
+}
+
+function checked(reader: ConfigReader, path: ConfigPath, url: SecretText): SecretText {
   if (url.kind === 'text') reader.parsed(path, () => inOurWords(() => parseAddress(url.text)))
   return url
 }
