@@ -8,6 +8,7 @@ import type { Config, RepositoryConfig } from '../jobs/config/config.ts'
 import type { ConfigNames } from '../jobs/config/names.ts'
 import type { ReadConfig } from '../jobs/config/read-config.ts'
 import { messageOf, SnapError } from '../model/errors.ts'
+import { learnSecrets } from './concealed-context.ts'
 import type { CommandContext } from './context.ts'
 import type { Environment } from './locations.ts'
 import { stderrWarning } from './output/notes.ts'
@@ -27,9 +28,11 @@ export function configFileOf({ globals, locations }: CommandContext): string {
   })
 }
 
-/** Reads and checks it; warns where others may read what is secret in it. `USAGE` with all that is wrong. */
+/** Reads and checks it; warns where others may read what is secret in it. A context that conceals learns its secrets. `USAGE` with all that is wrong. */
 export async function loadConfiguration(context: CommandContext): Promise<Config> {
   const { config, plainSecrets } = await readConfiguration(context)
+  const { secrets } = context
+  if (secrets !== undefined) await learnSecrets({ ...context, secrets }, config)
   for (const secret of plainSecrets)
     if (await isReadableByOthers(config.file))
       stderrWarning(

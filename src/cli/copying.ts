@@ -50,8 +50,8 @@ export async function copyAndTell(
   context.journal?.note('copied', {
     to,
     snapshots: copied.length,
-    read: summary.bytesRead,
-    added: summary.bytesStored,
+    read_bytes: summary.bytesRead,
+    added_bytes: summary.bytesStored,
   })
   const told = {
     ...summary,

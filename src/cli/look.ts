@@ -54,7 +54,18 @@ async function looked(context: CommandContext, path: string, at: number): Promis
   }
 }
 
-/** What is seen of a repository that is open. That nothing can be remembered is a warning. */
+/** What is seen of a repository that is open. `STATE_FAILED` where it cannot be remembered. */
+export async function rememberLook(
+  context: CommandContext,
+  state: State,
+  repository: Repository,
+): Promise<void> {
+  const { path } = placeOf(context)
+  const facts = await lookAt(repository, path, context.clock.now())
+  state.guarded((open) => rememberFacts(open, hostname(), path, facts))
+}
+
+/** As `rememberLook`. That nothing can be remembered is a warning. */
 export async function lookAtOpen(context: CommandContext, repository: Repository): Promise<void> {
   const { path } = placeOf(context)
   const facts = await lookAt(repository, path, context.clock.now())

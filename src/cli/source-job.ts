@@ -1,15 +1,13 @@
 /** Which job of the configuration saves a source: its repository is where the source's snapshots are. */
 import type { Config, JobConfig } from '../jobs/config/config.ts'
+import { jobsOfSource } from '../jobs/config/jobs-of-source.ts'
 import { SnapError } from '../model/errors.ts'
 import { jobOf } from './configuration.ts'
 
 /** The job that saves the source. `USAGE` where none does, or several with different repositories. */
 export function jobWith(config: Config, source: string, name: string | undefined): JobConfig {
   if (name !== undefined) return jobOf(config, name)
-  const jobs = [...config.jobs.values()].filter((job) => {
-    const types = job.scope.flatMap((category) => [...(config.categories.get(category)?.values() ?? [])])
-    return job.sources.includes(source) || types.some(({ sources }) => sources.includes(source))
-  })
+  const jobs = jobsOfSource(config, source)
   const [first, ...others] = jobs
   if (first === undefined)
     throw new SnapError('USAGE', `no job saves ${source}`, { hint: 'Name one with --job.' })

@@ -7,7 +7,9 @@ import type { RunBytes } from '../jobs/alerts/anomaly.ts'
 import type { Condition } from '../jobs/alerts/condition.ts'
 import { conditionsOf } from '../jobs/alerts/conditions-of.ts'
 import { missedObjectives } from '../jobs/alerts/missed-objectives.ts'
-import { tellPeople } from '../jobs/alerts/tell-people.ts'
+import type { Delivery } from '../jobs/alerts/plan-alerts.ts'
+import { type RecentlyTold, tellPeople } from '../jobs/alerts/tell-people.ts'
+import { unrecorded } from '../jobs/alerts/unrecorded.ts'
 import type { Config } from '../jobs/config/config.ts'
 import { secretsOf } from '../jobs/config/secrets-of.ts'
 import { metricsOf } from '../jobs/metrics/metrics-of.ts'
@@ -20,23 +22,25 @@ import type { StatusReport } from '../jobs/status/report.ts'
 import { hasCode, messageOf } from '../model/errors.ts'
 import type { CommandContext } from './context.ts'
 import { stderrWarning } from './output/notes.ts'
-import { configKey, openState } from './state.ts'
+import { configKey, openStateAnyhow } from './state.ts'
 
 /** Two processes that told at once would tell everything twice. ms */
 const WAIT_MS = 120_000
 const POLL_MS = 250
+/** As channels are told again of what lasts, where they say nothing else. ms */
+const AGAIN_MS = 86_400_000
 /** No job is called so. */
 const LOCK = ' alerts'
 /** What is usual of a job. */
 const RECENT_RUNS = 30
 
-/** Who cannot be told is a warning, and is told later. */
+/** Who cannot be told is a warning, and is told later. Where nothing can be remembered, the same is told once a day. */
 export async function tellOfState(context: CommandContext, config: Config, state: State): Promise<void> {
-  using lock = await waitForLock(state, configKey(config))
+  using lock = state.unkept === undefined ? await waitForLock(state, configKey(config)) : undefined
   const report = reportOf(context, config, state)
   await writeMetrics(context, config, report)
   if (config.channels.size === 0) return
-  if (lock === undefined) {
+  if (lock === undefined && state.unkept === undefined) {
     stderrWarning(context, 'nobody was told: another process has been telling for minutes')
     return
   }
@@ -50,6 +54,7 @@ export async function tellOfState(context: CommandContext, config: Config, state
       secrets: secretsIn(context, config),
       host: hostname(),
       now: report.at,
+      ...(state.unkept === undefined ? {} : { recently: recentlyTold(state, configKey(config), report.at) }),
     },
     // How it ended is to be told of what a signal has ended, too.
     { signal: new AbortController().signal },
@@ -75,16 +80,22 @@ export type EndedRun = Pick<RunEnd, 'outcome' | 'message'> & {
 /** After a run. Of one that is not on record the state says nothing: then of the run alone, if it did not go well. */
 export async function tellAfterRun(context: CommandContext, config: Config, run: EndedRun): Promise<void> {
   if (config.channels.size === 0 && config.metrics.textfile === undefined) return
-  if (run.isOnRecord) {
-    try {
-      using state = openState(context)
-      return await tellOfState(context, config, state)
-    } catch (error) {
-      if (!hasCode(error, 'STATE_FAILED')) throw error
-      stderrWarning(context, error.message)
-    }
+  using state = openStateAnyhow(context)
+  if (!run.isOnRecord || state.unkept !== undefined) await tellOfRun(context, config, run)
+  if (run.isOnRecord || state.unkept !== undefined) await tellOfState(context, config, state)
+}
+
+/** The marks of who was told what. */
+function recentlyTold(state: State, key: string, now: number): RecentlyTold {
+  const nameOf = ({ channel, alert: { event, condition } }: Delivery): string =>
+    `told ${key} ${channel} ${event} ${condition.key} ${condition.severity}`
+  return {
+    has: (delivery) => {
+      const at = state.guarded((open) => open.recallTime(nameOf(delivery), now))
+      return at !== undefined && Math.abs(now - at) < AGAIN_MS
+    },
+    add: (delivery) => state.guarded((open) => open.rememberTime(nameOf(delivery), now)),
   }
-  await tellOfRun(context, config, run)
 }
 
 async function tellOfRun(context: CommandContext, config: Config, run: EndedRun): Promise<void> {
@@ -127,7 +138,11 @@ function conditionsIn(
   const recent = new Map(
     [...config.jobs.keys()].map((job) => [job, recentRuns(state, configKey(config), job)]),
   )
-  const found = [...conditionsOf(report, config.alerts, recent), ...missedObjectives(config, report)]
+  const found = [
+    ...conditionsOf(report, config.alerts, recent),
+    ...missedObjectives(config, report),
+    ...unrecorded(state.unkept),
+  ]
   return found.map((condition) => ({ ...condition, text: withoutSecrets(condition.text, secrets) }))
 }
 

@@ -1,6 +1,7 @@
 /** The archive of a source that is a PostgreSQL cluster: where it is, and under which name its snapshots go. */
 import { hostname } from 'node:os'
 import type { ClusterSource, Config, JobConfig } from '../jobs/config/config.ts'
+import { walSeriesJob } from '../jobs/status/archives.ts'
 import { SnapError } from '../model/errors.ts'
 import { contextFor, loadConfiguration } from './configuration.ts'
 import type { CommandContext } from './context.ts'
@@ -41,5 +42,5 @@ function clusterOf({ sources, file }: Config, name: string): ClusterSource {
 
 /** Snapshots of WAL are series beside those of their job: no scope of a job can be called so. */
 export function walSeries({ job, source }: WalSource): { readonly hostname: string; readonly job: string } {
-  return { hostname: job.host ?? hostname(), job: `${job.name}/@${source.name}` }
+  return { hostname: job.host ?? hostname(), job: walSeriesJob(job.name, source.name) }
 }

@@ -46,6 +46,7 @@ const FAILED_MAX = 100
 const EXIT_RUNNING = 11
 /** However far off the next run is: a clock may be set, and a machine may have slept. ms */
 const SLEEP_MS_MAX = 30_000
+const MINUTE_MS = 60_000
 const checkedName = (key: string): string => `checked ${key}`
 const dueName = (key: string, job: string): string => `due ${key} ${job}`
 
@@ -59,6 +60,7 @@ export class Daemon {
   #woken = new AbortController()
   #mustCheck = false
   readonly #failed: string[] = []
+  #isUnkeptTold = false
   #checking: Promise<void> | undefined
 
   constructor(options: DaemonOptions, ports: DaemonPorts) {
@@ -116,16 +118,18 @@ export class Daemon {
     if (this.#checking !== undefined) return false
     if (this.#mustCheck) return true
     const { state, key } = this.#options
-    const last = state.guarded((open) => open.recall(checkedName(key)))
+    const last = state.guarded((open) => open.recallTime(checkedName(key), nowMs))
     // A clock that was put back does not keep it from looking.
-    return typeof last !== 'number' || Math.abs(nowMs - last) >= this.#config.daemon.checkEveryMs
+    const { checkEveryMs } = this.#config.daemon
+    if (last !== undefined) return Math.abs(nowMs - last) >= checkEveryMs
+    return state.unkept === undefined || nowMs % checkEveryMs < MINUTE_MS
   }
 
   #check(nowMs: number, signal: AbortSignal): void {
     const { check, warn } = this.#ports
     const { state, key } = this.#options
     this.#mustCheck = false
-    this.#saving(() => state.guarded((open) => open.remember(checkedName(key), nowMs)))
+    this.#saving(() => state.guarded((open) => open.rememberTime(checkedName(key), nowMs)))
     this.#checking = check(this.#config, signal)
       .catch((error: unknown) => {
         if (!signal.aborted) warn(`looking for what is stale or full failed: ${messageOf(error)}`)
@@ -160,7 +164,7 @@ export class Daemon {
   }
 
   #newScheduler(): Scheduler {
-    const { state, key, host } = this.#options
+    const { host } = this.#options
     const { clock, random, note } = this.#ports
     const jobs = [...this.#config.jobs.values()].flatMap(({ name, schedule }) =>
       schedule === undefined ? [] : [{ name, schedule }],
@@ -168,10 +172,7 @@ export class Daemon {
     return new Scheduler(jobs, {
       clock,
       host,
-      lastHandled: (job) => {
-        const value = state.guarded((open) => open.recall(dueName(key, job)))
-        return typeof value === 'number' ? value : undefined
-      },
+      lastHandled: (job) => this.#lastHandled(job),
       handled: (job, dueMs) => this.#handled(job, dueMs),
       isRunning: (job) => this.#isRunning(job),
       start: (job, dueMs) => {
@@ -210,9 +211,17 @@ export class Daemon {
     state.guarded(({ runs }) => runs.record(run, outcome, message))
   }
 
+  /** Where nothing can be remembered at all, as cron has it: what is due in this minute. */
+  #lastHandled(job: string): number | undefined {
+    const { state, key } = this.#options
+    const nowMs = this.#ports.clock.now()
+    const last = state.guarded((open) => open.recallTime(dueName(key, job), nowMs))
+    return last === undefined && state.unkept !== undefined ? nowMs - MINUTE_MS : last
+  }
+
   #handled(job: string, dueMs: number): void {
     const { state, key } = this.#options
-    this.#saving(() => state.guarded((open) => open.remember(dueName(key, job), dueMs)))
+    this.#saving(() => state.guarded((open) => open.rememberTime(dueName(key, job), dueMs)))
   }
 
   #began({ job, dueMs }: RunOrder): void {
@@ -235,7 +244,7 @@ export class Daemon {
     if (outcome === 'ok' || outcome === 'skipped') note(said)
     else {
       warn(said)
-      if (this.#failed.length < FAILED_MAX) this.#failed.push(`${job} ${outcome}`)
+      this.#addFailed(`${job} ${outcome}`)
     }
     this.events.emit({ event: 'run_ended', run_id: id, job, outcome, exit_status: status, message })
     if (outcome !== 'ok') this.#mustCheck = true
@@ -244,12 +253,24 @@ export class Daemon {
 
   /** That something cannot be written down does not keep jobs from running. */
   #saving(act: () => void): void {
+    const { state } = this.#options
     try {
       act()
+      if (state.unkept !== undefined && !this.#isUnkeptTold) this.#tellUnkept(state.unkept)
+      this.#isUnkeptTold = state.unkept !== undefined
     } catch (error) {
       if (!hasCode(error, 'STATE_FAILED')) throw error
-      this.#ports.warn(messageOf(error))
+      this.#tellUnkept(error)
     }
+  }
+
+  #tellUnkept(error: SnapError): void {
+    this.#ports.warn(messageOf(error))
+    this.#addFailed('the history of runs cannot be kept')
+  }
+
+  #addFailed(text: string): void {
+    if (this.#failed.length < FAILED_MAX && !this.#failed.includes(text)) this.#failed.push(text)
   }
 
   #tellStatus(nextMs: number | undefined): void {

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Json, type Running, Sandbox } from '../support/snap.ts'
 
@@ -97,7 +98,7 @@ function ask(
         text += part
       })
       response.on('end', () => {
-        const isJson = response.headers['content-type'] === 'application/json'
+        const isJson = text !== '' && response.headers['content-type'] === 'application/json'
         resolve({ status: response.statusCode ?? 0, body: text, json: isJson ? JSON.parse(text) : undefined })
       })
     })
@@ -341,6 +342,67 @@ describe('the API', () => {
     expect(await runs()).toEqual([])
     expect(await trigger('{}')).toBe(202)
     expect(await trigger('{}')).toBe(409)
+  })
+
+  it('says what is wrong with an address, a limit and a body, to those who may ask', async () => {
+    configure(
+      `  slow: { command: [sleep, '600'] }\ncategories: { papers: { all: ['/srv/papers'] } }\njobs:\n  slow: { sources: [slow] }\n${API}`,
+    )
+    const daemon = await start()
+    const at = placeOf(daemon)
+    for (const path of ['//', '//x:y:z/', 'http://[::bad/', '//v1/health']) {
+      expect([path, (await ask(at, path, { token: '' })).status]).toEqual([path, 401])
+      expect([path, (await ask(at, path)).status]).toEqual([path, 400])
+    }
+    for (const limit of ['0x10', '1e3', '%205', '5.0', '0', '-1', '', '1001'])
+      expect([limit, (await ask(at, `/v1/runs?limit=${limit}`)).status]).toEqual([limit, 400])
+    expect((await ask(at, '/v1/runs?limit=1000')).status).toBe(200)
+    const head = await ask(at, '/v1/health', { token: '', method: 'HEAD' })
+    expect(head).toMatchObject({ status: 200, body: '' })
+    expect((await ask(at, '/v1/events', { method: 'HEAD' })).status).toBe(405)
+    const said = async (body: unknown): Promise<string> => {
+      const reply = await ask(at, '/v1/jobs/slow/runs', { method: 'POST', body: JSON.stringify(body) })
+      expect(reply.status).toBe(400)
+      return reply.json.message
+    }
+    expect(await said({ scope: ['papers', 'nope'] })).toBe('scope.1: there is no category "nope"')
+    expect(await said({ ful: true })).toContain('ful')
+    expect(await said({ tags: [5] })).toContain('tags.0')
+    expect(await said([1])).toContain('an object')
+    expect(await runs()).toEqual([])
+    expect(daemon.said()).not.toContain('a request failed')
+  })
+
+  it('answers while others hold connections without asking, or listen without reading', {
+    timeout: 60_000,
+  }, async () => {
+    configure(`jobs:\n  one: { sources: [app] }\n${API}`)
+    const daemon = await start()
+    const at = placeOf(daemon)
+    const { hostname, port } = new URL(at)
+    const sockets: Socket[] = []
+    const open = async (text: string): Promise<void> => {
+      const socket = connect(Number(port), hostname)
+      socket.on('error', () => undefined)
+      sockets.push(socket)
+      await new Promise((resolve) => socket.once('connect', resolve))
+      if (text !== '') socket.write(text)
+    }
+    try {
+      for (let count = 0; count < 200; count++) await open(count % 2 === 0 ? '' : 'GET /v1/health HT')
+      expect((await ask(at, '/v1/status')).status).toBe(200)
+      for (let count = 0; count < 150; count++)
+        await open(`GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`)
+      expect((await ask(at, '/v1/status')).status).toBe(200)
+      expect(await ask(at, '/v1/events')).toMatchObject({ status: 503, json: { error: 'BUSY' } })
+      expect((await ask(at, '/v1/jobs/one/runs', { method: 'POST' })).status).toBe(202)
+    } finally {
+      for (const socket of sockets) socket.destroy()
+    }
+    for (let tries = 0; (await ask(at, '/v1/runs/x/log')).status !== 404; tries++) {
+      expect(tries).toBeLessThan(50)
+      await wait(100)
+    }
   })
 
   it('describes every operation that it has', async () => {

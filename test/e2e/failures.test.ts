@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { JobWorld, type WorldConfig } from '../support/job-world.ts'
@@ -319,6 +319,20 @@ describe('nobody is left in the dark where', () => {
     expect(await world.status()).toMatchObject({ status: 0, job: { health: 'healthy' } })
   })
 
+  it('and is renamed then: nobody is told that it is over', async () => {
+    script('exit 7')
+    world.configure({ sources: SCRIPT })
+    await world.init()
+    await world.backup()
+    expect(world.heard().alerts).toMatchObject([{ event: 'raised', kind: 'failed' }])
+    writeFileSync(world.config, readFileSync(world.config, 'utf8').replace('nightly:', 'every-night:'))
+    await world.run(['status', '--notify'])
+    const { alerts, subjects } = world.heard()
+    expect(alerts).toMatchObject([{ event: 'dropped', kind: 'failed', job: 'nightly', until: null }])
+    expect(alerts[0].text).toContain('Now: nobody knows')
+    expect(subjects).toEqual([expect.stringContaining('[snap] not watched any more: nightly failed on ')])
+  })
+
   it('the mail server is down: others hear of both, and it is told when it is back', {
     timeout: 120_000,
   }, async () => {
@@ -364,7 +378,11 @@ describe('nobody is left in the dark where', () => {
       expect(good.stderr).toMatch(
         /warning: the history of runs cannot be kept at .*full.*: this run is not on record/,
       )
-      expect(world.heard()).toEqual({ alerts: [], subjects: [], pings: ['/start', ''] })
+      expect(world.heard()).toMatchObject({
+        alerts: [{ event: 'raised', kind: 'unrecorded' }],
+        subjects: [expect.stringContaining('the history of runs cannot be kept')],
+        pings: ['/start', ''],
+      })
       script('echo no rows >&2; exit 8')
       const bad = await world.backup()
       expect(bad.status).toBe(1)

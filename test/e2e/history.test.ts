@@ -44,8 +44,29 @@ describe('a run is done, whatever becomes of the history:', () => {
     expect(run.stderr).toContain('this run is not on record')
     expect((await world.runs()).map(({ outcome }) => outcome)).toEqual(['ok'])
     expect((await world.log()).at(-1)).toMatchObject({ message: 'ended' })
-    const status = await world.run(['status'])
-    expect(status).toMatchObject({ status: 1, stderr: expect.stringContaining('SNAP_STATE_DIR') })
+    const status = await world.run(['status', '--notify'])
+    expect(status, status.stderr).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('nightly  healthy'),
+      stderr: expect.stringContaining('the history of runs cannot be kept'),
+    })
+  })
+
+  it('the state directory cannot be used at all: people hear of it, and of what is stale, from the repositories', async () => {
+    await isSaved()
+    world.heard()
+    rmSync(world.path('state'), { recursive: true })
+    writeFileSync(world.path('state'), 'a file')
+    await isSaved()
+    const titles = (): string[] => world.heard().alerts.map(({ title }) => title)
+    expect(titles()).toEqual(['the history of runs cannot be kept'])
+    const good = await world.run(['status', '--json'])
+    expect(good).toMatchObject({ status: 0, stderr: expect.stringContaining('cannot be kept') })
+    expect(good.stdout).toContain('last_good_snapshot')
+    writeFileSync(world.config, readFileSync(world.config, 'utf8').replace('max-age: 26h', 'max-age: 1s'))
+    const stale = await world.run(['status', '--notify'])
+    expect(stale).toMatchObject({ status: 5, stderr: expect.stringContaining('nightly is') })
+    expect(titles()).toContain('nightly is stale')
   })
 
   it.runIf(isRoot)('the state directory belongs to another user', async () => {
@@ -142,6 +163,10 @@ describe('hooks may print', () => {
       'saved',
       'ended',
     ])
+    expect((await world.log()).at(-2)).toMatchObject({
+      read_bytes: expect.any(Number),
+      added_bytes: expect.any(Number),
+    })
   })
 
   it('and run another job, which is a run of its own', async () => {

@@ -282,6 +282,57 @@ describe('snap config', () => {
     expect(json).toMatchObject({ error: 'USAGE', also: [expect.stringContaining('did you mean "path"?')] })
   })
 
+  it('check warns of what this machine has not', async () => {
+    write(place('here'), 'x')
+    write(place('no-program'), 'x')
+    const gone = (name: string): string => place('gone', name)
+    const text = (base: (name: string) => string): string => `
+repositories: { a: { path: ${place('r')}, key-file: ${base('key')} } }
+sources:
+  files: { files: [${place('here')}, ${base('files')}] }
+  notes: { sqlite: ${base('sqlite')} }
+  shop: { command: [${base === gone ? 'no-such-program' : 'sh'}], cwd: ${base === gone ? gone('cwd') : place()} }
+jobs:
+  nightly:
+    sources: [files]
+    ping: 'file:${base('ping')}'
+    hooks: { before: [{ command: [${base === gone ? place('no-program') : '/bin/sh'}] }] }
+notifications:
+  hook: { webhook: 'file:${base('hook')}', headers: { Authorization: 'file:${base('header')}' } }
+  mail: { mail: { to: [a@example.org], from: b@example.org, server: 'smtps://example.org', user: u, password: 'file:${base('mail')}' } }
+  pager: { command: [${base === gone ? 'no-such-pager' : 'sh'}] }
+daemon: { listen: '127.0.0.1:1', token: 'file:${base('token')}' }
+`
+    write(config, text(gone))
+    chmodSync(config, 0o600)
+    const run = await sandbox.ok(withConfig('config', 'check'))
+    const missing = 'no such file or directory'
+    expect(run.stderr.trimEnd().split('\n').sort()).toEqual(
+      [
+        `daemon.token: ${gone('token')} cannot be read: ${missing}`,
+        `jobs.nightly.hooks.before: there is no program ${place('no-program')}`,
+        `jobs.nightly.ping: ${gone('ping')} cannot be read: ${missing}`,
+        `notifications.hook.headers.Authorization: ${gone('header')} cannot be read: ${missing}`,
+        `notifications.hook.webhook: ${gone('hook')} cannot be read: ${missing}`,
+        `notifications.mail.mail.password: ${gone('mail')} cannot be read: ${missing}`,
+        'notifications.pager.command: there is no program no-such-pager in PATH',
+        `repositories.a.key-file: ${gone('key')} cannot be read: ${missing}`,
+        `sources.files.files: ${gone('files')} is not there: ${missing}`,
+        `sources.notes.sqlite: ${gone('sqlite')} cannot be read: ${missing}`,
+        'sources.shop.command: there is no program no-such-program in PATH',
+        `sources.shop.command: ${gone('cwd')} is no directory: ${missing}`,
+      ]
+        .map((line) => `warning: ${line}`)
+        .sort(),
+    )
+    expect(run.stdout).toContain('1 job, 3 channels')
+    write(
+      config,
+      text(() => place('here')),
+    )
+    expect((await sandbox.ok(withConfig('config', 'check'))).stderr).toBe('')
+  })
+
   it('is found where it usually lies, and missed with a hint', async () => {
     const none = await sandbox.expect(2, ['config', 'check'])
     expect(none.stderr).toContain('there is no configuration: none at')

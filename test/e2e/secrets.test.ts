@@ -268,3 +268,33 @@ async function throughTheDaemon(): Promise<void> {
   const { stdout, stderr } = await ended
   said.push(stdout, stderr)
 }
+
+it('what a program of a database says of its password is not repeated by snap db', async () => {
+  const programs = sandbox.path('programs')
+  mkdirSync(programs)
+  for (const name of ['psql', 'pg_dump', 'pg_basebackup']) {
+    writeFileSync(`${programs}/${name}`, '#!/bin/sh\necho "wrong: $PGPASSWORD" >&2\nexit 2\n')
+    chmodSync(`${programs}/${name}`, 0o755)
+  }
+  const file = sandbox.path('db.yaml')
+  const place = `host: 127.0.0.1, port: 1, programs: ${programs}, password: ${CORES.postgres}`
+  writeFileSync(
+    file,
+    `repositories: { r: { path: ${sandbox.path('r')} } }
+sources:
+  bank: { postgres: { database: bank, ${place} } }
+  cluster: { postgres-cluster: { ${place} } }
+`,
+    { mode: 0o600 },
+  )
+  for (const source of ['bank', 'cluster'])
+    for (const args of [
+      ['db', 'test', source],
+      ['db', 'info', source, '--json'],
+      ['db', 'test', source, '-vv'],
+    ]) {
+      const { stderr, stdout, status } = await snap([...args, '--config', file])
+      expect([status, stderr]).toEqual([1, expect.stringContaining('wrong: ***')])
+      expect(stdout + stderr).not.toContain(CORES.postgres)
+    }
+})

@@ -38,13 +38,13 @@ const snap = (status: number, ...args: string[]): Promise<Run> =>
 const listed = async (...args: string[]): Promise<Json[]> =>
   JSON.parse((await sandbox.ok(['snapshots', '--json', ...args], { through: AS_SERVER })).stdout)
 
-function configure(retention = ''): void {
+function configure(retention = '', cluster = ''): void {
   const place = `host: 127.0.0.1, port: ${server.port}, user: postgres, password: 'file:${sandbox.path('password')}', programs: ${server.programs}`
   writeFileSync(
     config,
     `repositories: { local: { path: ${sandbox.repository}, key-file: ${sandbox.keyFile}, cache-dir: ${sandbox.cache} } }
 sources:
-  cluster: { postgres-cluster: { ${place} } }
+  cluster: { postgres-cluster: { ${place}${cluster} } }
   bank: { postgres: { ${place}, database: bank } }
 jobs:
   both: { sources: [cluster, bank]${retention} }
@@ -545,6 +545,20 @@ describe('an archive', () => {
     ).toBe(0)
     await snap(0, 'forget', '--undo', holder.id, ...own)
     expect((await described()).gaps.filter(({ timeline }: Json) => timeline === 1)).toEqual([])
+  })
+
+  it('is stale where none comes any more, which a status says', async () => {
+    await snap(0, 'backup', '--job', 'both')
+    await archived()
+    configure('', ', wal-age: 1h')
+    expect((await snap(0, 'status')).stdout).toMatch(/^cluster +local +healthy/m)
+    await new Promise((resolve) => setTimeout(resolve, 1_100))
+    configure('', ', wal-age: 1s')
+    const late = await snap(5, 'status')
+    expect(late.stderr).toContain('archived WAL of cluster is stale')
+    expect(late.stdout).toMatch(/^cluster: its newest archived WAL is \d+s old, and may be 1s$/m)
+    configure()
+    expect((await snap(0, 'status')).stdout).not.toContain('its newest archived WAL')
   })
 
   it('does not drown the list of snapshots, and is no state of anything', async () => {

@@ -55,6 +55,7 @@ function shownFacts(bytes: Uint8Array): unknown {
         lastVerify: verifyFactsIn(value),
       },
     ],
+    archives: [],
     series: series.map((each) => ({
       repository: 'r',
       job: undefined,

@@ -185,7 +185,12 @@ async function backupAndTell(
   const { summary, snapshot } = result
   print(context, summary, snapshot)
   const { bytesRead, bytesStored, filesTotal, unreadable } = summary
-  context.journal?.note('saved', { snapshot, files: filesTotal, read: bytesRead, added: bytesStored })
+  context.journal?.note('saved', {
+    snapshot,
+    files: filesTotal,
+    read_bytes: bytesRead,
+    added_bytes: bytesStored,
+  })
   const [first] = result.unreadable
   const firstUnreadable = first === undefined ? undefined : `${first.path}: ${reasonInWords(first.reason)}`
   return { snapshot, bytes: { read: bytesRead, added: bytesStored }, unreadable, firstUnreadable }

@@ -9,6 +9,7 @@ import { loadConfiguration } from '../configuration.ts'
 import type { CommandContext } from '../context.ts'
 import { plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
+import { stderrWarning } from '../output/notes.ts'
 import type { CommandModule } from '../program.ts'
 
 export const configCommand: CommandModule = {
@@ -38,14 +39,18 @@ export const configCommand: CommandModule = {
 }
 
 async function checkAction(context: CommandContext): Promise<void> {
-  const { file, repositories, sources, categories, jobs } = await loadConfiguration(context)
+  const config = await loadConfiguration(context)
+  const { file, repositories, sources, categories, jobs, channels } = config
   const { globals, stdout } = context
+  const { missingIn } = await import('../../jobs/config/missing.ts')
+  for (const missing of missingIn(config, context.env)) stderrWarning(context, missing)
   if (globals.json) {
     const names = {
       repositories: [...repositories.keys()],
       sources: [...sources.keys()],
       categories: [...categories.keys()],
       jobs: [...jobs.keys()],
+      channels: [...channels.keys()],
     }
     stdout.write(jsonLine({ message_type: 'config', file, ...names }))
     return
@@ -56,6 +61,7 @@ async function checkAction(context: CommandContext): Promise<void> {
     plural(sources.size, 'source'),
     plural(categories.size, 'category', 'categories'),
     plural(jobs.size, 'job'),
+    plural(channels.size, 'channel'),
   ]
   stdout.write(`${file} is fine: ${counts.join(', ')}\n`)
 }

@@ -6,6 +6,7 @@ import type { Run } from '../../jobs/state/run.ts'
 import type { State } from '../../jobs/state/state.ts'
 import type { StatusReport } from '../../jobs/status/report.ts'
 import { messageOf } from '../../model/errors.ts'
+import { concealed } from '../concealed-context.ts'
 import type { CommandContext } from '../context.ts'
 import { variable } from '../locations.ts'
 import { stderrNote, stderrWarning } from '../output/notes.ts'
@@ -26,15 +27,15 @@ they do; its document is at /v1/openapi.json. \`snap schedule install\` sets it 
 Example:
   $ snap daemon --config /etc/snap/snap.yaml`,
       )
-      .action(run<[object]>(daemonAction))
+      .action(run<[object]>(concealed(daemonAction)))
   },
 }
 
 async function daemonAction(context: CommandContext): Promise<void> {
   const { loadConfiguration } = await import('../configuration.ts')
   const config = await loadConfiguration(context)
-  const { configKey, openState } = await import('../state.ts')
-  using state = openState(context)
+  const { configKey, openStateAnyhow } = await import('../state.ts')
+  using state = openStateAnyhow(context)
   const { serviceManager } = await import('../../daemon/service-manager.ts')
   const { startDaemon } = await import('../start-daemon.ts')
   const { env, signal } = context

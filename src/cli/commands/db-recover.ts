@@ -5,6 +5,7 @@ import { SnapError } from '../../model/errors.ts'
 import type { ArchivedBase, Histories, WalArchive } from '../../ops/wal/archive.ts'
 import type { RecoveryPlan } from '../../ops/wal/plan-recovery.ts'
 import type { Repository } from '../../repository/repository.ts'
+import { concealed } from '../concealed-context.ts'
 import type { CommandContext } from '../context.ts'
 import { plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
@@ -26,7 +27,7 @@ type Options = {
 export function registerRecover(db: Command, run: Run): void {
   db.command('recover')
     .description('make a directory from which a PostgreSQL server comes back as it was at a moment')
-    .argument('<source>', 'a source of the configuration that is a postgres-cluster')
+    .argument('<cluster>', 'a source of the configuration that is a postgres-cluster')
     .requiredOption('--to <directory>', 'where; empty, or not there yet')
     .option('--at <time>', 'as it was then: "2025-11-19T02:00", "2 hours ago" (as far as the WAL goes)')
     .option('--job <name>', 'of this job, where several save the source in different repositories')
@@ -43,7 +44,7 @@ Examples:
   $ snap db recover cluster --at "2025-11-19 14:32:05" --to /srv/recovered
   $ snap db recover cluster --to /var/lib/postgresql/15/main --archiving`,
     )
-    .action(run<[string, Options]>(recoverAction))
+    .action(run<[string, Options]>(concealed(recoverAction)))
 }
 
 async function recoverAction(outer: CommandContext, name: string, options: Options): Promise<void> {

@@ -9,6 +9,7 @@ import type {
 import type { Note } from '../../log/details.ts'
 import { messageOf, SnapError } from '../../model/errors.ts'
 import { chooseSnapshot, type SnapshotOptions } from '../choose-snapshot.ts'
+import { concealed } from '../concealed-context.ts'
 import { contextFor, loadConfiguration } from '../configuration.ts'
 import type { CommandContext } from '../context.ts'
 import { COPY_COMMAND } from '../copy-command.ts'
@@ -45,12 +46,12 @@ export const dbCommand: CommandModule = {
       .description('say whether a database can be reached')
       .argument('<source>', 'a source of the configuration')
       .addHelpText('after', '\nExample:\n  $ snap db test bank')
-      .action(run<[string, object]>(testAction))
+      .action(run<[string, object]>(concealed(testAction)))
     db.command('info')
       .description('say what a database holds')
       .argument('<source>', 'a source of the configuration')
       .addHelpText('after', '\nExample:\n  $ snap db info bank')
-      .action(run<[string, object]>(infoAction))
+      .action(run<[string, object]>(concealed(infoAction)))
     db.command('restore')
       .description('bring a database back from a snapshot')
       .argument('<source>', 'a source of the configuration')
@@ -73,7 +74,7 @@ Examples:
   $ snap db restore ledger --at yesterday
   $ snap db restore bank --to bank_of_yesterday --create`,
       )
-      .action(run<[string, RestoreOptions]>(restoreAction))
+      .action(run<[string, RestoreOptions]>(concealed(restoreAction)))
     registerRecover(db, run)
     // What a backup of a SQLite database runs. It is hidden since it is no promise to anybody else.
     program

@@ -59,7 +59,7 @@ export async function pruneAndTell(
   const report = await prune(repository, request, { progress: progress.on.bind(progress), signal })
   progress.close()
   const { dead, repacked } = report.packs
-  context.journal?.note('pruned', { packs: dead + repacked, removed: report.bytes.removed })
+  context.journal?.note('pruned', { packs: dead + repacked, removed_bytes: report.bytes.removed })
   const summary = { report, dryRun: request.dryRun, durationMs: clock.now() - startedMs }
   if (globals.json) stdout.write(renderPruneJson(summary))
   else if (!globals.quiet || report.damaged.length > 0) stdout.write(renderPrune(summary))

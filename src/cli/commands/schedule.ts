@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import { rfc3339OfMs } from '../../base/timestamp.ts'
 import { SnapError } from '../../model/errors.ts'
+import { concealed } from '../concealed-context.ts'
 import type { CommandContext } from '../context.ts'
 import { jsonArray } from '../output/json-lines.ts'
 import { stderrNote, stderrWarning } from '../output/notes.ts'
@@ -42,7 +43,7 @@ export const scheduleCommand: CommandModule = {
       .command('run')
       .description('run the jobs that are due, and end: for cron and the like, to be called each minute')
       .addHelpText('after', '\nExample:\n  $ snap schedule run --quiet')
-      .action(run<[object]>(runAction))
+      .action(run<[object]>(concealed(runAction)))
     schedule
       .command('install')
       .description('set up what keeps the schedule: the daemon as a service, or a call each minute')
@@ -68,10 +69,10 @@ Examples:
 async function listAction(context: CommandContext): Promise<void> {
   const { loadConfiguration } = await import('../configuration.ts')
   const config = await loadConfiguration(context)
-  const { configKey, openState } = await import('../state.ts')
+  const { configKey, openStateAnyhow } = await import('../state.ts')
   const { gatherReport } = await import('../../jobs/status/gather.ts')
   const { formatLocalTime } = await import('../../ops/zoned-time.ts')
-  using state = openState(context)
+  using state = openStateAnyhow(context)
   const request = { config, key: configKey(config), host: hostname(), nowMs: context.clock.now() }
   const { jobs } = state.guarded((open) => gatherReport(open, request))
   const rows = jobs.map(({ job, nextRun, lastRun }) => {
@@ -110,8 +111,8 @@ async function listAction(context: CommandContext): Promise<void> {
 async function runAction(context: CommandContext): Promise<void> {
   const { startDaemon } = await import('../start-daemon.ts')
   const { loadConfiguration } = await import('../configuration.ts')
-  const { openState } = await import('../state.ts')
-  using state = openState(context)
+  const { openStateAnyhow } = await import('../state.ts')
+  using state = openStateAnyhow(context)
   const daemon = await startDaemon(context, await loadConfiguration(context), state)
   const failed = await daemon.once(context.signal)
   if (failed.length > 0)

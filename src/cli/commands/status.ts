@@ -1,7 +1,8 @@
 /** `snap status`: whether all is as it should be, for people, monitoring and scripts. */
 import { hostname } from 'node:os'
 import { parseDuration } from '../../base/duration.ts'
-import type { StatusReport } from '../../jobs/status/report.ts'
+import type { State } from '../../jobs/state/state.ts'
+import { isTrouble, type StatusReport } from '../../jobs/status/report.ts'
 import { hasCode, SnapError } from '../../model/errors.ts'
 import type { CommandContext } from '../context.ts'
 import type { CommandModule } from '../program.ts'
@@ -61,8 +62,8 @@ async function reportOfConfiguration(
   const config = await loadConfiguration(outer)
   const { concealedContext } = await import('../concealed-context.ts')
   const context = await concealedContext(outer, config)
-  const { configKey, openState } = await import('../state.ts')
-  using state = openState(context)
+  const { configKey } = await import('../state.ts')
+  using state = await openedState(context)
   const { lookAtAll } = await import('../look.ts')
   await lookAtAll(context, state, config)
   if (notify) {
@@ -76,23 +77,37 @@ async function reportOfConfiguration(
 
 async function reportWithout(context: CommandContext, maxAgeMs: number | undefined): Promise<StatusReport> {
   const { openChosen, placeOf } = await import('../repository.ts')
-  const { openState } = await import('../state.ts')
-  const { lookAtOpen } = await import('../look.ts')
+  const { rememberLook } = await import('../look.ts')
   await using repository = await openChosen(context)
-  await lookAtOpen(context, repository)
-  using state = openState(context)
+  using state = await openedState(context)
+  await rememberLook(context, state, repository)
   const { reportOfRepository } = await import('../../jobs/status/gather.ts')
   const request = { path: placeOf(context).path, host: hostname(), nowMs: context.clock.now(), maxAgeMs }
   return state.guarded((open) => reportOfRepository(open, request))
 }
 
-function refuseUnhealthy({ health, jobs, repositories, series }: StatusReport): void {
-  if (health !== 'stale' && health !== 'critical') return
+/** What repositories say is told also where nothing can be remembered. */
+async function openedState(context: CommandContext): Promise<State> {
+  const { openStateAnyhow } = await import('../state.ts')
+  const state = openStateAnyhow(context)
+  if (state.unkept !== undefined) {
+    const { stderrWarning } = await import('../output/notes.ts')
+    stderrWarning(context, `${state.unkept.message}: what is known of runs may be old, or missing`)
+  }
+  return state
+}
+
+function refuseUnhealthy({ health, jobs, repositories, archives, series }: StatusReport): void {
+  if (!isTrouble(health)) return
   const names = [
     ...jobs.map((each) => ({ name: each.job, health: each.health })),
     ...series.map((each) => ({
       name: `${each.host} ${each.job ?? each.paths.join(' ')}`,
       health: each.health,
+    })),
+    ...archives.map(({ source, late }) => ({
+      name: `archived WAL of ${source}`,
+      health: late === undefined ? undefined : ('stale' as const),
     })),
     ...repositories.map((each) => ({
       name: each.repository,
@@ -100,7 +115,7 @@ function refuseUnhealthy({ health, jobs, repositories, series }: StatusReport): 
     })),
   ]
   const bad = names.filter(
-    (each) => each.health === 'stale' || each.health === 'critical' || each.health === 'unreachable',
+    ({ health: each }) => each === 'unreachable' || (each !== undefined && isTrouble(each)),
   )
   const text = bad.map((each) => `${each.name} is ${each.health}`).join(', ')
   throw new SnapError('UNHEALTHY', text, { hint: '`snap runs` and `snap logs JOB` tell more.' })

@@ -1,6 +1,7 @@
 /** `snap wal`: continuous archiving of PostgreSQL: what its server calls for each file of WAL, and what the archive has. */
 import type { BackupRequest } from '../../ops/backup/request.ts'
 import type { ExecutorFactory } from '../../workers/executor.ts'
+import { concealed } from '../concealed-context.ts'
 import type { CommandContext } from '../context.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { stderrWarning } from '../output/notes.ts'
@@ -24,7 +25,7 @@ export const walCommand: CommandModule = {
     wal
       .command('push')
       .description('take a file of WAL into the archive: archive_command of PostgreSQL')
-      .argument('<source>', 'a source of the configuration that is a postgres-cluster')
+      .argument('<cluster>', 'a source of the configuration that is a postgres-cluster')
       .argument('<path>', 'the file: %p')
       .option(...JOB)
       .addHelpText(
@@ -35,11 +36,11 @@ The file is durable in the repository when the status is 0. Others that wait in 
 Example, in postgresql.conf:
   archive_command = 'snap wal push cluster "%p" --config /etc/snap/snap.yaml'`,
       )
-      .action(run<[string, string, JobOption]>(pushAction))
+      .action(run<[string, string, JobOption]>(concealed(pushAction)))
     wal
       .command('fetch')
       .description('write a file of the archive where PostgreSQL wants it: restore_command')
-      .argument('<source>', 'a source of the configuration that is a postgres-cluster')
+      .argument('<cluster>', 'a source of the configuration that is a postgres-cluster')
       .argument('<name>', 'the name of the file: %f')
       .argument('<path>', 'where to write it: %p')
       .option(...JOB)
@@ -56,11 +57,11 @@ takes all others for the end of the WAL.
 Example, in postgresql.conf:
   restore_command = 'snap wal fetch cluster %f "%p" --config /etc/snap/snap.yaml'`,
       )
-      .action(run<[string, string, string, FetchOptions]>(fetchAction))
+      .action(run<[string, string, string, FetchOptions]>(concealed(fetchAction)))
     wal
       .command('list')
       .description('say what the archive has, what is missing, and from when to when recovery is possible')
-      .argument('<source>', 'a source of the configuration that is a postgres-cluster')
+      .argument('<cluster>', 'a source of the configuration that is a postgres-cluster')
       .option(...JOB)
       .addHelpText('after', '\nExample:\n  $ snap wal list cluster')
       .action(run<[string, JobOption]>(listAction))

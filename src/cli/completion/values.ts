@@ -41,6 +41,7 @@ const OPTIONS: Readonly<Record<string, Value>> = {
 /** By what stands for it: `<file>`, `[snapshots...]`. */
 const PLACEHOLDERS: Readonly<Record<string, Value>> = {
   categories: FREE,
+  cluster: names('clusters'),
   channels: names('channels'),
   command: FREE,
   count: FREE,

@@ -1,5 +1,6 @@
 /** A line of a run's log as people read it. */
 import { formatLocalTime } from '../../ops/zoned-time.ts'
+import { humanBytes } from '../output/human.ts'
 import { safeText } from '../output/safe-text.ts'
 
 /** Not told: they are the same in all lines, or stand in front. */
@@ -15,10 +16,18 @@ export function renderLogLine(line: string): string {
   const when = Number.isNaN(time) ? '' : `${formatLocalTime(time)}  `
   const more = [...fields]
     .filter(([key]) => !LEFT_OUT.has(key))
-    .map(([key, value]) => `${key}=${String(value)}`)
+    .map(([key, value]) => fieldText(key, value))
     .join(' ')
   const level = LEVELS[String(fields.get('level'))] ?? ''
   return `${when}${level}${safeText(message)}${more === '' ? '' : ` (${safeText(more)})`}\n`
+}
+
+/** Sizes as people read them. */
+function fieldText(key: string, value: unknown): string {
+  const size = /^(.+)_bytes$/.exec(key)?.[1]
+  return size === undefined || typeof value !== 'number' || !(value >= 0)
+    ? `${key}=${String(value)}`
+    : `${size}=${humanBytes(value)}`
 }
 
 function fieldsOf(line: string): ReadonlyMap<string, unknown> | undefined {

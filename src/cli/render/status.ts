@@ -4,7 +4,7 @@ import { formatDuration } from '../../base/duration.ts'
 import type { SnapshotMoment, StatusReport } from '../../jobs/status/report.ts'
 import { jsonOfReport } from '../../jobs/status/report-json.ts'
 import { formatLocalTime } from '../../ops/zoned-time.ts'
-import { humanBytes, humanPercent } from '../output/human.ts'
+import { humanBytes, humanPercent, plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { safeText } from '../output/safe-text.ts'
 import { renderTable } from '../output/table.ts'
@@ -30,6 +30,14 @@ const REPOSITORY_COLUMNS = [
   { title: 'verified' },
 ] as const
 
+const ARCHIVE_COLUMNS = [
+  { title: 'archived WAL' },
+  { title: 'repository' },
+  { title: 'health' },
+  { title: 'newest' },
+  { title: 'age', align: 'right' },
+] as const
+
 const SERIES_COLUMNS = [
   { title: 'other series' },
   { title: 'health' },
@@ -40,7 +48,9 @@ const SERIES_COLUMNS = [
 
 /** Times on the wall clock of `timeZone` (local if absent). */
 export function renderStatus(report: StatusReport, timeZone?: string): string {
-  return [jobTable(report, timeZone), repositoryTable(report, timeZone), seriesTable(report, timeZone)]
+  const tables = [jobTable, repositoryTable, archiveTable, seriesTable]
+  return tables
+    .map((table) => table(report, timeZone))
     .filter((part) => part !== '')
     .join('\n')
 }
@@ -70,7 +80,7 @@ function repositoryTable({ repositories }: StatusReport, timeZone: string | unde
       size === undefined ? '' : humanBytes(size),
       growth === undefined ? '' : `${growth < 0 ? '-' : ''}${humanBytes(Math.abs(growth))}/day`,
       disk === undefined ? '' : `${humanBytes(disk.free)} (${humanPercent(disk.free, disk.total)})`,
-      daysUntilFull === undefined ? '' : `${Math.floor(daysUntilFull)} days`,
+      daysUntilFull === undefined ? '' : plural(Math.floor(daysUntilFull), 'day'),
       lastVerify === undefined
         ? ''
         : `${formatLocalTime(lastVerify.at, timeZone)}${lastVerify.isGood ? '' : ' DAMAGED'}`,
@@ -80,6 +90,21 @@ function repositoryTable({ repositories }: StatusReport, timeZone: string | unde
     unreachable === undefined ? [] : [`${repository}: cannot be opened: ${safeText(unreachable)}\n`],
   )
   return renderTable(REPOSITORY_COLUMNS, rows) + away.join('')
+}
+
+function archiveTable({ archives, at }: StatusReport, timeZone: string | undefined): string {
+  if (archives.length === 0) return ''
+  const rows = archives.map(({ source, repository, last, late }) => [
+    source,
+    repository,
+    late === undefined ? 'healthy' : 'stale',
+    last === undefined ? 'none' : formatLocalTime(last, timeZone),
+    last === undefined ? '' : formatDuration(at - last),
+  ])
+  const reasons = archives.flatMap(({ source, late }) =>
+    late === undefined ? [] : [`${source}: ${safeText(late.reason)}\n`],
+  )
+  return renderTable(ARCHIVE_COLUMNS, rows) + reasons.join('')
 }
 
 function seriesTable({ series, at }: StatusReport, timeZone: string | undefined): string {

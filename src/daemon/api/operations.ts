@@ -46,6 +46,8 @@ export type Operation = {
   readonly summary: string
   /** Without a token. */
   readonly isOpen?: boolean
+  /** It may go on for as long as the other side listens. */
+  readonly isStream?: boolean
   readonly query?: Readonly<Record<string, string>>
   readonly body?: Readonly<Record<string, unknown>>
   /** By status. */
@@ -59,6 +61,7 @@ const RUNS_MAX = 1_000
 const HEARTBEAT_MS = 15_000
 /** Whoever does not read what is sent is cut off. Bytes. */
 const UNREAD_BYTES_MAX = 1_048_576
+const STALLED_MS = 60_000
 const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8'
 
 export const OPERATIONS: readonly Operation[] = [
@@ -111,7 +114,8 @@ export const OPERATIONS: readonly Operation[] = [
     run: (daemon, { parameters, body }) => {
       const job = parameters.get('job') ?? ''
       if (!daemon.config().jobs.has(job)) throw unknown(`there is no job "${job}"`)
-      return { status: 202, json: { job, run_id: daemon.start(job, triggerArguments(body)) } }
+      const args = triggerArguments(body, [...daemon.config().categories.keys()])
+      return { status: 202, json: { job, run_id: daemon.start(job, args) } }
     },
   },
   {
@@ -138,8 +142,9 @@ export const OPERATIONS: readonly Operation[] = [
     method: 'GET',
     path: '/v1/runs/{run}/log',
     id: 'log',
+    isStream: true,
     summary: 'The log of a run, a JSON object a line; while it runs, as it comes',
-    answers: { 200: 'The lines', 404: 'There is no such run' },
+    answers: { 200: 'The lines', 404: 'There is no such run', 503: 'Too many listen' },
     contentType: 'application/x-ndjson',
     run: async (daemon, { parameters, response, signal }): Promise<Answer> => {
       const run = runOf(daemon, parameters)
@@ -155,10 +160,11 @@ export const OPERATIONS: readonly Operation[] = [
     method: 'GET',
     path: '/v1/events',
     id: 'events',
+    isStream: true,
     summary:
       'What happens, as server-sent events: run_queued, run_started, run_progress, run_ended, run_skipped, reloaded',
     query: { run: 'only of this run; the stream ends with it' },
-    answers: { 200: 'The events' },
+    answers: { 200: 'The events', 503: 'Too many listen' },
     contentType: 'text/event-stream',
     run: (daemon, call) => streamEvents(daemon, call),
   },
@@ -197,17 +203,23 @@ function runOf(daemon: DaemonPort, parameters: ReadonlyMap<string, string>): Run
 const unknown = (message: string): SnapError => new SnapError('RUN_UNKNOWN', message)
 
 function limitOf(text: string | null): number {
-  const limit = text === null ? RUNS : Number(text)
-  if (Number.isInteger(limit) && limit > 0 && limit <= RUNS_MAX) return limit
+  if (text === null) return RUNS
+  const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0
+  if (limit > 0 && limit <= RUNS_MAX) return limit
   throw new SnapError('USAGE', `limit is no number from 1 to ${RUNS_MAX}`)
 }
 
-/** Resolves when more can be written, or nobody listens any more. */
-function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
+/** Resolves when more can be written, or nobody listens any more: who reads nothing for long is cut off. */
+async function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+  const timer = setTimeout(() => response.destroy(), STALLED_MS)
+  const listening = new AbortController()
+  await new Promise<void>((resolve) => {
     response.once('drain', resolve)
-    signal.addEventListener('abort', () => resolve(), { once: true })
+    signal.addEventListener('abort', () => resolve(), { once: true, signal: listening.signal })
+    if (signal.aborted) resolve()
   })
+  listening.abort()
+  clearTimeout(timer)
 }
 
 async function streamEvents(daemon: DaemonPort, { query, response, signal }: Call): Promise<Answer> {
@@ -217,7 +229,10 @@ async function streamEvents(daemon: DaemonPort, { query, response, signal }: Cal
   await new Promise<void>((resolve) => {
     const send = (text: string): void => {
       response.write(text)
-      if (response.writableLength > UNREAD_BYTES_MAX) end()
+      if (response.writableLength <= UNREAD_BYTES_MAX) return
+      // Not ended: that would wait until all of it is read.
+      response.destroy()
+      end()
     }
     const heart = setInterval(() => send(': still here\n\n'), HEARTBEAT_MS)
     const listening = daemon.listen((event: DaemonEvent) => {

@@ -7,6 +7,7 @@ import { chmodSync, rmSync, statSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { ListenAddress } from '../../jobs/config/config.ts'
 import { hasCode, messageOf, SnapError } from '../../model/errors.ts'
+import { Connections } from './connections.ts'
 import { openApiDocument } from './openapi.ts'
 import { type Answer, type Call, type DaemonPort, OPERATIONS, type Operation } from './operations.ts'
 
@@ -26,18 +27,33 @@ export type Api = AsyncDisposable & {
 
 const BODY_BYTES_MAX = 65_536
 const CONNECTIONS_MAX = 128
+/** Of them, those that wait for what happens: others are always answered. */
+const STREAMS_MAX = 64
 const REQUEST_TIMEOUT_MS = 30_000
+/** Of a request until its last header, of a connection between two requests, and between two looks for who is late. ms */
+const HEADERS_TIMEOUT_MS = 5_000
+const KEEP_ALIVE_MS = 5_000
+const CHECK_MS = 1_000
 const SOCKET_MODE = 0o600
 
+const DOCUMENT = '/v1/openapi.json'
 const STATUS_OF: Readonly<Record<string, number>> = { USAGE: 400, RUN_UNKNOWN: 404, JOB_RUNNING: 409 }
 
 /** `USAGE` where it cannot listen there. */
 export async function serveApi(daemon: DaemonPort, options: ApiOptions): Promise<Api> {
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
-    answer(daemon, options, request, response).catch((error: unknown) => options.warn(messageOf(error)))
+  const timeouts = {
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: CHECK_MS,
+  }
+  const serving: Serving = { daemon, options, streams: new Set() }
+  const server = createServer(timeouts, (request, response) => {
+    answer(serving, connections, request, response).catch((error: unknown) => options.warn(messageOf(error)))
   })
-  server.maxConnections = CONNECTIONS_MAX
+  const connections = new Connections(server, CONNECTIONS_MAX)
   const place = await listen(server, options.address)
+  server.on('error', (error) => options.warn(`the API: ${messageOf(error)}`))
   return {
     place,
     [Symbol.asyncDispose]: async () => {
@@ -57,8 +73,12 @@ async function listen(server: Server, address: ListenAddress): Promise<string> {
     try {
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject)
-        if (isUnix) server.listen(address.path, resolve)
-        else server.listen(address.port, address.host, resolve)
+        server.once('listening', () => {
+          server.off('error', reject)
+          resolve()
+        })
+        if (isUnix) server.listen(address.path)
+        else server.listen(address.port, address.host)
       })
     } finally {
       if (before !== undefined) process.umask(before)
@@ -81,9 +101,15 @@ function removeSocket(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isSocket() === true) rmSync(path)
 }
 
+type Serving = {
+  readonly daemon: DaemonPort
+  readonly options: ApiOptions
+  readonly streams: Set<ServerResponse>
+}
+
 async function answer(
-  daemon: DaemonPort,
-  options: ApiOptions,
+  { daemon, options, streams }: Serving,
+  connections: Connections,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -91,31 +117,51 @@ async function answer(
   response.once('close', () => gone.abort())
   response.on('error', () => gone.abort())
   try {
-    const url = new URL(request.url ?? '/', 'http://localhost')
-    const found = operationAt(request.method ?? '', url.pathname)
-    const isOpen = found?.operation.isOpen === true || url.pathname === '/v1/openapi.json'
-    if (!isOpen && !mayUse(request, options.token)) {
+    const url = urlOf(request)
+    const found = url && operationAt(request.method ?? '', url.pathname)
+    const isDocument = url?.pathname === DOCUMENT && (request.method === 'GET' || request.method === 'HEAD')
+    if (found?.operation.isOpen !== true && !isDocument && !mayUse(request, options.token)) {
       response.setHeader('www-authenticate', 'Bearer')
       send(response, { status: 401, json: errorBody('UNAUTHORIZED', 'the token is missing or wrong') })
       return
     }
-    if (url.pathname === '/v1/openapi.json') {
+    if (url === undefined) throw new SnapError('USAGE', 'the address cannot be understood')
+    if (isDocument) {
       send(response, { status: 200, json: openApiDocument(OPERATIONS, options.version) })
       return
     }
     if (found === undefined) {
       const isKnown = OPERATIONS.some(({ path }) => parametersOf(path, url.pathname) !== undefined)
-      const status = isKnown ? 405 : 404
+      const status = isKnown || url.pathname === DOCUMENT ? 405 : 404
       send(response, { status, json: errorBody('UNKNOWN', `no operation ${request.method} ${url.pathname}`) })
       return
     }
     const { operation, parameters } = found
+    if (operation.isOpen !== true) connections.use(response)
+    if (operation.isStream === true && !takesPlace(streams, response)) {
+      send(response, { status: 503, json: errorBody('BUSY', `${STREAMS_MAX} listen already`) })
+      return
+    }
     const body = operation.method === 'POST' ? await bodyOf(request) : undefined
     const call: Call = { parameters, query: url.searchParams, body, response, signal: gone.signal }
     send(response, await operation.run(daemon, call))
   } catch (error) {
-    sendError(response, error, options)
+    if (!gone.signal.aborted) sendError(response, error, options)
   }
+}
+
+/** `undefined` for what is no address. */
+function urlOf({ url = '/' }: IncomingMessage): URL | undefined {
+  if (url.startsWith('//') || !URL.canParse(url, 'http://localhost')) return undefined
+  return new URL(url, 'http://localhost')
+}
+
+/** `false` where all are taken. */
+function takesPlace(streams: Set<ServerResponse>, response: ServerResponse): boolean {
+  if (streams.size >= STREAMS_MAX) return false
+  streams.add(response)
+  response.once('close', () => streams.delete(response))
+  return true
 }
 
 function sendError(response: ServerResponse, error: unknown, { warn }: ApiOptions): void {
@@ -148,7 +194,10 @@ function operationAt(
   pathname: string,
 ): { readonly operation: Operation; readonly parameters: ReadonlyMap<string, string> } | undefined {
   for (const operation of OPERATIONS) {
-    if (operation.method !== method) continue
+    const isAsked =
+      operation.method === method ||
+      (method === 'HEAD' && operation.method === 'GET' && operation.isStream !== true)
+    if (!isAsked) continue
     const parameters = parametersOf(operation.path, pathname)
     if (parameters !== undefined) return { operation, parameters }
   }

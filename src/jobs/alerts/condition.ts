@@ -11,6 +11,7 @@ export const CONDITION_KINDS = [
   'objective',
   'damaged',
   'undelivered',
+  'unrecorded',
 ] as const
 export type ConditionKind = (typeof CONDITION_KINDS)[number]
 

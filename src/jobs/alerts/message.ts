@@ -41,10 +41,13 @@ export type Sender = {
 }
 
 const TITLE_CHARS_MAX = 160
+const DROPPED =
+  'nobody knows: what it is about was renamed, or is not in the configuration any more. That is not to say that all is well'
 const PREFIXES: Readonly<Record<Alert['event'], string>> = {
   raised: '',
   repeated: 'still: ',
   cleared: 'over: ',
+  dropped: 'not watched any more: ',
 }
 
 export function alertMessage({ event, condition, since, until }: Alert, sender: Sender): Message {
@@ -59,7 +62,8 @@ export function alertMessage({ event, condition, since, until }: Alert, sender: 
   const text = linesOf([
     [isOver ? 'What it was' : 'What', reason],
     ['Since', `${moment(since)}${isOver ? '' : lasting(now - since)}`],
-    ['Until', isOver ? moment(until) + lasting(until - since) : undefined],
+    ['Now', event === 'dropped' ? DROPPED : undefined],
+    ['Until', isOver && event !== 'dropped' ? moment(until) + lasting(until - since) : undefined],
     ['Last good snapshot', lastGood && `${lastGood.id.slice(0, 8)} of ${moment(lastGood.time)}`],
     ['What to do', isOver ? undefined : hint],
     ['Log', isOver || run === undefined ? undefined : `snap logs ${run}`],
@@ -83,7 +87,7 @@ export function alertMessage({ event, condition, since, until }: Alert, sender: 
       run: run ?? null,
       last_good: lastGood === undefined ? null : { id: lastGood.id, time: iso(lastGood.time) },
       since: iso(since),
-      until: until === undefined ? null : iso(until),
+      until: until === undefined || event === 'dropped' ? null : iso(until),
       time: iso(now),
       subject,
       text,

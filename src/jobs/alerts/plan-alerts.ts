@@ -23,12 +23,15 @@ export type AlertRequest = {
   readonly memory: AlertMemory
   readonly channels: readonly ChannelRule[]
   readonly audience: Audience
+  /** Whether anybody would know if there was such a condition: not of a job that is in the configuration no more. */
+  readonly isWatched: (condition: Condition) => boolean
   /** ms */
   readonly now: number
 }
 
 export type Alert = {
-  readonly event: 'raised' | 'repeated' | 'cleared'
+  /** `dropped`: it is not looked for any more. */
+  readonly event: 'raised' | 'repeated' | 'cleared' | 'dropped'
   readonly condition: Condition
   /** ms */
   readonly since: number
@@ -104,7 +107,7 @@ function undeliveredTo({ channel, error }: FailingChannel): Condition {
 
 function deliveriesOf(
   remembered: readonly RememberedCondition[],
-  { channels, audience, now }: AlertRequest,
+  { channels, audience, isWatched, now }: AlertRequest,
 ): Delivery[] {
   return remembered.flatMap(({ condition, since, until, told }) =>
     channels.flatMap((channel): Delivery[] => {
@@ -112,7 +115,8 @@ function deliveriesOf(
       const deliver = (event: Alert['event']): Delivery[] => [
         { channel: channel.name, alert: { event, condition, since, until } },
       ]
-      if (until !== undefined) return last === undefined ? [] : deliver('cleared')
+      if (until !== undefined)
+        return last === undefined ? [] : deliver(isWatched(condition) ? 'cleared' : 'dropped')
       if (!hears(channel, condition, audience)) return []
       if (last?.since !== since || isWorse(condition.severity, last.severity)) return deliver('raised')
       return isDueAgain(last, channel, now) ? deliver('repeated') : []
@@ -161,7 +165,7 @@ function toldOf(
   const own = delivered.filter(({ alert }) => alert.condition.key === condition.key)
   const others = told.filter(({ channel }) => !own.some((each) => each.channel === channel))
   const again = own
-    .filter(({ alert }) => alert.event !== 'cleared')
+    .filter(({ alert }) => alert.event !== 'cleared' && alert.event !== 'dropped')
     .map(({ channel, alert }) => ({ channel, since, at: now, severity: alert.condition.severity }))
   return [...others, ...again]
 }

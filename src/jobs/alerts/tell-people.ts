@@ -5,30 +5,41 @@ import type { Config } from '../config/config.ts'
 import type { AlertMemory } from './alert-memory.ts'
 import type { Condition } from './condition.ts'
 import { type DeliveryPorts, deliver } from './deliver.ts'
+import { clusterIn } from './late-archive.ts'
 import { alertMessage, type Sender } from './message.ts'
-import type { Audience } from './plan-alerts.ts'
+import type { Audience, Delivery } from './plan-alerts.ts'
 import { type ToldAll, tellAll } from './tell-all.ts'
 
 export type TellRequest = Sender & {
-  readonly config: Pick<Config, 'channels' | 'jobs'>
+  readonly config: Pick<Config, 'channels' | 'jobs' | 'repositories' | 'objectives' | 'sources'>
   /** All that there are: what is not among them is over. */
   readonly conditions: readonly Condition[]
   readonly memory: AlertMemory
   /** Taken out of what a channel says of itself. */
   readonly secrets: readonly string[]
+  /** Where `memory` is not kept: what counts as told without being told again. */
+  readonly recently?: RecentlyTold
+}
+
+export type RecentlyTold = {
+  readonly has: (delivery: Delivery) => boolean
+  readonly add: (delivery: Delivery) => void
 }
 
 /** Never rejects: who cannot be told is in the answer, and is tried again with the next evaluation. */
 export async function tellPeople(request: TellRequest, ports: DeliveryPorts): Promise<ToldAll> {
-  const { config, conditions, memory, secrets, now } = request
+  const { config, conditions, memory, secrets, now, recently } = request
   const asked = {
     conditions,
     memory,
     channels: [...config.channels.values()],
     audience: audienceOf(config),
+    isWatched: (condition: Condition) => isWatched(condition, config),
     now,
   }
-  return await tellAll(asked, async ({ channel, alert }) => {
+  return await tellAll(asked, async (delivery) => {
+    const { channel, alert } = delivery
+    if (recently?.has(delivery) === true) return
     const way = config.channels.get(channel)
     if (way === undefined) return
     try {
@@ -36,7 +47,22 @@ export async function tellPeople(request: TellRequest, ports: DeliveryPorts): Pr
     } catch (error) {
       throw new Error(withoutSecrets(messageOf(error), secrets))
     }
+    recently?.add(delivery)
   })
+}
+
+function isWatched(
+  { kind, key, job, repository }: Condition,
+  { jobs, repositories, objectives, sources }: TellRequest['config'],
+): boolean {
+  const cluster = clusterIn(key)
+  if (cluster !== undefined) {
+    const source = sources.get(cluster)
+    return source?.kind === 'postgres-cluster' && source.walAgeMs !== undefined
+  }
+  if (job !== undefined) return jobs.has(job)
+  if (repository !== undefined) return repositories.has(repository)
+  return kind !== 'objective' || [...objectives.keys()].some((category) => key === `objective:${category}`)
 }
 
 function audienceOf({ jobs }: Pick<Config, 'jobs'>): Audience {

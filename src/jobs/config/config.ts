@@ -155,6 +155,8 @@ export type ClusterSource = {
   readonly kind: 'postgres-cluster'
   readonly name: string
   readonly server: PostgresServer
+  /** How old the newest archived WAL may be, while there is a base backup. ms */
+  readonly walAgeMs: number | undefined
   /** For `pg_basebackup`, as they are. */
   readonly options: readonly string[]
   readonly hooks: Hooks

@@ -14,13 +14,15 @@ export const NAME_KINDS = [
   'types',
   'sources',
   'databases',
+  'clusters',
   'channels',
 ] as const
 export type NameKind = (typeof NAME_KINDS)[number]
 export type ConfigNames = Readonly<Record<NameKind, readonly string[]>>
 
 const ALIASES_MAX = 100
-const DATABASE_KINDS = ['sqlite', 'postgres']
+const CLUSTER_KIND = 'postgres-cluster'
+const DATABASE_KINDS = ['sqlite', 'postgres', CLUSTER_KIND]
 
 /** Names that are none are left out; a text that is no configuration has none. */
 export function namesOf(text: string): ConfigNames {
@@ -35,6 +37,7 @@ export function namesOf(text: string): ConfigNames {
     sources: keys(sources),
     channels: keys(root['notifications']),
     databases: keys(sources).filter((name) => DATABASE_KINDS.some((kind) => kind in record(sources[name]))),
+    clusters: keys(sources).filter((name) => CLUSTER_KIND in record(sources[name])),
   }
 }
 

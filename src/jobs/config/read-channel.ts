@@ -6,6 +6,7 @@ import type { Channel, ChannelWay, MailWay, WebhookWay } from './channel.ts'
 import type { SecretText } from './config.ts'
 import type { ConfigReader } from './config-reader.ts'
 import type { RawChannel, RawMail } from './schema/notifications.ts'
+import { holdsToken } from './secrets-of.ts'
 import type { ConfigPath } from './yaml-text.ts'
 
 const WAYS = ['mail', 'webhook', 'command', 'log'] as const
@@ -84,9 +85,18 @@ function readWebhook(
   return { kind: 'webhook', url, headers: new Map(read) }
 }
 
-/** The address of a webhook or ping: a secret, because many hold a token. */
+/** The address of a webhook: a secret, because who knows it may post there. */
 export function readAddress(reader: ConfigReader, path: ConfigPath, text: string): SecretText {
-  const url = reader.secret(path, text)
+  return checked(reader, path, reader.secret(path, text))
+}
+
+/** The address of a ping: one that plainly holds no token may be read by others. */
+export function readPingAddress(reader: ConfigReader, path: ConfigPath, text: string): SecretText {
+  const url: SecretText = holdsToken(text) ? reader.secret(path, text) : { kind: 'text', text }
+  return checked(reader, path, url)
+}
+
+function checked(reader: ConfigReader, path: ConfigPath, url: SecretText): SecretText {
   if (url.kind === 'text') reader.parsed(path, () => inOurWords(() => parseAddress(url.text)))
   return url
 }

@@ -1,7 +1,7 @@
 /** Addresses that are told of a job, and the file of its figures, as a configuration has them. */
 import type { Metrics, Ping, PingAddress, PingMoment } from './channel.ts'
 import type { ConfigReader } from './config-reader.ts'
-import { readAddress } from './read-channel.ts'
+import { readPingAddress } from './read-channel.ts'
 import type { RawMetrics, RawPing } from './schema/notifications.ts'
 import type { ConfigPath } from './yaml-text.ts'
 
@@ -11,13 +11,15 @@ const SUFFIXES: Readonly<Record<PingMoment, string>> = { start: '/start', succes
 /** `path`: of the ping. */
 export function readPing(reader: ConfigReader, path: ConfigPath, raw: RawPing): Ping {
   if (typeof raw === 'string') {
-    const url = readAddress(reader, path, raw)
+    const url = readPingAddress(reader, path, raw)
     const of = (moment: PingMoment): PingAddress => ({ url, suffix: SUFFIXES[moment] })
     return { start: of('start'), success: of('success'), fail: of('fail') }
   }
   const of = (moment: PingMoment): PingAddress | undefined => {
     const text = raw[moment]
-    return text === undefined ? undefined : { url: readAddress(reader, [...path, moment], text), suffix: '' }
+    return text === undefined
+      ? undefined
+      : { url: readPingAddress(reader, [...path, moment], text), suffix: '' }
   }
   const ping = { start: of('start'), success: of('success'), fail: of('fail') }
   if (Object.values(ping).every((address) => address === undefined))

@@ -126,7 +126,15 @@ function clusterSource(
       'the format, place, WAL and manifest are not to be chosen here',
     )
   const hooks = readHooks(reader, ['sources', name], raw.hooks)
-  return { kind: 'postgres-cluster', name, server: readServer(reader, path, cluster), options, hooks }
+  const walAgeMs = reader.optional([...path, 'wal-age'], cluster['wal-age'], parseDuration)
+  return {
+    kind: 'postgres-cluster',
+    name,
+    server: readServer(reader, path, cluster),
+    walAgeMs,
+    options,
+    hooks,
+  }
 }
 
 function readServer(reader: ConfigReader, path: ConfigPath, raw: RawPostgresServer): PostgresServer {

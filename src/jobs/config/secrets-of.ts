@@ -1,7 +1,14 @@
 /** The secrets that a configuration names, so that they can be kept out of what is written down. */
 import { readSecret } from '../sources/secret-file.ts'
 import type { Channel, Ping } from './channel.ts'
-import type { Config, RepositoryConfig, SecretText } from './config.ts'
+import {
+  type Config,
+  HOOK_MOMENTS,
+  type Hooks,
+  type RepositoryConfig,
+  type SecretText,
+  type SourceConfig,
+} from './config.ts'
 
 /** A shorter one would blot out half of the words that are written. */
 const CHARS_MIN = 4
@@ -10,9 +17,8 @@ const CHARS_MIN = 4
 export function secretsOf({ repositories, sources, daemon, channels, jobs }: Config): string[] {
   const plain = [
     ...[...repositories.values()].flatMap(ofRepository),
-    ...[...sources.values()].flatMap((source) =>
-      source.kind === 'postgres' ? (source.postgres.password ?? []) : [],
-    ),
+    ...[...sources.values()].flatMap(ofSource),
+    ...[...sources.values(), ...jobs.values()].flatMap(({ hooks }) => ofHooks(hooks)),
     ...(daemon.token === undefined ? [] : [daemon.token]),
   ].flatMap(textOf)
   const sent = [
@@ -23,6 +29,8 @@ export function secretsOf({ repositories, sources, daemon, channels, jobs }: Con
   return [...new Set(all)].filter((text) => text.length >= CHARS_MIN)
 }
 
+/** What stands in addresses that hold nothing secret. */
+const WORD = /^[a-z._-]{0,19}$/
 /** Letters with digits or capitals among them, or many: no word that stands elsewhere. */
 const TOKEN = /^(?=.*[0-9A-Z]).{8,}$|^.{20,}$/s
 
@@ -34,6 +42,15 @@ function partsOf(text: string): string[] {
   const path = url.pathname.split('/').flatMap((part) => [part, decoded(part)])
   const query = [...url.searchParams.values()]
   return [url.href, ...[...login, ...path, ...query].filter((part) => TOKEN.test(part) || part === login[1])]
+}
+
+/** Whether something in an address may be a secret by itself: all but plain words in its path. `true` for what is no address. */
+export function holdsToken(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || url.host === '') return true
+  const { username, password, search, hash, pathname } = url
+  const isOpen = username + password + search + hash === ''
+  return !isOpen || pathname.split('/').some((part) => !WORD.test(part))
 }
 
 function decoded(text: string): string {
@@ -48,6 +65,34 @@ function ofRepository({ secret, store }: RepositoryConfig): SecretText[] {
   const keys = store.login === undefined ? [] : [store.login.secretKey]
   if (secret?.kind === 'password') return [...keys, { kind: 'text', text: secret.text }]
   return secret?.kind === 'password file' ? [...keys, { kind: 'file', path: secret.path }] : keys
+}
+
+function ofSource(source: SourceConfig): SecretText[] {
+  switch (source.kind) {
+    case 'postgres':
+      return source.postgres.password === undefined ? [] : [source.postgres.password]
+    case 'postgres-cluster':
+      return source.server.password === undefined ? [] : [source.server.password]
+    case 'command':
+      return ofVariables(source.env)
+    case 'files':
+    case 'sqlite':
+      return []
+  }
+}
+
+const ofHooks = (hooks: Hooks): SecretText[] =>
+  HOOK_MOMENTS.flatMap((moment) => hooks[moment].flatMap(({ env }) => ofVariables(env)))
+
+/** Variables whose names say that they are secret, as MYSQL_PWD and API_TOKEN. */
+const SECRET_NAME = /pass|_pwd$|secret|token|credential|(?:api|access|private|account)_?key$/i
+/** What names a secret and is none. */
+const PLACE_NAME = /(?:file|path|dir|command|url|host|user|id)$/i
+
+function ofVariables(variables: Readonly<Record<string, string>>): SecretText[] {
+  return Object.entries(variables).flatMap(([name, text]) =>
+    SECRET_NAME.test(name) && !PLACE_NAME.test(name) ? [{ kind: 'text' as const, text }] : [],
+  )
 }
 
 function ofChannel({ way }: Channel): SecretText[] {

@@ -45,6 +45,7 @@ sources:
   #   postgres-cluster:       # the whole server, with archived WAL: back to any second
   #     host: /var/run/postgresql
   #     user: backup
+  #     wal-age: 15m          # the newest archived WAL is to be no older
   #     options: [--max-rate=50M]
   #     # port, password, ssl-mode, programs as above
   # shop:
@@ -142,7 +143,7 @@ jobs:
 #       user: snap
 #       password: file:/etc/snap/mail.password
 #       starttls: required
-#     on: [failed, stale, unreachable, low-disk, damaged]   # and incomplete, anomaly, objective, undelivered
+#     on: [failed, stale, unreachable, low-disk, damaged]   # and incomplete, anomaly, objective, undelivered, unrecorded
 #     repeat: 24h             # what lasts is told again; or never
 #   chat:
 #     webhook: \${CHAT_HOOK}

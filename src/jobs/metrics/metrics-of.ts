@@ -1,5 +1,11 @@
 /** The figures of a status for Prometheus, in its base units: seconds, bytes, ratios. What is not known has no sample. */
-import { type JobStatus, type RepositoryStatus, RUN_OUTCOMES, type StatusReport } from '../status/report.ts'
+import {
+  isTrouble,
+  type JobStatus,
+  type RepositoryStatus,
+  RUN_OUTCOMES,
+  type StatusReport,
+} from '../status/report.ts'
 import { exposition, type Family, type Sample } from './exposition.ts'
 
 const SECONDS_OF_DAY = 86_400
@@ -8,8 +14,8 @@ export function metricsOf(report: StatusReport): string {
   return exposition([
     {
       name: 'healthy',
-      help: 'Whether every job is healthy (1) or not (0).',
-      samples: [{ labels: {}, value: yes(report.health === 'healthy') }],
+      help: 'Whether nothing is stale or critical (1), as the status of snap status says, or something is (0).',
+      samples: [{ labels: {}, value: yes(!isTrouble(report.health)) }],
     },
     {
       name: 'status_timestamp_seconds',
@@ -46,7 +52,11 @@ const JOB_FIGURES: readonly Figure<JobStatus>[] = [
     'What the last run of the job added to the repository.',
     ({ lastRun }) => lastRun?.bytes?.added,
   ],
-  ['job_healthy', 'Whether the job is healthy (1) or not (0).', ({ health }) => yes(health === 'healthy')],
+  [
+    'job_healthy',
+    'Whether the job is neither stale nor critical (1), or is (0).',
+    ({ health }) => yes(!isTrouble(health)),
+  ],
   ['job_running', 'Whether the job is running (1) or not (0).', ({ isRunning }) => yes(isRunning)],
   [
     'job_max_age_seconds',

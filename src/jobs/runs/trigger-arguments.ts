@@ -12,20 +12,25 @@ const TRIGGER = z.strictObject({
   tags: z.array(text).max(64).optional(),
 })
 
-/** `USAGE` for what cannot be understood. No text becomes an option: each stands behind an equals sign. */
-export function triggerArguments(body: unknown): string[] {
+/** `USAGE`, with the key, for what cannot be understood, and for categories that are not among `categories`. No text becomes an option: each stands behind an equals sign. */
+export function triggerArguments(body: unknown, categories: readonly string[]): string[] {
   if (body === undefined) return []
   const result = TRIGGER.safeParse(body)
-  if (!result.success) {
-    const [issue] = result.error.issues
-    const where = issue?.path.join('.') ?? ''
-    throw new SnapError('USAGE', `the body cannot be understood${where === '' ? '' : ` at ${where}`}`)
-  }
+  if (!result.success) throw new SnapError('USAGE', whyNot(result.error))
   const { scope = [], full = false, label, tags = [] } = result.data
+  const missing = scope.findIndex((category) => !categories.includes(category))
+  if (missing !== -1)
+    throw new SnapError('USAGE', `scope.${missing}: there is no category "${scope[missing]}"`)
   return [
     ...scope.map((category) => `--scope=${category}`),
     ...(full ? ['--full'] : []),
     ...(label === undefined ? [] : [`--label=${label}`]),
     ...tags.map((tag) => `--tag=${tag}`),
   ]
+}
+
+function whyNot({ issues: [issue] }: z.ZodError): string {
+  const where = issue?.path.join('.') ?? ''
+  if (issue?.code === 'unrecognized_keys') return `the body has a key that is not known: ${issue.keys[0]}`
+  return `the body cannot be understood${where === '' ? ': it is to be an object' : ` at ${where}`}`
 }

@@ -74,9 +74,13 @@ export async function restorePostgres(
 async function refuseOccupied(config: PostgresConfig, clean: boolean, signal: AbortSignal): Promise<void> {
   const { tables } = await postgresInfo(config, signal)
   if (tables === 0 || clean) return
-  throw new SnapError('TARGET_OCCUPIED', `the database ${config.database} has ${tables} tables`, {
-    hint: 'Restore into another one with --to NAME --create, or replace what is there with --clean.',
-  })
+  throw new SnapError(
+    'TARGET_OCCUPIED',
+    `the database ${config.database} has ${tables === 1 ? 'a table' : `${tables} tables`}`,
+    {
+      hint: 'Restore into another one with --to NAME --create, or replace what is there with --clean.',
+    },
+  )
 }
 
 async function run(

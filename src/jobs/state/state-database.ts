@@ -1,5 +1,5 @@
 /** The SQLite file with what this machine remembers of runs: opened, brought up to date, and its errors in our words. No other file is meant. */
-import { renameSync, rmSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { messageOf, SnapError } from '../../model/errors.ts'
 import { Sqlite } from '../../sqlite/database.ts'
 import { kept } from '../../sqlite/kept-alive.ts'
@@ -28,6 +28,19 @@ const MIGRATIONS: readonly string[] = [
 ]
 
 export type Database = Sqlite.Database
+
+/** Which file lies at a path: another has another one. */
+export type FileId = string
+
+/** `undefined` where there is none, or nobody can say. */
+export function fileIdOf(path: string): FileId | undefined {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true })
+    return `${dev}:${ino}`
+  } catch {
+    return undefined
+  }
+}
 
 /**
  * Makes the file (0600) and its directory (0700) where they are missing. One that is damaged is set aside under another name, and a new
@@ -83,6 +96,45 @@ function opened(path: string): Database {
   } catch (error) {
     database.close()
     throw error
+  }
+}
+
+/** A copy of what lies at `path`, as far as it can be read, that nobody else sees and that goes with the process. */
+export function inMemory(path: string): Database {
+  try {
+    return migrated(kept(new Sqlite(readFileSync(path))), path)
+  } catch {
+    return migrated(kept(new Sqlite(':memory:')), path)
+  }
+}
+
+/** As `inMemory`, of one that is open. */
+export function copyInMemory(database: Database, path: string): Database {
+  return migrated(kept(new Sqlite(database.serialize())), path)
+}
+
+function migrated(database: Database, path: string): Database {
+  try {
+    database.transaction(() => migrate(database, path))()
+    database.prepare('SELECT count(*) FROM runs').get()
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+/** `STATE_FAILED` where nothing can be written. Nothing stays of it, and nothing is made durable. */
+export function tryToWrite(database: Database, path: string): void {
+  try {
+    database.exec('BEGIN IMMEDIATE')
+    try {
+      database.prepare('INSERT OR REPLACE INTO remembered (name, value) VALUES (?, ?)').run('written', '0')
+    } finally {
+      if (database.inTransaction) database.exec('ROLLBACK')
+    }
+  } catch (error) {
+    throw stateError(path, error)
   }
 }
 

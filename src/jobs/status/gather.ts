@@ -2,6 +2,7 @@
 import type { Config, JobConfig, RepositoryConfig } from '../config/config.ts'
 import type { Run } from '../state/run.ts'
 import type { State } from '../state/state.ts'
+import { archivesOf } from './archives.ts'
 import type { SeriesFacts } from './facts.ts'
 import { daysUntilFull, growthOf } from './growth.ts'
 import { jobHealth } from './job-health.ts'
@@ -48,9 +49,14 @@ export function gatherReport(state: State, request: GatherRequest): StatusReport
       .filter((each) => !belongsToJob(config, each, host))
       .map((each) => seriesStatus(repository, each, nowMs, request.maxAgeMs)),
   )
-  const health = worst([...jobs, ...series].flatMap((each) => each.health ?? []))
+  const archives = archivesOf({ config, host, factsOf: (name) => seen.get(name)?.facts })
+  const isLate = archives.some(({ late }) => late !== undefined)
+  const health = worst([
+    ...[...jobs, ...series].flatMap((each) => each.health ?? []),
+    ...(isLate ? (['stale'] as const) : []),
+  ])
   const isAway = repositories.some(({ unreachable }) => unreachable !== undefined)
-  return { at: nowMs, host, health: isAway ? 'critical' : health, jobs, repositories, series }
+  return { at: nowMs, host, health: isAway ? 'critical' : health, jobs, repositories, archives, series }
 }
 
 const NOTHING: Seen = { facts: undefined, verified: undefined }
@@ -188,6 +194,7 @@ export function reportOfRepository(state: State, request: SeriesRequest): Status
     health: isAway ? 'critical' : health,
     jobs: [],
     repositories: [repository],
+    archives: [],
     series,
   }
 }

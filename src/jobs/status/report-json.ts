@@ -6,7 +6,7 @@ export type Json = Readonly<Record<string, unknown>>
 
 /** Without what is not known. */
 export function jsonOfReport(report: StatusReport): Json {
-  const { at, host, health, jobs, repositories, series } = report
+  const { at, host, health, jobs, repositories, archives, series } = report
   return {
     time: rfc3339OfMs(at),
     host,
@@ -40,6 +40,14 @@ export function jsonOfReport(report: StatusReport): Json {
       ...(repository.lastVerify === undefined
         ? {}
         : { verified: rfc3339OfMs(repository.lastVerify.at), damaged: !repository.lastVerify.isGood }),
+    })),
+    archives: archives.map(({ source, repository, last, maxAgeMs, late }) => ({
+      source,
+      repository,
+      health: late === undefined ? 'healthy' : 'stale',
+      ...(last === undefined ? {} : { last_time: rfc3339OfMs(last) }),
+      max_age_seconds: maxAgeMs / 1000,
+      ...(late === undefined ? {} : { stale_since: rfc3339OfMs(late.since), reason: late.reason }),
     })),
     series: series.map((each) => ({
       repository: each.repository,

@@ -6,6 +6,9 @@ import type { Outcome } from '../state/run.ts'
 export const HEALTHS = ['healthy', 'unknown', 'stale', 'critical'] as const
 export type Health = (typeof HEALTHS)[number]
 
+/** Whether somebody has to look: not where nothing was ever run, and nothing was missed yet. */
+export const isTrouble = (health: Health): boolean => health === 'stale' || health === 'critical'
+
 export type StatusReport = {
   /** ms */
   readonly at: number
@@ -14,6 +17,8 @@ export type StatusReport = {
   readonly health: Health
   readonly jobs: readonly JobStatus[]
   readonly repositories: readonly RepositoryStatus[]
+  /** Archived WAL of clusters, as far as its age is bounded. */
+  readonly archives: readonly ArchiveStatus[]
   /** What else lies in the repositories: of other machines, other configurations, and what was saved by hand. */
   readonly series: readonly SeriesStatus[]
 }
@@ -84,6 +89,17 @@ export type RepositoryStatus = {
   /** At this growth. */
   readonly daysUntilFull: number | undefined
   readonly lastVerify: { /** ms */ readonly at: number; readonly isGood: boolean } | undefined
+}
+
+export type ArchiveStatus = {
+  /** Name of the source. */
+  readonly source: string
+  readonly repository: string
+  /** When the newest was archived; `undefined` where none was. ms */
+  readonly last: number | undefined
+  readonly maxAgeMs: number
+  /** Where there should be newer WAL. */
+  readonly late: Stale | undefined
 }
 
 export type SeriesStatus = {

@@ -1,6 +1,6 @@
 /** A database of a PostgreSQL server, and a server with all that it has, in `snap.yaml`. */
 import { z } from 'zod'
-import { secret, text } from './words.ts'
+import { duration, secret, text } from './words.ts'
 
 /** Where the server is. */
 export type RawPostgresServer = {
@@ -19,7 +19,10 @@ export type RawPostgres = RawPostgresServer & {
   options?: string[] | undefined
 }
 
-export type RawPostgresCluster = RawPostgresServer & { options?: string[] | undefined }
+export type RawPostgresCluster = RawPostgresServer & {
+  'wal-age'?: string | undefined
+  options?: string[] | undefined
+}
 
 const server = {
   host: text('the host of the server, or the directory of its socket').optional(),
@@ -48,6 +51,7 @@ export const postgres: z.ZodType<RawPostgres> = z
 export const postgresCluster: z.ZodType<RawPostgresCluster> = z
   .strictObject({
     ...server,
+    'wal-age': duration('its newest archived WAL is to be no older').optional(),
     options: z.array(z.string()).describe('more arguments for pg_basebackup').optional(),
   })
   .describe('a PostgreSQL server with all that it has, as a base backup to which archived WAL is added')

@@ -61,6 +61,7 @@ const report = (
   health: 'healthy',
   jobs,
   repositories,
+  archives: [],
   series: [],
 })
 

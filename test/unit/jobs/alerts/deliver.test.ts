@@ -204,7 +204,8 @@ describe('the channels of a configuration', () => {
     const jobs = new Map([
       ['nightly', { name: 'nightly', notify: ['night', 'pager'] } as unknown as JobConfig],
     ])
-    const request = { config: { channels, jobs }, conditions: [alert().condition], ...SENDER }
+    const names = { repositories: new Map(), objectives: new Map(), sources: new Map() }
+    const request = { config: { channels, jobs, ...names }, conditions: [alert().condition], ...SENDER }
     const ports = { signal: new AbortController().signal }
     const first = await tellPeople({ ...request, memory: NOTHING_REMEMBERED, secrets: [] }, ports)
     expect([...first.failures]).toEqual([['pager', 'sh ended with status 1']])
@@ -218,7 +219,7 @@ describe('the channels of a configuration', () => {
     const mended = join(directory, 'paged')
     const again = new Map(channels).set('pager', { ...command(`cat > ${mended}`), name: 'pager' })
     const second = await tellPeople(
-      { ...request, config: { channels: again, jobs }, memory: first.memory, secrets: [] },
+      { ...request, config: { channels: again, jobs, ...names }, memory: first.memory, secrets: [] },
       ports,
     )
     expect(second.failures.size).toBe(0)

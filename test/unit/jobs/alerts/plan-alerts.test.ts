@@ -38,6 +38,8 @@ class World {
   readonly #channels: readonly ChannelRule[]
   readonly #audience: Audience
   readonly broken = new Set<string>()
+  /** Jobs that are in the configuration no more. */
+  readonly removed = new Set<string>()
 
   constructor(channels: readonly ChannelRule[], audience: Audience = new Map()) {
     this.#channels = channels
@@ -50,6 +52,7 @@ class World {
       memory: decodeMemory(encodeMemory(this.memory)),
       channels: this.#channels,
       audience: this.#audience,
+      isWatched: ({ job }: Condition) => job === undefined || !this.removed.has(job),
       now: this.now,
     }
     const told = await tellAll(request, async ({ channel }) => {
@@ -73,6 +76,14 @@ class World {
 }
 
 describe('an alert', () => {
+  it('of a job that was removed is not told to be over', async () => {
+    const world = new World([rule('mail')])
+    await world.words('failed:a', 'failed:b')
+    world.removed.add('a')
+    expect(await world.words()).toEqual(['mail cleared failed:b', 'mail dropped failed:a'])
+    expect(await world.after(2 * DAY).words()).toEqual([])
+  })
+
   it('is told when its condition begins, after each repeat, and when it is over', async () => {
     const world = new World([rule('mail'), rule('log', { repeatMs: undefined })])
     expect(await world.words('failed:a')).toEqual(['log raised failed:a', 'mail raised failed:a'])
@@ -147,7 +158,14 @@ describe('an alert', () => {
     const world = new World([rule('mail')])
     await world.evaluate('failed:a')
     const { memory } = await tellAll(
-      { conditions: [], memory: world.memory, channels: [rule('log')], audience: new Map(), now: world.now },
+      {
+        conditions: [],
+        memory: world.memory,
+        channels: [rule('log')],
+        audience: new Map(),
+        isWatched: () => true,
+        now: world.now,
+      },
       async () => expect.unreachable(),
     )
     expect(memory).toEqual(NOTHING_REMEMBERED)
@@ -198,6 +216,7 @@ describe('a channel that fails', () => {
       memory: NOTHING_REMEMBERED,
       channels: [rule('mail')],
       audience: new Map(),
+      isWatched: () => true,
       now: 1,
     }
     await tellAll(request, async () => {
@@ -213,6 +232,7 @@ describe('a channel that fails', () => {
       memory: NOTHING_REMEMBERED,
       channels: [rule('hook')],
       audience: new Map(),
+      isWatched: () => true,
       now: 1,
     }
     const { delivered } = await tellAll(request, async ({ alert }) => {

@@ -8,6 +8,7 @@ const NOTHING = {
   types: [],
   sources: [],
   databases: [],
+  clusters: [],
   channels: [],
 }
 
@@ -15,7 +16,7 @@ describe('the names of a configuration', () => {
   it('are those of its jobs, categories, data types and sources', () => {
     const text = `
 repositories: { local: { path: /r } }
-sources: { bank: { postgres: { database: b } }, ledger: { sqlite: /x }, docs: { files: [/etc] } }
+sources: { bank: { postgres: { database: b } }, ledger: { sqlite: /x }, server: { postgres-cluster: {} }, docs: { files: [/etc] } }
 categories:
   critical: { contracts: ['/a'], books: [ledger] }
   optional: { books: ['/b'] }
@@ -26,8 +27,9 @@ jobs: { nightly: { sources: [bank] }, weekly: }
       jobs: ['nightly', 'weekly'],
       categories: ['critical', 'optional'],
       types: ['contracts', 'books'],
-      sources: ['bank', 'ledger', 'docs'],
-      databases: ['bank', 'ledger'],
+      sources: ['bank', 'ledger', 'server', 'docs'],
+      databases: ['bank', 'ledger', 'server'],
+      clusters: ['server'],
       channels: [],
     })
   })

@@ -137,7 +137,7 @@ notifications:
     ['log: /l, on: []', 'notifications.own.on: expected at least one'],
     [
       'log: /l, on: [fialed]',
-      'notifications.own.on[0]: expected failed, incomplete, stale, unreachable, low-disk, anomaly, objective, damaged, undelivered',
+      'notifications.own.on[0]: expected failed, incomplete, stale, unreachable, low-disk, anomaly, objective, damaged, undelivered, unrecorded',
     ],
     ['log: /l, repeat: often', 'notifications.own.repeat: "often" is not a stretch of time'],
     [
@@ -199,6 +199,20 @@ jobs:
     expect(problems('jobs: { one: { sources: [etc], notify: [c] } }')).toEqual([
       'jobs.one.notify[0]: there is no channel "c" among the notifications',
     ])
+  })
+
+  it.each([
+    ['https://example.org/ping', false],
+    ['http://127.0.0.1:8080/snap/nightly', false],
+    ['https://example.org/3fa8', true],
+    ['https://example.org/averylongwordthatisatoken', true],
+    ['https://example.org/?key=x', true],
+    ['https://example.org/#x', true],
+    ['https://me:word@example.org/', true],
+  ])('%s in the file: others may read it unless it has something of a token (%s)', (address, isSecret) => {
+    const text = `repositories: { r: { path: /r } }\nsources: { etc: { files: [/etc] } }\njobs: { one: { sources: [etc], ping: "${address}" } }`
+    const { plainSecrets } = readConfig({ file: '/snap.yaml', text, env: {} })
+    expect(plainSecrets).toEqual(isSecret ? ['jobs.one.ping'] : [])
   })
 
   it('pings one address, or one for each moment', () => {

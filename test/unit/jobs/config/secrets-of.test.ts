@@ -57,6 +57,21 @@ daemon: { listen: '127.0.0.1:1', token: of the daemon, 16 }
     expect(withoutSecrets(said, found)).not.toMatch(/T0KENT0KEN|abcdef123|3fa8|sesame|pass1|cGFzczE/)
 })
 
+it('are values of variables that are called so, and the password of a cluster', () => {
+  const found = secrets(`
+repositories: { a: { path: /a } }
+sources:
+  shop: { command: [mysqldump], env: { MYSQL_PWD: '\${TOKEN}', LANG: C.UTF-8, TOKEN_FILE: /etc/token } }
+  cluster: { postgres-cluster: { password: of-the-cluster } }
+  files:
+    files: [/etc]
+    hooks: { before: [{ command: [x], env: { API_TOKEN: of-a-hook, PWD: /srv/app } }] }
+jobs:
+  nightly: { sources: [shop], hooks: { finally: [{ command: [x], env: { DB_PASSWORD: of-the-job } }] } }
+`)
+  expect(found.sort()).toEqual(['from the environment', 'of-a-hook', 'of-the-cluster', 'of-the-job'])
+})
+
 it('are no words that stand elsewhere', () => {
   const found = secrets(`
 repositories: { a: { path: /a, password: abc } }

@@ -101,6 +101,7 @@ const FULL: StatusReport = {
       lastVerify: undefined,
     },
   ],
+  archives: [],
   series: [],
 }
 
@@ -111,6 +112,16 @@ describe('the metrics', () => {
   const local = '{repository="local"}'
 
   it.each([
+    ['healthy', 1],
+    ['unknown', 1],
+    ['stale', 0],
+    ['critical', 0],
+  ] as const)('say of what is %s whether somebody has to look: healthy is %i', (health, expected) => {
+    const samples = parse(metricsOf({ ...FULL, health })).get('snap_healthy')?.samples
+    expect(samples?.get('')).toBe(expected)
+  })
+
+  it.each([
     ['snap_healthy', '', 0],
     ['snap_status_timestamp_seconds', '', 1_763_517_600.5],
     ['snap_job_last_success_timestamp_seconds', nightly, 1_763_510_000],
@@ -119,7 +130,7 @@ describe('the metrics', () => {
     ['snap_job_last_run_read_bytes', nightly, 5e12],
     ['snap_job_last_run_added_bytes', nightly, 0],
     ['snap_job_healthy', nightly, 1],
-    ['snap_job_healthy', '{job="never",repository="local"}', 0],
+    ['snap_job_healthy', '{job="never",repository="local"}', 1],
     ['snap_job_running', nightly, 1],
     ['snap_job_max_age_seconds', nightly, 93_600],
     ['snap_job_next_run_timestamp_seconds', nightly, 1_763_596_400],

@@ -350,6 +350,43 @@ describe('the file', () => {
     expect(readdirSync(directory).some((name) => name.includes('damaged'))).toBe(false)
   })
 
+  it('that is removed or replaced while it is open is opened anew, which is said once', () => {
+    const notes: string[] = []
+    using state = State.open(directory, clock, { note: (text) => notes.push(text) })
+    state.guarded(({ runs }) => runs.record(run('a', NOW), 'ok', ''))
+    expect(notes).toEqual([])
+    rmSync(directory, { recursive: true })
+    state.guarded(({ runs }) => runs.record(run('b', NOW), 'ok', ''))
+    using other = State.open(directory, clock)
+    expect(ids(other.runs.list({ config: CONFIG, limit: 9 }))).toEqual(['b'])
+    expect(ids(state.guarded(({ runs }) => runs.list({ config: CONFIG, limit: 9 })))).toEqual(['b'])
+    expect(notes).toEqual([expect.stringContaining(file())])
+  })
+
+  it('that cannot be made anew is gone on with in memory', () => {
+    const notes: string[] = []
+    using state = State.open(directory, clock, { note: (text) => notes.push(text) })
+    state.guarded(({ runs }) => runs.record(run('a', NOW), 'ok', ''))
+    rmSync(directory, { recursive: true })
+    writeFileSync(directory, 'a file')
+    for (const id of ['b', 'c']) state.guarded(({ runs }) => runs.record(run(id, NOW), 'ok', ''))
+    expect(ids(state.guarded(({ runs }) => runs.list({ config: CONFIG, limit: 9 })))).toEqual(['c', 'b', 'a'])
+    expect(notes).toEqual([state.unkept?.message])
+  })
+
+  it('that cannot be used is read into memory, as far as it can be read', () => {
+    State.open(directory, clock)[Symbol.dispose]()
+    sql("INSERT INTO remembered (name, value) VALUES ('x', '1')")
+    sql('PRAGMA user_version = 99')
+    using newer = State.openAnyhow(directory, clock)
+    expect(newer.unkept?.message).toContain('newer version')
+    newer.guarded((open) => open.remember('y', 2))
+    expect([newer.recall('x'), newer.recall('y')]).toEqual([undefined, 2])
+    sql('PRAGMA user_version = 1')
+    using good = State.openAnyhow(directory, clock)
+    expect([good.unkept, good.recall('x'), good.recall('y')]).toEqual([undefined, 1, undefined])
+  })
+
   it('that cannot be made says where and why', () => {
     writeFileSync(directory, 'a file')
     const error = failure(() => State.open(directory, clock))
@@ -362,6 +399,17 @@ describe('the file', () => {
 })
 
 describe('what is remembered', () => {
+  it('is a moment by its name, also for others, and never one to come while another is known', () => {
+    const state = opened()
+    expect(state.recallTime('due', NOW)).toBeUndefined()
+    state.rememberTime('due', NOW - 5_000)
+    expect(opened().recallTime('due', NOW)).toBe(NOW - 5_000)
+    state.remember('due', NOW + DAY)
+    expect(state.recallTime('due', NOW)).toBe(NOW - 5_000)
+    state.remember('due', NOW - 1_000)
+    expect(state.recallTime('due', NOW)).toBe(NOW - 1_000)
+  })
+
   it('is a value by its name, and nothing where somebody else wrote it', () => {
     const state = opened()
     expect(state.recall('x')).toBeUndefined()

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { renderStatus, renderStatusJson } from '../../../../src/cli/render/status.ts'
+import { conditionsOf } from '../../../../src/jobs/alerts/conditions-of.ts'
 import type { Config } from '../../../../src/jobs/config/config.ts'
 import { readConfig } from '../../../../src/jobs/config/read-config.ts'
 import type { Outcome } from '../../../../src/jobs/state/run.ts'
@@ -106,6 +107,63 @@ const FACTS: RepositoryFacts = {
     },
   ],
 }
+
+describe('archived WAL', () => {
+  const CLUSTER = configOf(`
+repositories: { local: { path: /repo } }
+sources: { db: { postgres-cluster: { wal-age: 15m } }, other: { postgres-cluster: {} } }
+categories: { critical: { database: [db, other] } }
+jobs: { base: { scope: [critical] }, weekly: { sources: [db] } }
+`)
+  const series = (job: string, ago: number, host = 'web1') => {
+    const moment = { id: job, time: NOW - ago }
+    return { host, job, paths: [], snapshots: 1, last: moment, lastGood: moment }
+  }
+  const seen = (all: ReturnType<typeof series>[], more: Partial<RepositoryFacts> = {}, nowMs = NOW) => {
+    rememberFacts(state, 'web1', '/repo', { at: NOW, series: all, ...more })
+    return gathered({ config: CLUSTER, nowMs })
+  }
+  const MIN = 60_000
+
+  it('is late where the newest is older than it may be, as of when the repository was looked at', () => {
+    const fresh = seen([series('base', DAY), series('base/@db', 15 * MIN)], {}, NOW + HOUR)
+    expect(fresh.archives).toEqual([
+      { source: 'db', repository: 'local', last: NOW - 15 * MIN, maxAgeMs: 15 * MIN, late: undefined },
+    ])
+    const late = seen([series('base', DAY), series('base/@db', 16 * MIN), series('base/@db', MIN, 'web2')])
+    expect(late.archives).toMatchObject([
+      { late: { since: NOW - MIN, reason: 'its newest archived WAL is 16m old, and may be 15m' } },
+    ])
+    expect(late.health).toBe('stale')
+    expect(conditionsOf(late)).toMatchObject([
+      {
+        kind: 'stale',
+        severity: 'critical',
+        key: 'stale-wal:db local',
+        title: 'the WAL of db is not archived',
+      },
+    ])
+    expect(renderStatus(late, 'UTC')).toContain('db: its newest archived WAL is 16m old')
+    expect(jsonOfReport(late)['archives']).toMatchObject([
+      { source: 'db', health: 'stale', max_age_seconds: 900 },
+    ])
+  })
+
+  it('is late where none came since the base backup, and is of any job that saves the cluster', () => {
+    expect(seen([series('base', 16 * MIN)]).archives).toMatchObject([
+      { last: undefined, late: { reason: expect.stringContaining('no WAL was archived in the 16m') } },
+    ])
+    expect(seen([series('base', 14 * MIN)]).archives).toMatchObject([{ late: undefined }])
+    expect(seen([series('base', DAY), series('weekly/@db', MIN)]).archives).toMatchObject([
+      { late: undefined },
+    ])
+  })
+
+  it('is nothing to be waited for without a base backup, and while the repository is away', () => {
+    expect(seen([series('base/@db', DAY)]).archives).toEqual([])
+    expect(seen([series('base', DAY)], { unreachable: 'it is away' }).archives).toEqual([])
+  })
+})
 
 describe('a report', () => {
   it('is of what the history and the repositories say together', () => {
@@ -327,6 +385,7 @@ describe('the report for programs', () => {
       health: 'healthy',
       jobs: [],
       repositories: [{ repository: 'local', path: '/repo' }],
+      archives: [],
       series: [],
     })
     rememberFacts(state, 'web1', '/repo', { ...FACTS, at: NOW - 2 * DAY, size: 600 })
