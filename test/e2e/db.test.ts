@@ -208,7 +208,7 @@ describe('a PostgreSQL database', () => {
       expect(again.stderr).toContain('It was not made')
       expect(again.stderr).not.toContain('empty')
       const occupied = await sandbox.expect(1, withConfig('db', 'restore', 'shop'))
-      expect(occupied.stderr).toContain(`the database shop_${format} has 1 tables`)
+      expect(occupied.stderr).toContain(`the database shop_${format} has 1 table\n`)
     },
   )
 

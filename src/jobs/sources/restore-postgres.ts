@@ -76,7 +76,7 @@ async function refuseOccupied(config: PostgresConfig, clean: boolean, signal: Ab
   if (tables === 0 || clean) return
   throw new SnapError(
     'TARGET_OCCUPIED',
-    `the database ${config.database} has ${tables === 1 ? 'a table' : `${tables} tables`}`,
+    `the database ${config.database} has ${tables} ${tables === 1 ? 'table' : 'tables'}`,
     {
       hint: 'Restore into another one with --to NAME --create, or replace what is there with --clean.',
     },
