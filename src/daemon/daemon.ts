@@ -1,9 +1,10 @@
 /**
- * Keeps the schedules of a configuration: starts jobs when they are due, looks now and then for what is stale or full, and takes orders.
+ * Keeps the schedules of a configuration: starts jobs and drills when they are due, looks now and then for what is stale or full, and takes orders.
  * What the jobs do is done by processes of their own.
  */
 import type { Config } from '../jobs/config/config.ts'
 import { newRunId } from '../jobs/runs/run-id.ts'
+import { runnableOf, runnablesOf } from '../jobs/schedule/runnables.ts'
 import { Scheduler, type SkipReason } from '../jobs/schedule/scheduler.ts'
 import type { Outcome, Trigger } from '../jobs/state/run.ts'
 import type { State } from '../jobs/state/state.ts'
@@ -149,20 +150,20 @@ export class Daemon {
     this.#woken.abort()
   }
 
-  /** Starts a run of a job, with more arguments for `snap backup`. Returns its id. `JOB_RUNNING` where it runs already. */
+  /** Starts a run of a job or a drill, with more arguments. Returns its id. `JOB_RUNNING` where it runs already; `RUN_UNKNOWN` where there is none of the name. */
   start(job: string, trigger: Trigger, args: readonly string[] = []): string {
     const { clock, random } = this.#ports
     if (this.#isRunning(job))
       throw new SnapError('JOB_RUNNING', `${job} is running`, { hint: 'Wait until it has ended.' })
     const id = newRunId(clock.now(), random)
-    this.#processes.start({ id, job, trigger, args })
+    this.#processes.start({ id, job, command: this.#commandOf(job), trigger, args })
     return id
   }
 
   #newScheduler(): Scheduler {
     const { state, key, host } = this.#options
     const { clock, random, note } = this.#ports
-    const jobs = [...this.#config.jobs.values()].flatMap(({ name, schedule }) =>
+    const jobs = runnablesOf(this.#config).flatMap(({ name, schedule }) =>
       schedule === undefined ? [] : [{ name, schedule }],
     )
     return new Scheduler(jobs, {
@@ -177,10 +178,19 @@ export class Daemon {
       start: (job, dueMs) => {
         const id = newRunId(clock.now(), random)
         note(`${job} begins (${id})`)
-        this.#processes.start({ id, job, trigger: 'schedule', dueMs })
+        this.#processes.start({ id, job, command: this.#commandOf(job), trigger: 'schedule', dueMs })
       },
       skipped: (job, dueMs, why) => this.#skipped(job, dueMs, why),
     })
+  }
+
+  #commandOf(name: string): RunOrder['command'] {
+    const known = runnableOf(this.#config, name)
+    if (known === undefined)
+      throw new SnapError('RUN_UNKNOWN', `there is no job and no drill "${name}"`, {
+        hint: '`snap schedule list` lists them.',
+      })
+    return known.command
   }
 
   #isRunning(job: string): boolean {
@@ -205,8 +215,8 @@ export class Daemon {
   ): void {
     const { state, key } = this.#options
     const startedMs = this.#ports.clock.now()
-    const repository = this.#config.jobs.get(job)?.repository.name ?? ''
-    const run = { id, config: key, job, repository, trigger, dueMs, startedMs, pid: process.pid }
+    const { kind, repository = '' } = runnableOf(this.#config, job) ?? {}
+    const run = { id, kind, config: key, job, repository, trigger, dueMs, startedMs, pid: process.pid }
     state.guarded(({ runs }) => runs.record(run, outcome, message))
   }
 

@@ -38,7 +38,7 @@ export const configCommand: CommandModule = {
 }
 
 async function checkAction(context: CommandContext): Promise<void> {
-  const { file, repositories, sources, categories, jobs } = await loadConfiguration(context)
+  const { file, repositories, sources, categories, jobs, drills } = await loadConfiguration(context)
   const { globals, stdout } = context
   if (globals.json) {
     const names = {
@@ -46,6 +46,7 @@ async function checkAction(context: CommandContext): Promise<void> {
       sources: [...sources.keys()],
       categories: [...categories.keys()],
       jobs: [...jobs.keys()],
+      drills: [...drills.keys()],
     }
     stdout.write(jsonLine({ message_type: 'config', file, ...names }))
     return
@@ -56,6 +57,7 @@ async function checkAction(context: CommandContext): Promise<void> {
     plural(sources.size, 'source'),
     plural(categories.size, 'category', 'categories'),
     plural(jobs.size, 'job'),
+    ...(drills.size === 0 ? [] : [plural(drills.size, 'drill')]),
   ]
   stdout.write(`${file} is fine: ${counts.join(', ')}\n`)
 }

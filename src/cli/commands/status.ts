@@ -86,10 +86,11 @@ async function reportWithout(context: CommandContext, maxAgeMs: number | undefin
   return state.guarded((open) => reportOfRepository(open, request))
 }
 
-function refuseUnhealthy({ health, jobs, repositories, series }: StatusReport): void {
+function refuseUnhealthy({ health, jobs, drills, repositories, series }: StatusReport): void {
   if (health !== 'stale' && health !== 'critical') return
   const names = [
     ...jobs.map((each) => ({ name: each.job, health: each.health })),
+    ...drills.map((each) => ({ name: each.drill, health: each.health })),
     ...series.map((each) => ({
       name: `${each.host} ${each.job ?? each.paths.join(' ')}`,
       health: each.health,

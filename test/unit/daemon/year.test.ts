@@ -269,13 +269,14 @@ class Machine {
     return [...this.lines, ...this.#skipped].sort()
   }
 
-  #start({ id, job, trigger, dueMs = 0 }: RunOrder, { began, ended }: ProcessEvents): void {
-    began({ id, job, trigger, dueMs })
+  #start(order: RunOrder, { began, ended }: ProcessEvents): void {
+    const { job, dueMs = 0 } = order
+    began(order)
     this.lines.push(line(job, dueMs, this.nowMs))
     const untilMs = this.nowMs + PLANS[job]!.takes
     this.#busy.set(job, {
       untilMs,
-      ended: () => ended({ id, job, trigger, dueMs, status: 0, message: undefined }),
+      ended: () => ended({ ...order, status: 0, message: undefined }),
     })
   }
 }

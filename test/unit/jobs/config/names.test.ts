@@ -4,6 +4,7 @@ import { namesOf } from '../../../../src/jobs/config/names.ts'
 const NOTHING = {
   repositories: [],
   jobs: [],
+  drills: [],
   categories: [],
   types: [],
   sources: [],
@@ -20,10 +21,12 @@ categories:
   critical: { contracts: ['/a'], books: [ledger] }
   optional: { books: ['/b'] }
 jobs: { nightly: { sources: [bank] }, weekly: }
+drills: { trial: { job: nightly } }
 `
     expect(namesOf(text)).toEqual({
       repositories: ['local'],
       jobs: ['nightly', 'weekly'],
+      drills: ['trial'],
       categories: ['critical', 'optional'],
       types: ['contracts', 'books'],
       sources: ['bank', 'ledger', 'docs'],

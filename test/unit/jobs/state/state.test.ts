@@ -93,6 +93,7 @@ describe('runs', () => {
     })
     expect(good).toEqual({
       id: 'a',
+      kind: 'backup',
       config: CONFIG,
       job: 'nightly',
       repository: 'local',
