@@ -12,6 +12,7 @@ import { isScratchOf, removeScratch, scratchPath } from '../jobs/drills/scratch.
 import { rememberMeasured } from '../jobs/status/measured.ts'
 import { type SnapshotDetails, validateDetails } from '../log/details.ts'
 import { messageOf, SnapError, unlessDamaged } from '../model/errors.ts'
+import { whileThere } from '../ops/overtaken.ts'
 import type { Repository } from '../repository/repository.ts'
 import { type Choice, summaries } from './choose-snapshot.ts'
 import type { CommandContext } from './context.ts'
@@ -59,7 +60,10 @@ export async function drillOnce(
     context,
     repository,
     { operation: 'drill', snapshots: [choice.id], drill: { name: drill.name, job: drill.job.name, run } },
-    () => drilled(context, repository, order, { choice, details, scratch, startedMs }),
+    () =>
+      whileThere(repository, choice.id, () =>
+        drilled(context, repository, order, { choice, details, scratch, startedMs }),
+      ),
     (done) => evidenceOf(drill, done, (text) => withoutSecrets(text, context.secrets ?? [])),
     ': the evidence is in the history and the log of this run alone',
   )

@@ -12,9 +12,21 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { systemRandom } from '../../src/crypto/random.ts'
+import { createIgnoreRules } from '../../src/filesystem/ignore-rules.ts'
+import { createSourceFiles } from '../../src/filesystem/source-files.ts'
+import { decodeKeyFile } from '../../src/keys/key-file.ts'
+import type { Note } from '../../src/log/details.ts'
+import { backup } from '../../src/ops/backup/backup.ts'
+import type { BackupRequest } from '../../src/ops/backup/request.ts'
+import { openRepository } from '../../src/repository/open-repository.ts'
+import type { Repository } from '../../src/repository/repository.ts'
+import { openLocalDirectory } from '../../src/storage/local-directory.ts'
+import { createInThreadExecutor } from '../../src/workers/in-thread.ts'
 import { PASSWORD, Postgres } from '../support/postgres.ts'
 import { isRoot, type Json, jsonLines, type Run, Sandbox } from '../support/snap.ts'
 import { seededBytes } from '../support/tree.ts'
@@ -71,6 +83,66 @@ const expectStatus = (status: number, ...args: string[]): Promise<Run> =>
 async function report(status: number): Promise<Json> {
   const run = await expectStatus(status, 'drill', 'trial', '--json')
   return jsonLines(run).find(({ message_type }) => message_type === 'drill_report')
+}
+
+async function openHere(): Promise<Repository> {
+  const ports = {
+    storage: openLocalDirectory(place('repository')),
+    cacheDirectory: place('cache of the forger'),
+    clock: { now: () => Date.now() },
+    random: systemRandom,
+  }
+  const { secret } = decodeKeyFile(readFileSync(place('key'), 'utf8'))
+  return await openRepository(ports, { kind: 'key file', secret })
+}
+
+/** A snapshot of the job with a database of which it says what it likes. */
+async function saveForged(bytes: Uint8Array, facts: Note): Promise<void> {
+  await using repository = await openHere()
+  const open = async function* (): AsyncGenerator<Uint8Array> {
+    yield bytes
+  }
+  const streamed = [{ name: '@ledger', files: [{ name: 'ledger.db', open }] }]
+  await saveIn(repository, { paths: [], streamed }, '/@ledger/ledger.db', facts)
+}
+
+async function saveIn(
+  repository: Repository,
+  what: Pick<BackupRequest, 'paths' | 'streamed'>,
+  path: string,
+  facts: Note,
+): Promise<void> {
+  const source = { name: 'ledger', category: 'critical', type: 'books', kind: 'sqlite', paths: [path], facts }
+  await backup(
+    repository,
+    {
+      ...what,
+      sources: () => [source],
+      hostname: hostname(),
+      username: 'forger',
+      job: 'nightly',
+      tags: [],
+      excludes: [],
+      program: { name: 'snap', version: '0' },
+      walk: {
+        full: false,
+        oneFileSystem: false,
+        largestFile: undefined,
+        excludeCaches: false,
+        rulesAt: () => createIgnoreRules([]),
+        ignoreFile: undefined,
+        isCacheDirectory: () => false,
+        neverPaths: new Set<string>(),
+      },
+      write: { compression: 'auto', recheck: true, deltas: true, executor: createInThreadExecutor },
+    },
+    {
+      source: createSourceFiles(),
+      clock: { now: () => Date.now() },
+      progress: () => undefined,
+      signal: new AbortController().signal,
+    },
+  )
 }
 
 const alerts = (): Json[] =>
@@ -278,6 +350,33 @@ describe('a drill fails', () => {
     } finally {
       meddler.kill('SIGKILL')
     }
+  })
+
+  it('where a database has not the rows that the snapshot records', async () => {
+    configure('')
+    await ok('backup', '--job', 'nightly')
+    const bytes = readFileSync(place('ledger.db'))
+    const facts = { integrity: 'ok', rows: { entries: 4 } }
+    await saveForged(bytes, facts)
+    const failed = await report(1)
+    expect(failed.failures).toEqual([
+      { kind: 'database', what: 'ledger', reason: 'table entries has 3 rows, and 4 by the snapshot' },
+    ])
+    await saveForged(bytes.subarray(0, 5_000), { integrity: 'ok' })
+    expect((await report(1)).failures).toMatchObject([{ kind: 'database', what: 'ledger' }])
+    await saveForged(bytes, { integrity: 'ok', rows: { entries: 3 } })
+    expect((await report(0)).databases).toMatchObject([{ result: 'good', rows: 3 }])
+  })
+
+  it('where a link stands in the place of a database, which is not opened', async () => {
+    configure('')
+    const repository = await openHere()
+    await using _ = repository
+    mkdirSync(place('planted', '@ledger'), { recursive: true })
+    symlinkSync(place('ledger.db'), place('planted', '@ledger', 'ledger.db'))
+    await saveIn(repository, { paths: [place('planted')] }, `${place('planted')}/@ledger/ledger.db`, {})
+    const failed = await report(1)
+    expect(failed.failures).toEqual([{ kind: 'database', what: 'ledger', reason: 'it was not restored' }])
   })
 
   it('where there is no room, and nothing is restored', async () => {

@@ -81,7 +81,8 @@ export async function runDrill(
       signal: ports.signal,
       said: ports.said,
     })
-    const recoveryMs = ports.clock.now() - request.startedMs
+    // A clock may be put back meanwhile.
+    const recoveryMs = Math.max(0, ports.clock.now() - request.startedMs)
     const failures = failuresOf(restored, checked, drilled, probes)
     isKept = failures.length > 0 && drill.keep === 'failed'
     return {
