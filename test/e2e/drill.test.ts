@@ -313,20 +313,23 @@ describe('a drill fails', () => {
   it('where a probe does: all of them run, and what they say is masked', async () => {
     writeFileSync(place('secret'), 'a secret of snap')
     configure(
-      `probes: ['echo first; exit 3', 'echo "it is $(cat HERE/secret)"', 'exit 4']`,
+      `probes: ['echo first; exit 3', 'echo "it is $(cat HERE/secret)"', 'echo "$(cat HERE/secret)" >&2; exit 4']`,
       'daemon: { listen: "unix:HERE/socket", token: file:HERE/secret }',
     )
     await ok('backup', '--job', 'nightly')
     const failed = await report(1)
     expect(failed.failures).toMatchObject([
       { kind: 'probe', what: 'echo first; exit 3', reason: 'sh ended with status 3' },
-      { kind: 'probe', what: 'exit 4' },
+      { kind: 'probe', reason: 'sh ended with status 4: ***' },
     ])
     expect(failed.probes.map(({ ok: isOk }: Json) => isOk)).toEqual([false, true, false])
     expect(left()).toEqual([])
     const { stdout } = await ok('logs', 'trial')
     expect(stdout).toContain('it is ***')
     expect(stdout).not.toContain('a secret of snap')
+    expect(JSON.stringify(await notes())).not.toContain('a secret of snap')
+    expect((await notes())[0].drill.failures).toMatchObject([{}, { reason: 'sh ended with status 4: ***' }])
+    expect(readFileSync(place('alerts.log'), 'utf8')).not.toContain('a secret of snap')
   })
 
   it('where what was restored is altered before it is compared', async () => {

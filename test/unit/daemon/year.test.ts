@@ -194,10 +194,15 @@ function expectedRuns(): Line[] {
   return lines.map(({ text }) => text).sort()
 }
 
+/** Of the plans those that are drills of a job, and are run as the jobs are. */
+const DRILLS: readonly string[] = ['weekly', 'lastFriday']
+
 function configOf(): Config {
-  const jobs = Object.entries(PLANS).map(
-    ([name, { yaml }]) => `  ${name}: { sources: [s], schedule: ${yaml} }`,
-  )
+  const linesOf = (kind: 'jobs' | 'drills', what: string): string[] =>
+    Object.entries(PLANS)
+      .filter(([name]) => DRILLS.includes(name) === (kind === 'drills'))
+      .map(([name, { yaml }]) => `  ${name}: { ${what}, schedule: ${yaml} }`)
+  const jobs = [...linesOf('jobs', 'sources: [s]'), 'drills:', ...linesOf('drills', 'job: daily')]
   const text = `repositories: { r: { path: /r } }\nsources: { s: { files: [/s] } }\njobs:\n${jobs.join('\n')}\ndaemon: { check-every: 7d }`
   return readConfig({ file: '/snap.yaml', text, env: {} }).config
 }
