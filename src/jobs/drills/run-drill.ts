@@ -65,14 +65,7 @@ export async function runDrill(
   let isKept = false
   try {
     const restored = await restoreInto(repository, restoreRequest(request, select, false), ports)
-    const failed = new Set(restored.failures.map(({ path }) => path))
-    const checked = await ports.stage(async (progress) => {
-      const { target } = restoreRequest(request, select, false)
-      progress({ kind: 'total', files: restored.filesRestored, bytes: restored.bytesWritten, final: true })
-      const files = createTargetFiles()
-      const asked = { root: request.root, select, target, failed }
-      return await checkRestored(repository, asked, { target: files, progress, signal: ports.signal })
-    })
+    const checked = await readBack(repository, request, select, restored, ports)
     const sources = drilledSources(details, select)
     const drilled: DrilledDatabase[] = []
     for (const source of sources.filter(isDatabase)) drilled.push(await databases.check(source))
@@ -95,8 +88,8 @@ export async function runDrill(
       failures,
       failuresTotal: failures.length + checked.differencesTotal - checked.differences.length,
       recoveryMs,
-      notKept: restored.losses.map(
-        ({ what, count, example }) => `${what} (${count} times, as for ${example})`,
+      notKept: restored.losses.map(({ what, count, example }) =>
+        count === 1 ? `${what} (${example})` : `${what} (${count} times, as for ${example})`,
       ),
       kept: isKept ? scratch : undefined,
     }
@@ -104,6 +97,21 @@ export async function runDrill(
     await databases.removeAll()
     if (!isKept) remove(scratch, ports)
   }
+}
+
+async function readBack(
+  repository: Repository,
+  { root, scratch: target }: DrillRequest,
+  select: readonly SelectedPath[],
+  { failures, filesRestored: files, bytesWritten: bytes }: RestoreReport,
+  { signal, stage }: DrillPorts,
+): Promise<CheckReport> {
+  const failed = new Set(failures.map(({ path }) => path))
+  return await stage(async (progress) => {
+    progress({ kind: 'total', files, bytes, final: true })
+    const ports = { target: createTargetFiles(), progress, signal }
+    return await checkRestored(repository, { root, select, target, failed }, ports)
+  })
 }
 
 function remove(scratch: string, { warn }: DrillPorts): void {

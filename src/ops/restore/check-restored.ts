@@ -136,32 +136,34 @@ class Check {
       this.#differs(path, `it is ${KIND_WORDS[stat.type]}, and ${KIND_WORDS[entry.type]} in the snapshot`)
       return
     }
-    const metadata = metadataDifference(entry, stat)
-    if (metadata !== undefined) this.#differs(path, metadata)
-    if (entry.type === 'file') await this.#file(entry, path, stat, directory)
-    else if (entry.type === 'dir') {
-      if (entry.content === undefined) return
-      using child = directory.enter(entry.name)
-      await this.#directory({ content: entry.content, names: path, entry }, child)
-    } else if (!isSameSpecial(entry, stat, directory)) this.#differs(path, 'it leads to, or is, another')
+    const content = await this.#contentDifference(entry, path, stat, directory)
+    const reasons = [content, metadataDifference(entry, stat)].filter((reason) => reason !== undefined)
+    if (reasons.length > 0) this.#differs(path, reasons.join('; '))
+    if (entry.type !== 'dir' || entry.content === undefined) return
+    using child = directory.enter(entry.name)
+    await this.#directory({ content: entry.content, names: path, entry }, child)
   }
 
-  async #file(
+  /** Of what is no directory. */
+  async #contentDifference(
     entry: Entry,
     path: readonly string[],
     stat: FileStat,
     directory: TargetDirectory,
-  ): Promise<void> {
+  ): Promise<string | undefined> {
+    if (entry.type === 'dir') return undefined
+    if (entry.type !== 'file')
+      return isSameSpecial(entry, stat, directory) ? undefined : 'it leads to, or is, another'
     const { progress, signal } = this.#ports
     signal.throwIfAborted()
     progress({ kind: 'file', path: pathOf(path) })
-    if (stat.size !== entry.size)
-      this.#differs(path, `it has ${stat.size} bytes, and ${entry.size} in the snapshot`)
-    else if (!(await sameContentAsFile(this.#content, directory, entry)))
-      this.#differs(path, 'its content is another')
+    const isAsLong = stat.size === entry.size
+    const isSame = isAsLong && (await sameContentAsFile(this.#content, directory, entry))
     this.#files += 1
     this.#bytes += entry.size
     progress({ kind: 'done', files: 1, bytes: entry.size })
+    if (!isAsLong) return `it has ${stat.size} bytes, and ${entry.size} in the snapshot`
+    return isSame ? undefined : 'its content is another'
   }
 
   #differs(path: readonly string[], reason: string): void {
