@@ -110,6 +110,16 @@ function secretEnvironment(env: Environment, { secret }: RepositoryConfig): Envi
   }
 }
 
+/** `USAGE` where there is no drill of that name. */
+export function drillOf(config: Config, name: string): NonNullable<ReturnType<Config['drills']['get']>> {
+  const drill = config.drills.get(name)
+  if (drill !== undefined) return drill
+  const known = [...config.drills.keys()].join(', ')
+  throw new SnapError('USAGE', `there is no drill "${name}" in ${config.file}`, {
+    hint: known === '' ? 'It has no drills.' : `There are ${known}.`,
+  })
+}
+
 /** `USAGE` where there is no job of that name. */
 export function jobOf(config: Config, name: string): NonNullable<ReturnType<Config['jobs']['get']>> {
   const job = config.jobs.get(name)

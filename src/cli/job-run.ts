@@ -1,9 +1,10 @@
-/** A run of a job as the command line makes it: on record, within its limit of time, and at the priority that the job asks for. */
+/** A run of a job or a drill as the command line makes it: on record, within its limit of time, and at the priority that the job asks for. */
 import { formatDuration } from '../base/duration.ts'
 import { withoutSecrets } from '../base/without-secrets.ts'
 import type { PingMoment } from '../jobs/config/channel.ts'
 import type { Config, JobConfig } from '../jobs/config/config.ts'
 import type { RunRecord } from '../jobs/runs/run-record.ts'
+import type { RunKind } from '../jobs/state/run.ts'
 import type { RunEnd } from '../jobs/state/runs-table.ts'
 import { messageOf, SnapError } from '../model/errors.ts'
 import { type ConcealedContext, concealedContext } from './concealed-context.ts'
@@ -13,41 +14,58 @@ import { plural } from './output/human.ts'
 import { stderrWarning } from './output/notes.ts'
 import { safeText } from './output/safe-text.ts'
 
-/** What a run of a job has come to. */
+/** What is run: a job, or a drill. */
+export type Runnable = Pick<
+  JobConfig,
+  'name' | 'repository' | 'timeLimitMs' | 'nice' | 'ioClass' | 'ping'
+> & {
+  readonly kind: RunKind
+  /** Whose people hear of it. */
+  readonly job: string
+}
+
+export const runnableJob = (job: JobConfig): Runnable => ({ ...job, kind: 'backup', job: job.name })
+
+/** What a run has come to. */
 export type JobResult = {
   readonly snapshot: string
-  readonly bytes: { readonly read: number; readonly added: number }
+  /** What a drill reads is in its evidence. */
+  readonly bytes?: { readonly read: number; readonly added: number } | undefined
   /** How many paths could not be read. */
   readonly unreadable: number
   /** The first of them, and why. */
   readonly firstUnreadable: string | undefined
 }
 
-/** `saved` is told of the snapshot before what follows it: that may fail. */
-export type JobOperation = (context: CommandContext, saved: (result: JobResult) => void) => Promise<JobResult>
+/** `saved` is told of the snapshot before what follows it: that may fail. `run`: the id of the run. */
+export type JobOperation = (
+  context: CommandContext,
+  saved: (result: Pick<JobResult, 'snapshot' | 'bytes'>) => void,
+  run: string,
+) => Promise<JobResult>
 
-/** Runs `operate` as a run of the job, and returns how many paths could not be read. `JOB_RUNNING` where one is under way; `TIME_LIMIT` where it took too long; else its own errors. */
+/** Runs `operate` as a run of it, and returns how many paths could not be read. `JOB_RUNNING` where one is under way; `TIME_LIMIT` where it took too long; else its own errors. */
 export async function runJob(
   context: CommandContext,
   config: Config,
-  job: JobConfig,
+  runnable: Runnable,
   operate: JobOperation,
 ): Promise<number> {
   const concealed = await concealedContext(context, config)
   context.printing.isNeeded = false
-  using record = await beginRecord(concealed, config, job)
+  using record = await beginRecord(concealed, config, runnable)
   const { journal } = record
-  using limit = limitOf(context.signal, job)
+  using limit = limitOf(context.signal, runnable)
   const inner = { ...concealed, journal, signal: limit.signal }
-  await setPriority(inner, job)
-  journal?.note('began', { snap: context.version, repository: job.repository.name })
-  const started = pinged(inner, job, 'start', '')
-  const { end, said, failure, unreadable } = await ended(inner, operate)
+  await setPriority(inner, runnable)
+  journal?.note('began', { snap: context.version, repository: runnable.repository.name })
+  const started = pinged(inner, runnable, 'start', '')
+  const { end, said, failure, unreadable } = await ended(inner, operate, record.id)
   const isOnRecord = record.end(end)
   await started
-  await pinged(inner, job, end.outcome === 'ok' ? 'success' : 'fail', said)
+  await pinged(inner, runnable, end.outcome === 'ok' ? 'success' : 'fail', said)
   const { tellAfterRun } = await import('./tell.ts')
-  const run = { ...end, job: job.name, repository: job.repository.name, run: record.id, isOnRecord }
+  const run = { ...end, runnable, run: record.id, isOnRecord }
   await tellAfterRun(inner, config, run)
   if (failure !== undefined) throw failure.error
   return unreadable
@@ -62,13 +80,17 @@ type Ended = {
 }
 
 /** Never rejects: how it failed is in the answer. */
-async function ended(context: ConcealedContext, operate: JobOperation): Promise<Ended> {
+async function ended(context: ConcealedContext, operate: JobOperation, run: string): Promise<Ended> {
   const { journal, secrets } = context
   let saved: Pick<JobResult, 'snapshot' | 'bytes'> | undefined
   try {
-    const result = await operate(context, (early) => {
-      saved = early
-    })
+    const result = await operate(
+      context,
+      (early) => {
+        saved = early
+      },
+      run,
+    )
     const { snapshot, bytes, unreadable } = result
     const message = unreadableText(result, secrets)
     const outcome = unreadable > 0 ? 'incomplete' : 'ok'
@@ -96,7 +118,7 @@ function unreadableText(
 
 async function pinged(
   context: CommandContext,
-  { ping: addresses }: JobConfig,
+  { ping: addresses }: Runnable,
   moment: PingMoment,
   said: string,
 ): Promise<void> {
@@ -106,7 +128,11 @@ async function pinged(
   if (warning !== undefined) stderrWarning(context, warning)
 }
 
-async function beginRecord(context: ConcealedContext, config: Config, job: JobConfig): Promise<RunRecord> {
+async function beginRecord(
+  context: ConcealedContext,
+  config: Config,
+  { kind, name, repository }: Runnable,
+): Promise<RunRecord> {
   const { configKey, stateDirectory } = await import('./state.ts')
   const { RunRecord } = await import('../jobs/runs/run-record.ts')
   const { RUN_VARIABLES, runVariables } = await import('../jobs/runs/run-variables.ts')
@@ -118,8 +144,9 @@ async function beginRecord(context: ConcealedContext, config: Config, job: JobCo
     stateDirectory(context),
     {
       config: configKey(config),
-      job: job.name,
-      repository: job.repository.name,
+      kind,
+      job: name,
+      repository: repository.name,
       ...runVariables(env),
       secrets,
       ...config.history,
@@ -131,14 +158,17 @@ async function beginRecord(context: ConcealedContext, config: Config, job: JobCo
 type Limit = Disposable & { readonly signal: AbortSignal }
 
 /** Aborted by `signal`, and when the job has taken as long as it may. */
-function limitOf(signal: AbortSignal, { name, timeLimitMs }: JobConfig): Limit {
+function limitOf(signal: AbortSignal, { name, timeLimitMs, kind }: Runnable): Limit {
   if (timeLimitMs === undefined) return { signal, [Symbol.dispose]: () => undefined }
   const controller = new AbortController()
   const timer = setTimeout(() => {
     const text = `${name} was ended: it took longer than ${formatDuration(timeLimitMs)}`
     controller.abort(
       new SnapError('TIME_LIMIT', text, {
-        hint: 'The next run goes on where it ended. Raise time-limit where it needs longer.',
+        hint:
+          kind === 'drill'
+            ? 'What was restored by then is gone. Raise time-limit where it needs longer.'
+            : 'The next run goes on where it ended. Raise time-limit where it needs longer.',
       }),
     )
   }, timeLimitMs)
@@ -148,7 +178,7 @@ function limitOf(signal: AbortSignal, { name, timeLimitMs }: JobConfig): Limit {
   }
 }
 
-async function setPriority(context: CommandContext, { nice, ioClass }: JobConfig): Promise<void> {
+async function setPriority(context: CommandContext, { nice, ioClass }: Runnable): Promise<void> {
   if (nice === undefined && ioClass === undefined) return
   const { lowerPriority } = await import('../jobs/runs/priority.ts')
   await lowerPriority({ nice, ioClass }, (text) => stderrWarning(context, text))

@@ -77,7 +77,7 @@ export function lookAtVerified(context: CommandContext, isGood: boolean): void {
   remembering(context, (state) => rememberVerified(state, hostname(), placeOf(context).path, verified))
 }
 
-function remembering(context: CommandContext, act: (state: State) => void): void {
+export function remembering(context: CommandContext, act: (state: State) => void): void {
   try {
     using state = openState(context)
     state.guarded(act)

@@ -12,25 +12,27 @@ import { userName } from './user-name.ts'
 
 const ROOT = 0
 
-/** The result of `operate`, or its error; a note that could not be written is a warning. */
+/** The result of `operate`, or its error; a note that could not be written is a warning, with `instead` in it. */
 export async function noting<T>(
   context: CommandContext,
   repository: Repository,
   intent: Omit<Intent, 'doer'>,
   operate: () => Promise<T>,
   outcomeOf: (result: T) => Outcome,
+  instead = '',
 ): Promise<T> {
   if (await belongsToAnother(placeOf(context).path)) {
     try {
       return await operate()
     } finally {
-      stderrWarning(context, 'not noted in the audit trail: the repository belongs to another user')
+      stderrWarning(context, `not noted in the audit trail: the repository belongs to another user${instead}`)
     }
   }
   const { noted } = await import('../ops/audit/note.ts')
   const program = { name: 'snap', version: context.version }
   const doer = { hostname: hostname(), username: userName(), program }
-  const notNoted = (reason: string): void => stderrWarning(context, `not noted in the audit trail: ${reason}`)
+  const notNoted = (reason: string): void =>
+    stderrWarning(context, `not noted in the audit trail: ${reason}${instead}`)
   return noted(repository, { ...intent, doer }, { notNoted }, operate, outcomeOf)
 }
 

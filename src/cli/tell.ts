@@ -6,6 +6,7 @@ import { decodeMemory, encodeMemory, NOTHING_REMEMBERED } from '../jobs/alerts/a
 import type { RunBytes } from '../jobs/alerts/anomaly.ts'
 import type { Condition } from '../jobs/alerts/condition.ts'
 import { conditionsOf } from '../jobs/alerts/conditions-of.ts'
+import { failedDrill } from '../jobs/alerts/drill-conditions.ts'
 import { missedObjectives } from '../jobs/alerts/missed-objectives.ts'
 import type { Delivery } from '../jobs/alerts/plan-alerts.ts'
 import { type RecentlyTold, tellPeople } from '../jobs/alerts/tell-people.ts'
@@ -21,6 +22,7 @@ import { gatherReport } from '../jobs/status/gather.ts'
 import type { StatusReport } from '../jobs/status/report.ts'
 import { hasCode, messageOf } from '../model/errors.ts'
 import type { CommandContext } from './context.ts'
+import type { Runnable } from './job-run.ts'
 import { stderrWarning } from './output/notes.ts'
 import { configKey, openStateAnyhow } from './state.ts'
 
@@ -71,8 +73,7 @@ export async function tellOfState(context: CommandContext, config: Config, state
 /** A run that has ended. */
 export type EndedRun = Pick<RunEnd, 'outcome' | 'message'> & {
   readonly run: string
-  readonly job: string
-  readonly repository: string
+  readonly runnable: Pick<Runnable, 'kind' | 'name' | 'job' | 'repository'>
   /** In the history. */
   readonly isOnRecord: boolean
 }
@@ -99,25 +100,36 @@ function recentlyTold(state: State, key: string, now: number): RecentlyTold {
 }
 
 async function tellOfRun(context: CommandContext, config: Config, run: EndedRun): Promise<void> {
-  const { job, repository, outcome, message = outcome } = run
-  if (outcome === 'ok') return
-  const condition: Condition = {
-    key: `failed:${job}`,
-    kind: 'failed',
-    severity: 'critical',
-    title: `${job} ${outcome === 'incomplete' ? 'left something out' : 'failed'}`,
-    text: withoutSecrets(message, secretsIn(context, config)),
-    job,
-    repository,
-    run: run.run,
-  }
+  if (run.outcome === 'ok') return
   const secrets = secretsIn(context, config)
-  const request = { config, conditions: [condition], memory: NOTHING_REMEMBERED, secrets }
+  const conditions = [conditionOf(run, secrets)]
+  const request = { config, conditions, memory: NOTHING_REMEMBERED, secrets }
   const { failures } = await tellPeople(
     { ...request, host: hostname(), now: context.clock.now() },
     { signal: new AbortController().signal },
   )
   for (const [channel, why] of failures) stderrWarning(context, `${channel} was not told: ${why}`)
+}
+
+function conditionOf(
+  { run, runnable, outcome, message = outcome }: EndedRun,
+  secrets: readonly string[],
+): Condition {
+  const { kind, name, job } = runnable
+  const repository = runnable.repository.name
+  const text = withoutSecrets(message, secrets)
+  if (kind === 'drill')
+    return failedDrill({ drill: name, job, repository }, { run, text, isWarning: outcome === 'interrupted' })
+  return {
+    key: `failed:${name}`,
+    kind: 'failed',
+    severity: 'critical',
+    title: `${name} ${outcome === 'incomplete' ? 'left something out' : 'failed'}`,
+    text,
+    job,
+    repository,
+    run,
+  }
 }
 
 export function reportOf({ clock }: CommandContext, config: Config, state: State): StatusReport {

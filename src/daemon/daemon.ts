@@ -1,14 +1,16 @@
 /**
- * Keeps the schedules of a configuration: starts jobs when they are due, looks now and then for what is stale or full, and takes orders.
+ * Keeps the schedules of a configuration: starts jobs and drills when they are due, looks now and then for what is stale or full, and takes orders.
  * What the jobs do is done by processes of their own.
  */
 import type { Config } from '../jobs/config/config.ts'
 import { newRunId } from '../jobs/runs/run-id.ts'
+import { runnableOf, runnablesOf } from '../jobs/schedule/runnables.ts'
 import { Scheduler, type SkipReason } from '../jobs/schedule/scheduler.ts'
 import type { Outcome, Trigger } from '../jobs/state/run.ts'
 import type { State } from '../jobs/state/state.ts'
 import type { Clock, Random } from '../model/clock.ts'
 import { hasCode, messageOf, SnapError } from '../model/errors.ts'
+import { Checks } from './checks.ts'
 import { Events } from './events.ts'
 import type { EndedRun, JobProcesses, ProcessesOptions, RunOrder } from './job-processes.ts'
 import type { ServiceManager } from './service-manager.ts'
@@ -58,10 +60,9 @@ export class Daemon {
   #config: Config
   #scheduler: Scheduler
   #woken = new AbortController()
-  #mustCheck = false
   readonly #failed: string[] = []
   #isUnkeptTold = false
-  #checking: Promise<void> | undefined
+  readonly #checks: Checks
 
   constructor(options: DaemonOptions, ports: DaemonPorts) {
     this.#options = options
@@ -72,6 +73,7 @@ export class Daemon {
       ended: (run) => this.#ended(run),
     })
     this.#scheduler = this.#newScheduler()
+    this.#checks = this.#newChecks()
   }
 
   get config(): Config {
@@ -94,7 +96,7 @@ export class Daemon {
     manager.stopping()
     if (this.#processes.count > 0) note('ending the jobs that run')
     await this.#processes.stop()
-    await this.#checking
+    await this.#checks.drain()
   }
 
   /** Starts what is due by now, and waits for it: for whoever is called now and then. Returns what did not end well. */
@@ -102,41 +104,15 @@ export class Daemon {
     this.tick(signal)
     using _stopping = onAbort(signal, () => void this.#processes.stop())
     await this.#processes.drain()
-    await this.#checking
+    await this.#checks.drain()
     return this.#failed
   }
 
   /** Starts what is due by now. Returns when something is due next. ms */
   tick(signal: AbortSignal): number | undefined {
     const next = this.#scheduler.tick()
-    const nowMs = this.#ports.clock.now()
-    if (this.#isCheckDue(nowMs)) this.#check(nowMs, signal)
+    this.#checks.tick(this.#config, this.#ports.clock.now(), signal)
     return next
-  }
-
-  #isCheckDue(nowMs: number): boolean {
-    if (this.#checking !== undefined) return false
-    if (this.#mustCheck) return true
-    const { state, key } = this.#options
-    const last = state.guarded((open) => open.recallTime(checkedName(key), nowMs))
-    // A clock that was put back does not keep it from looking.
-    const { checkEveryMs } = this.#config.daemon
-    if (last !== undefined) return Math.abs(nowMs - last) >= checkEveryMs
-    return state.unkept === undefined || nowMs % checkEveryMs < MINUTE_MS
-  }
-
-  #check(nowMs: number, signal: AbortSignal): void {
-    const { check, warn } = this.#ports
-    const { state, key } = this.#options
-    this.#mustCheck = false
-    this.#saving(() => state.guarded((open) => open.rememberTime(checkedName(key), nowMs)))
-    this.#checking = check(this.#config, signal)
-      .catch((error: unknown) => {
-        if (!signal.aborted) warn(`looking for what is stale or full failed: ${messageOf(error)}`)
-      })
-      .finally(() => {
-        this.#checking = undefined
-      })
   }
 
   /** From now on. Jobs that run go on. */
@@ -144,7 +120,7 @@ export class Daemon {
     this.#config = config
     this.#processes.change({ atOnce: config.daemon.jobsAtOnce })
     this.#scheduler = this.#newScheduler()
-    this.#mustCheck = true
+    this.#checks.want()
     this.events.emit({ event: 'reloaded' })
     this.wake()
   }
@@ -153,20 +129,20 @@ export class Daemon {
     this.#woken.abort()
   }
 
-  /** Starts a run of a job, with more arguments for `snap backup`. Returns its id. `JOB_RUNNING` where it runs already. */
+  /** Starts a run of a job or a drill, with more arguments. Returns its id. `JOB_RUNNING` where it runs already; `RUN_UNKNOWN` where there is none of the name. */
   start(job: string, trigger: Trigger, args: readonly string[] = []): string {
     const { clock, random } = this.#ports
     if (this.#isRunning(job))
       throw new SnapError('JOB_RUNNING', `${job} is running`, { hint: 'Wait until it has ended.' })
     const id = newRunId(clock.now(), random)
-    this.#processes.start({ id, job, trigger, args })
+    this.#processes.start({ id, job, command: this.#commandOf(job), trigger, args })
     return id
   }
 
   #newScheduler(): Scheduler {
     const { host } = this.#options
     const { clock, random, note } = this.#ports
-    const jobs = [...this.#config.jobs.values()].flatMap(({ name, schedule }) =>
+    const jobs = runnablesOf(this.#config).flatMap(({ name, schedule }) =>
       schedule === undefined ? [] : [{ name, schedule }],
     )
     return new Scheduler(jobs, {
@@ -178,10 +154,32 @@ export class Daemon {
       start: (job, dueMs) => {
         const id = newRunId(clock.now(), random)
         note(`${job} begins (${id})`)
-        this.#processes.start({ id, job, trigger: 'schedule', dueMs })
+        this.#processes.start({ id, job, command: this.#commandOf(job), trigger: 'schedule', dueMs })
       },
       skipped: (job, dueMs, why) => this.#skipped(job, dueMs, why),
     })
+  }
+
+  #newChecks(): Checks {
+    const { state, key } = this.#options
+    const { check, warn } = this.#ports
+    return new Checks({
+      last: (nowMs) => state.guarded((open) => open.recallTime(checkedName(key), nowMs)),
+      began: (nowMs) =>
+        this.#saving(() => state.guarded((open) => open.rememberTime(checkedName(key), nowMs))),
+      isKept: () => state.unkept === undefined,
+      check,
+      warn,
+    })
+  }
+
+  #commandOf(name: string): RunOrder['command'] {
+    const known = runnableOf(this.#config, name)
+    if (known === undefined)
+      throw new SnapError('RUN_UNKNOWN', `there is no job and no drill "${name}"`, {
+        hint: '`snap schedule list` lists them.',
+      })
+    return known.command
   }
 
   #isRunning(job: string): boolean {
@@ -206,8 +204,8 @@ export class Daemon {
   ): void {
     const { state, key } = this.#options
     const startedMs = this.#ports.clock.now()
-    const repository = this.#config.jobs.get(job)?.repository.name ?? ''
-    const run = { id, config: key, job, repository, trigger, dueMs, startedMs, pid: process.pid }
+    const { kind, repository = '' } = runnableOf(this.#config, job) ?? {}
+    const run = { id, kind, config: key, job, repository, trigger, dueMs, startedMs, pid: process.pid }
     state.guarded(({ runs }) => runs.record(run, outcome, message))
   }
 
@@ -247,7 +245,7 @@ export class Daemon {
       this.#addFailed(`${job} ${outcome}`)
     }
     this.events.emit({ event: 'run_ended', run_id: id, job, outcome, exit_status: status, message })
-    if (outcome !== 'ok') this.#mustCheck = true
+    if (outcome !== 'ok') this.#checks.want()
     this.wake()
   }
 

@@ -1,5 +1,5 @@
 /**
- * Runs of jobs as processes of their own: so many at once, the others wait in line. A run writes its own history and log; the daemon
+ * Runs of jobs and drills as processes of their own: so many at once, the others wait in line. A run writes its own history and log; the daemon
  * holds no key of any repository.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -10,11 +10,14 @@ import type { Events } from './events.ts'
 
 export type RunOrder = {
   readonly id: string
+  /** The name of a job, or of a drill. */
   readonly job: string
+  /** How snap is told to run it. */
+  readonly command: readonly [string, ...string[]]
   readonly trigger: Trigger
   /** ms */
   readonly dueMs?: number | undefined
-  /** More arguments for `snap backup`. */
+  /** More arguments behind the command. */
   readonly args?: readonly string[]
 }
 
@@ -125,8 +128,8 @@ export class JobProcesses {
   #spawn(order: RunOrder): void {
     const { program, configFile, env, events } = this.#options
     const [node, ...first] = program
-    const { id, job, trigger, dueMs, args = [] } = order
-    const child = spawn(node, [...first, 'backup', '--json', '--config', configFile, '--job', job, ...args], {
+    const { id, job, command, trigger, dueMs, args = [] } = order
+    const child = spawn(node, [...first, ...command, '--json', '--config', configFile, ...args], {
       env: {
         ...env,
         ...runEnvironment({ id, trigger, dueMs }),

@@ -119,12 +119,20 @@ async function runHook(
   env: Command['env'] & object,
   ports: HookPorts,
 ): Promise<void> {
-  const { argv, cwd, timeoutMs } = hook
   const said = (line: string): void => ports.said(name, line)
-  const command: Command = { argv, cwd, timeoutMs, untilExit: true, env: { ...env, ...hook.env } }
+  await runTelling({ ...hook, env: { ...env, ...hook.env } }, said, ports.signal)
+}
+
+/** Runs a command; each line that it prints is passed on. Throws an `Error` with its last words where it fails. */
+export async function runTelling(
+  { argv, cwd, timeoutMs, env }: Pick<Command, 'argv' | 'cwd' | 'timeoutMs' | 'env'>,
+  said: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const command: Command = { argv, cwd, timeoutMs, untilExit: true, env: env ?? {} }
   const lines = new Lines(LINE_CHARS_MAX)
   const decoder = new TextDecoder()
-  for await (const bytes of commandOutput(command, ports.signal, { said }))
+  for await (const bytes of commandOutput(command, signal, { said }))
     for (const line of lines.push(decoder.decode(bytes, { stream: true }))) said(line)
   for (const line of lines.end()) said(line)
 }

@@ -37,6 +37,7 @@ export const ERROR_CODES = [
   'WAL_MISSING', // the archive does certainly not have it
   'WAL_CONFLICT', // another file of that name is archived
   'HOOK_FAILED', // a command around an operation failed
+  'DRILL_FAILED', // what a drill restored is not as it should be
   'JOB_RUNNING', // a run of the job is under way
   'TIME_LIMIT', // a job took longer than it may
   'STATE_FAILED', // the history of runs cannot be used

@@ -1,6 +1,6 @@
 /** The daemon for real: its own process, real minutes, real signals, its API over real sockets, and a real listener for sd_notify. */
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -178,6 +178,34 @@ describe('the daemon', () => {
     expect(status).toBe(0)
     expect(existsSync(place('again'))).toBe(true)
     expect(await runs()).toMatchObject([{ run_id: json.run_id, outcome: 'interrupted', trigger: 'api' }])
+  })
+
+  it('starts drills, one at a time, tells of them, and ends one with all that it has made', async () => {
+    configure(
+      `jobs:\n  one: { sources: [app] }\ndrills:\n  trial: { job: one, into: HERE/drills, probes: ['touch HERE/probing; sleep 600'] }\n${API}`,
+    )
+    await sandbox.ok(['backup', '--job', 'one'], { env: environment() })
+    const daemon = await start()
+    const at = placeOf(daemon)
+    const ask1 = (): Promise<Reply> => ask(at, '/v1/drills/trial/runs', { method: 'POST' })
+    const started = await ask1()
+    expect(started.status).toBe(202)
+    while (!existsSync(place('probing'))) await wait(50)
+    expect((await ask1()).status).toBe(409)
+    expect((await ask(at, '/v1/drills/one/runs', { method: 'POST' })).status).toBe(404)
+    expect((await ask(at, '/v1/drills')).json.drills).toMatchObject([
+      { drill: 'trial', job: 'one', running: true },
+    ])
+    expect(readdirSync(place('drills'))).toHaveLength(1)
+    daemon.run.child.kill('SIGTERM')
+    expect((await daemon.run.ended).status).toBe(0)
+    expect(readdirSync(place('drills'))).toEqual([])
+    expect((await runs())[0]).toMatchObject({
+      run_id: started.json.run_id,
+      kind: 'drill',
+      outcome: 'interrupted',
+      trigger: 'api',
+    })
   })
 
   it('reads its configuration again on SIGHUP, and keeps the former one where it has a problem', async () => {
@@ -415,6 +443,7 @@ describe('the API', () => {
     )
     expect(documented.sort()).toEqual([
       'get /metrics',
+      'get /v1/drills',
       'get /v1/events',
       'get /v1/health',
       'get /v1/jobs',
@@ -422,6 +451,7 @@ describe('the API', () => {
       'get /v1/runs/{run}',
       'get /v1/runs/{run}/log',
       'get /v1/status',
+      'post /v1/drills/{drill}/runs',
       'post /v1/jobs/{job}/runs',
     ])
     for (const [path, methods] of Object.entries(json.paths as Record<string, Json>))

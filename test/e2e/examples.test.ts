@@ -9,7 +9,7 @@ import Sqlite from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PASSWORD, Postgres } from '../support/postgres.ts'
 import { CREDENTIALS, Radosgw } from '../support/s3/radosgw.ts'
-import { type Json, type Run, Sandbox } from '../support/snap.ts'
+import { type Json, jsonLines, type Run, Sandbox } from '../support/snap.ts'
 
 const EXAMPLES = fileURLToPath(new URL('../../docs/examples', import.meta.url))
 const support = (name: string): string => fileURLToPath(new URL(`../support/${name}`, import.meta.url))
@@ -303,6 +303,17 @@ describe('desktop.yaml', () => {
         database.close()
       }
     }
+    // The drill of Sunday, while the databases are written to.
+    const drill = jsonLines(await place.ok('drill', 'weekly', '--json')).at(-1)
+    expect(drill).toMatchObject({ ok: true, categories: ['critical', 'important'], failures: [] })
+    expect(drill.databases.map(({ source, result }: Json) => [source, result])).toEqual([
+      ['conversations', 'good'],
+      ['vectors', 'good'],
+    ])
+    expect(drill.probes.map(({ ok }: Json) => ok)).toEqual([true, true])
+    expect(readdirSync(place.path('backup', 'drills'))).toEqual([])
+    const trail = jsonLines(await place.ok('audit', '--json', ...place.repository, ...place.key))
+    expect(trail.at(-2).note).toMatchObject({ operation: 'drill', result: 'ok', drill: { name: 'weekly' } })
     // One is brought back where it lay, once nobody has it open.
     for (const child of children) {
       child.kill('SIGKILL')
@@ -315,6 +326,9 @@ describe('desktop.yaml', () => {
     expect(existsSync(place.path('backup', 'told'))).toBe(false)
     const { stdout } = await place.ok('status', '--json')
     expect(JSON.parse(stdout).repositories[0]).toMatchObject({ damaged: false })
+    expect(JSON.parse(stdout).drills[0]).toMatchObject({ health: 'healthy', recovery_time_seconds: 900 })
+    const next = JSON.parse((await place.ok('schedule', 'list', '--json')).stdout).at(-1)
+    expect([next.job, new Date(next.next_run).getDay()]).toEqual(['weekly', 0])
   })
 })
 

@@ -9,6 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { Sqlite } from '../../src/sqlite/database.ts'
 import { kept } from '../../src/sqlite/kept-alive.ts'
@@ -64,6 +65,7 @@ describe('a run is done, whatever becomes of the history:', () => {
     expect(good).toMatchObject({ status: 0, stderr: expect.stringContaining('cannot be kept') })
     expect(good.stdout).toContain('last_good_snapshot')
     writeFileSync(world.config, readFileSync(world.config, 'utf8').replace('max-age: 26h', 'max-age: 1s'))
+    await wait(1_100)
     const stale = await world.run(['status', '--notify'])
     expect(stale).toMatchObject({ status: 5, stderr: expect.stringContaining('nightly is') })
     expect(titles()).toContain('nightly is stale')

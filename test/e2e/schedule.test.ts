@@ -52,9 +52,9 @@ describe('snap schedule list', () => {
     expect(nightly).toMatchObject({ job: 'nightly', schedule: ['daily at 02:00'], timezone: 'Asia/Tokyo' })
     expect(nightly.next_run).toMatch(/T17:00:00/)
     expect(weekly.next_run).toMatch(/T0[13]:00:00/)
-    expect(byHand).toEqual({ job: 'by-hand', schedule: [] })
+    expect(byHand).toEqual({ job: 'by-hand', kind: 'backup', schedule: [] })
     const table = (await sandbox.ok(['schedule', 'list', '--config', config])).stdout
-    expect(table).toMatch(/^by-hand +none/m)
+    expect(table).toMatch(/^by-hand +backup +none/m)
   })
 })
 

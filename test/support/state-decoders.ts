@@ -1,5 +1,6 @@
 /** What reads the state of jobs on this machine, and its logs: files, in which anything may stand. */
 import { encodeText } from '../../src/base/bytes.ts'
+import { renderDrills } from '../../src/cli/render/drill.ts'
 import { renderLogLine } from '../../src/cli/render/log-line.ts'
 import { renderRuns } from '../../src/cli/render/runs.ts'
 import { renderStatus, renderStatusJson } from '../../src/cli/render/status.ts'
@@ -9,6 +10,7 @@ import { metricsOf } from '../../src/jobs/metrics/metrics-of.ts'
 import { jsonOfRun } from '../../src/jobs/state/run-json.ts'
 import { type Row, runOf } from '../../src/jobs/state/run-row.ts'
 import { factsIn, verifyFactsIn } from '../../src/jobs/status/facts.ts'
+import { measuredIn } from '../../src/jobs/status/measured.ts'
 import type { SourceDecoder } from './decoders.ts'
 
 const NOW = Date.UTC(2025, 10, 19)
@@ -42,6 +44,7 @@ function shownFacts(bytes: Uint8Array): unknown {
     host: 'web1',
     health: 'healthy' as const,
     jobs: [],
+    drills: [],
     repositories: [
       {
         repository: 'r',
@@ -70,6 +73,7 @@ function shownFacts(bytes: Uint8Array): unknown {
 
 const ROW = {
   id: '20251119-020000-k3fp',
+  kind: 'backup',
   config: 'web1:/etc/snap.yaml',
   job: 'nightly',
   repository: 'local',
@@ -93,6 +97,36 @@ function shownRow(bytes: Uint8Array): unknown {
   return run === undefined ? undefined : [renderRuns([run], NOW, 'UTC'), JSON.stringify(jsonOfRun(run))]
 }
 
+const MEASURED = { run: ROW.id, at: NOW, recoveryMs: 1_500, snapshot: MOMENT, categories: ['critical'] }
+
+function shownMeasured(bytes: Uint8Array): unknown {
+  const drill = {
+    drill: 'weekly',
+    job: 'nightly',
+    repository: 'r',
+    health: 'healthy' as const,
+    reasons: [],
+    lastRun: undefined,
+    measured: measuredIn(parsed(bytes)),
+    recoveryTimeMs: undefined,
+    overdue: undefined,
+    knownSince: NOW,
+    isRunning: false,
+    nextRun: undefined,
+  }
+  const report = {
+    at: NOW,
+    host: 'web1',
+    health: 'healthy' as const,
+    jobs: [],
+    repositories: [],
+    series: [],
+    archives: [],
+  }
+  const all = { ...report, drills: [drill] }
+  return drill.measured && [renderDrills(all, new Map(), 'UTC'), renderStatusJson(all), metricsOf(all)]
+}
+
 export function stateDecoders(): SourceDecoder[] {
   const told = { channel: 'ops', since: NOW, at: NOW, severity: 'critical' as const }
   const condition = {
@@ -112,6 +146,12 @@ export function stateDecoders(): SourceDecoder[] {
       from: 'jobs/status/facts.ts',
       seeds: [json(FACTS), json({ at: NOW, isGood: false })],
       run: shownFacts,
+    },
+    {
+      name: 'what a drill has measured, shown',
+      from: 'jobs/status/measured.ts',
+      seeds: [json(MEASURED)],
+      run: shownMeasured,
     },
     { name: 'run of a job, shown', from: 'jobs/state/run-row.ts', seeds: [json(ROW)], run: shownRow },
     {

@@ -105,10 +105,10 @@ async function jobAction(
   const context = contextFor(outer, job.repository)
   if (options.dryRun)
     return await planAction(context, (await requestOfJob(context, config, job, options, executor)).request)
-  const { runJob } = await import('../job-run.ts')
+  const { runJob, runnableJob } = await import('../job-run.ts')
   const operate: JobOperation = (inner, saved) =>
     jobOperation(inner, { outer, config, job, options, executor }, saved)
-  tellIncomplete(await runJob(context, config, job, operate))
+  tellIncomplete(await runJob(context, config, runnableJob(job), operate))
 }
 
 type JobParts = {

@@ -40,7 +40,7 @@ export const configCommand: CommandModule = {
 
 async function checkAction(context: CommandContext): Promise<void> {
   const config = await loadConfiguration(context)
-  const { file, repositories, sources, categories, jobs, channels } = config
+  const { file, repositories, sources, categories, jobs, drills, channels } = config
   const { globals, stdout } = context
   const { missingIn } = await import('../../jobs/config/missing.ts')
   for (const missing of missingIn(config, context.env)) stderrWarning(context, missing)
@@ -50,6 +50,7 @@ async function checkAction(context: CommandContext): Promise<void> {
       sources: [...sources.keys()],
       categories: [...categories.keys()],
       jobs: [...jobs.keys()],
+      drills: [...drills.keys()],
       channels: [...channels.keys()],
     }
     stdout.write(jsonLine({ message_type: 'config', file, ...names }))
@@ -61,6 +62,7 @@ async function checkAction(context: CommandContext): Promise<void> {
     plural(sources.size, 'source'),
     plural(categories.size, 'category', 'categories'),
     plural(jobs.size, 'job'),
+    ...(drills.size === 0 ? [] : [plural(drills.size, 'drill')]),
     plural(channels.size, 'channel'),
   ]
   stdout.write(`${file} is fine: ${counts.join(', ')}\n`)

@@ -55,8 +55,11 @@ async function daemonAction(context: CommandContext): Promise<void> {
   process.on('SIGHUP', onHangUp)
   try {
     await using api = await apiOf(context, daemon, config, { state, key: configKey(config) })
-    const scheduled = [...config.jobs.values()].filter(({ schedule }) => schedule !== undefined).length
-    const jobs = `${scheduled} of ${config.jobs.size} jobs have a schedule`
+    const { runnablesOf } = await import('../../jobs/schedule/runnables.ts')
+    const all = runnablesOf(config)
+    const scheduled = all.filter(({ schedule }) => schedule !== undefined).length
+    const what = config.drills.size === 0 ? 'jobs' : 'jobs and drills'
+    const jobs = `${scheduled} of ${all.length} ${what} have a schedule`
     stderrNote(
       context,
       `watching ${config.file}: ${jobs}${api === undefined ? '' : `; the API is at ${api.place}`}`,

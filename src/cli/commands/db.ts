@@ -76,24 +76,28 @@ Examples:
       )
       .action(run<[string, RestoreOptions]>(concealed(restoreAction)))
     registerRecover(db, run)
-    // What a backup of a SQLite database runs. It is hidden since it is no promise to anybody else.
+    // What a backup of a SQLite database runs, and without a second path a drill. It is hidden since it is no promise to anybody else.
     program
       .command(COPY_COMMAND, { hidden: true })
       .argument('<from>')
-      .argument('<to>')
-      .action(run<[string, string, object]>(copyAction))
+      .argument('[to]')
+      .action(run<[string, string | undefined, object]>(copyAction))
   },
 }
 
-async function copyAction({ stdout, signal }: CommandContext, from: string, to: string): Promise<void> {
+async function copyAction(
+  { stdout, signal }: CommandContext,
+  from: string,
+  to: string | undefined,
+): Promise<void> {
   const { copyDatabase, inspectDatabase } = await import('../../sqlite/online-copy.ts')
   try {
-    await copyDatabase(from, to, signal)
+    if (to !== undefined) await copyDatabase(from, to, signal)
   } catch (cause) {
     signal.throwIfAborted()
     throw new SnapError('SOURCE_UNREADABLE', messageOf(cause), { cause })
   }
-  stdout.write(JSON.stringify(inspectDatabase(to)))
+  stdout.write(JSON.stringify(inspectDatabase(to ?? from)))
 }
 
 async function testAction(context: CommandContext, name: string): Promise<void> {

@@ -7,6 +7,7 @@ import { configCommand } from './config.ts'
 import { copyCommand } from './copy.ts'
 import { daemonCommand } from './daemon.ts'
 import { dbCommand } from './db.ts'
+import { drillCommand } from './drill.ts'
 import { duCommand } from './du.ts'
 import { dumpCommand } from './dump.ts'
 import { findCommand } from './find.ts'
@@ -47,6 +48,7 @@ export const COMMANDS: readonly CommandModule[] = [
   pruneCommand,
   purgeCommand,
   verifyCommand,
+  drillCommand,
   auditCommand,
   repairCommand,
   duCommand,

@@ -52,6 +52,7 @@ function chosenRun({ runs }: State, config: Config, key: string, text: string): 
   // A job that the configuration has no more has its history still.
   const ofJob = newest(text)
   if (ofJob !== undefined) return ofJob
+  if (config.drills.has(text)) return unknown(`${text} was never run`, `Run it: \`snap drill ${text}\`.`)
   if (config.jobs.has(text)) return unknown(`${text} was never run`, `Run it: \`snap backup --job ${text}\`.`)
   const [run, other] = runs.beginningWith(key, text)
   if (run === undefined) return unknown(`no run, and no job, is called ${text}`, '`snap runs` lists them.')

@@ -39,7 +39,7 @@ async function runsAction(context: CommandContext, { job, since, limit }: Option
   const filter = { config: configKey(config), job, sinceMs, limit: countOf(limit) }
   const runs = state.guarded((open) => open.runs.list(filter))
   // A job that the configuration has no more has its history still.
-  if (job !== undefined && runs.length === 0) jobOf(config, job)
+  if (job !== undefined && runs.length === 0 && !config.drills.has(job)) jobOf(config, job)
   const { renderRuns, renderRunsJson } = await import('../render/runs.ts')
   stdout.write(globals.json ? renderRunsJson(runs) : renderRuns(runs, clock.now()))
 }

@@ -1,6 +1,7 @@
 /** `snap schedule`: when jobs run, and what makes them run then. */
 import { hostname } from 'node:os'
 import { rfc3339OfMs } from '../../base/timestamp.ts'
+import type { JobStatus } from '../../jobs/status/report.ts'
 import { SnapError } from '../../model/errors.ts'
 import { concealed } from '../concealed-context.ts'
 import type { CommandContext } from '../context.ts'
@@ -18,7 +19,8 @@ type InstallOptions = {
 }
 
 const COLUMNS = [
-  { title: 'job' },
+  { title: 'name' },
+  { title: 'kind' },
   { title: 'schedule' },
   { title: 'zone' },
   { title: 'next run' },
@@ -36,12 +38,14 @@ export const scheduleCommand: CommandModule = {
       )
     schedule
       .command('list')
-      .description('list jobs with their schedules, and when they run next')
+      .description('list jobs and drills with their schedules, and when they run next')
       .addHelpText('after', '\nExample:\n  $ snap schedule list')
       .action(run<[object]>(listAction))
     schedule
       .command('run')
-      .description('run the jobs that are due, and end: for cron and the like, to be called each minute')
+      .description(
+        'run the jobs and drills that are due, and end: for cron and the like, to be called each minute',
+      )
       .addHelpText('after', '\nExample:\n  $ snap schedule run --quiet')
       .action(run<[object]>(concealed(runAction)))
     schedule
@@ -74,18 +78,25 @@ async function listAction(context: CommandContext): Promise<void> {
   const { formatLocalTime } = await import('../../ops/zoned-time.ts')
   using state = openStateAnyhow(context)
   const request = { config, key: configKey(config), host: hostname(), nowMs: context.clock.now() }
-  const { jobs } = state.guarded((open) => gatherReport(open, request))
-  const rows = jobs.map(({ job, nextRun, lastRun }) => {
-    const texts = config.jobs.get(job)?.schedule?.texts
-    return { job, at: texts?.at ?? [], zone: texts?.timeZone, nextRun, lastRun: lastRun?.startedMs }
+  const { jobs, drills } = state.guarded((open) => gatherReport(open, request))
+  const { runnablesOf } = await import('../../jobs/schedule/runnables.ts')
+  const known = new Map<string, Pick<JobStatus, 'nextRun' | 'lastRun'>>([
+    ...jobs.map((each) => [each.job, each] as const),
+    ...drills.map((each) => [each.drill, each] as const),
+  ])
+  const rows = runnablesOf(config).map(({ name: job, kind, schedule }) => {
+    const { nextRun, lastRun } = known.get(job) ?? {}
+    const texts = schedule?.texts
+    return { job, kind, at: texts?.at ?? [], zone: texts?.timeZone, nextRun, lastRun: lastRun?.startedMs }
   })
   const { globals, stdout } = context
   const timeOf = (ms: number | undefined): string => (ms === undefined ? '' : formatLocalTime(ms))
   if (globals.json)
     stdout.write(
       jsonArray(
-        rows.map(({ job, at, zone, nextRun, lastRun }) => ({
+        rows.map(({ job, kind, at, zone, nextRun, lastRun }) => ({
           job,
+          kind,
           schedule: at,
           ...(zone === undefined ? {} : { timezone: zone }),
           ...(nextRun === undefined ? {} : { next_run: rfc3339OfMs(nextRun) }),
@@ -97,8 +108,9 @@ async function listAction(context: CommandContext): Promise<void> {
     stdout.write(
       renderTable(
         COLUMNS,
-        rows.map(({ job, at, zone, nextRun, lastRun }) => [
+        rows.map(({ job, kind, at, zone, nextRun, lastRun }) => [
           job,
+          kind,
           at.length === 0 ? 'none' : at.join(', '),
           zone ?? '',
           timeOf(nextRun),

@@ -97,10 +97,11 @@ async function openedState(context: CommandContext): Promise<State> {
   return state
 }
 
-function refuseUnhealthy({ health, jobs, repositories, archives, series }: StatusReport): void {
+function refuseUnhealthy({ health, jobs, drills, repositories, archives, series }: StatusReport): void {
   if (!isTrouble(health)) return
   const names = [
     ...jobs.map((each) => ({ name: each.job, health: each.health })),
+    ...drills.map((each) => ({ name: each.drill, health: each.health })),
     ...series.map((each) => ({
       name: `${each.host} ${each.job ?? each.paths.join(' ')}`,
       health: each.health,

@@ -47,6 +47,7 @@ const PLACEHOLDERS: Readonly<Record<string, Value>> = {
   count: FREE,
   dir: DIRECTORY,
   directory: DIRECTORY,
+  drill: names('drills'),
   file: FILE,
   format: words(ARCHIVES),
   id: FREE,

@@ -145,7 +145,8 @@ function noteInWords(note: NonNullable<(Action & { kind: 'note' })['note']>): st
     const value = note[name]
     return typeof value === 'number' ? value : undefined
   }
-  const { snapshots, counts } = note
+  const { snapshots, counts, drill } = note
+  const drilled = typeof drill === 'object' && drill !== null && 'name' in drill ? drill['name'] : undefined
   const ids = Array.isArray(snapshots) ? snapshots.filter((id): id is string => typeof id === 'string') : []
   const counted = typeof counts === 'object' && counts !== null ? Object.entries(counts) : []
   const bytes = number('bytes')
@@ -153,6 +154,7 @@ function noteInWords(note: NonNullable<(Action & { kind: 'note' })['note']>): st
   const affected = number('affected_total')
   return [
     text('operation') ?? 'a note without an operation',
+    ...(typeof drilled === 'string' ? [` ${drilled}`] : []),
     ...(ids.length === 0 ? [] : [` of ${named('snapshot', ids)}`]),
     ...(text('target') === undefined ? [] : [` to ${text('target')}`]),
     ...(text('slot_added') === undefined ? [] : [`, ${shortId(text('slot_added') ?? '')} added`]),
@@ -176,7 +178,7 @@ function noteInWords(note: NonNullable<(Action & { kind: 'note' })['note']>): st
 /** `files_restored`, 1: `1 file restored`. */
 function countInWords(name: string, count: number): string {
   const words = name.replaceAll('_', ' ')
-  return `${humanCount(count)} ${count === 1 ? words.replace(/(file|snapshot|pack|object)s/, '$1') : words}`
+  return `${humanCount(count)} ${count === 1 ? words.replace(/(file|snapshot|pack|object|database|probe|check)s/, '$1') : words}`
 }
 
 function named(what: string, ids: readonly string[]): string {

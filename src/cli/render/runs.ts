@@ -10,6 +10,7 @@ import { renderTable } from '../output/table.ts'
 const COLUMNS = [
   { title: 'run' },
   { title: 'job' },
+  { title: 'kind' },
   { title: 'began' },
   { title: 'took', align: 'right' },
   { title: 'outcome' },
@@ -24,6 +25,7 @@ export function renderRuns(runs: readonly Run[], nowMs: number, timeZone?: strin
   const rows = runs.map((run) => [
     run.id,
     run.job,
+    run.kind,
     formatLocalTime(run.startedMs, timeZone),
     tookMs(run, nowMs) === undefined ? '' : humanDuration(tookMs(run, nowMs) ?? 0),
     run.outcome ?? 'running',

@@ -8,6 +8,7 @@ import { humanBytes, humanPercent, plural } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { safeText } from '../output/safe-text.ts'
 import { renderTable } from '../output/table.ts'
+import { recoveryCells, renderReasons, resultOf } from './drill.ts'
 import { shortId } from './snapshots.ts'
 
 const JOB_COLUMNS = [
@@ -18,6 +19,16 @@ const JOB_COLUMNS = [
   { title: 'last run' },
   { title: 'good runs', align: 'right' },
   { title: 'next run' },
+] as const
+
+const DRILL_COLUMNS = [
+  { title: 'drill' },
+  { title: 'job' },
+  { title: 'last drill' },
+  { title: 'age', align: 'right' },
+  { title: 'result' },
+  { title: 'recovery', align: 'right' },
+  { title: 'may take', align: 'right' },
 ] as const
 
 const REPOSITORY_COLUMNS = [
@@ -48,7 +59,7 @@ const SERIES_COLUMNS = [
 
 /** Times on the wall clock of `timeZone` (local if absent). */
 export function renderStatus(report: StatusReport, timeZone?: string): string {
-  const tables = [jobTable, repositoryTable, archiveTable, seriesTable]
+  const tables = [jobTable, drillTable, repositoryTable, archiveTable, seriesTable]
   return tables
     .map((table) => table(report, timeZone))
     .filter((part) => part !== '')
@@ -69,6 +80,19 @@ function jobTable({ jobs, at }: StatusReport, timeZone: string | undefined): str
     why.map((reason) => `${job}: ${safeText(reason)}\n`),
   )
   return renderTable(JOB_COLUMNS, rows) + reasons.join('')
+}
+
+function drillTable({ drills, at }: StatusReport, timeZone: string | undefined): string {
+  if (drills.length === 0) return ''
+  const rows = drills.map((drill) => [
+    drill.drill,
+    drill.job,
+    drill.lastRun === undefined ? 'never' : formatLocalTime(drill.lastRun.startedMs, timeZone),
+    drill.lastRun === undefined ? '' : formatDuration(at - drill.lastRun.startedMs),
+    resultOf(drill),
+    ...recoveryCells(drill),
+  ])
+  return renderTable(DRILL_COLUMNS, rows) + renderReasons(drills)
 }
 
 function repositoryTable({ repositories }: StatusReport, timeZone: string | undefined): string {

@@ -5,7 +5,7 @@ import { triggerArguments } from '../../jobs/runs/trigger-arguments.ts'
 import type { Run } from '../../jobs/state/run.ts'
 import { jsonOfRun } from '../../jobs/state/run-json.ts'
 import type { StatusReport } from '../../jobs/status/report.ts'
-import { jsonOfReport } from '../../jobs/status/report-json.ts'
+import { jsonOfDrill, jsonOfReport } from '../../jobs/status/report-json.ts'
 import { SnapError } from '../../model/errors.ts'
 import type { DaemonEvent, EventListener } from '../events.ts'
 
@@ -116,6 +116,29 @@ export const OPERATIONS: readonly Operation[] = [
       if (!daemon.config().jobs.has(job)) throw unknown(`there is no job "${job}"`)
       const args = triggerArguments(body, [...daemon.config().categories.keys()])
       return { status: 202, json: { job, run_id: daemon.start(job, args) } }
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/drills',
+    id: 'drills',
+    summary: 'The drills of the configuration, and how the last of each ended',
+    answers: { 200: 'The drills, as in `snap drill --list --json`' },
+    run: (daemon) => {
+      const { drills, at } = daemon.report()
+      return { status: 200, json: { drills: drills.map((drill) => jsonOfDrill(drill, at)) } }
+    },
+  },
+  {
+    method: 'POST',
+    path: '/v1/drills/{drill}/runs',
+    id: 'startDrill',
+    summary: 'Start a run of a drill',
+    answers: { 202: 'The id of the run', 404: 'There is no such drill', 409: 'It runs already' },
+    run: (daemon, { parameters }) => {
+      const drill = parameters.get('drill') ?? ''
+      if (!daemon.config().drills.has(drill)) throw unknown(`there is no drill "${drill}"`)
+      return { status: 202, json: { drill, run_id: daemon.start(drill, []) } }
     },
   },
   {

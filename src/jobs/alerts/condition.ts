@@ -9,6 +9,7 @@ export const CONDITION_KINDS = [
   'low-disk',
   'anomaly',
   'objective',
+  'drill',
   'damaged',
   'undelivered',
   'unrecorded',

@@ -3,6 +3,7 @@ import { humanBytes } from '../../base/sizes.ts'
 import type { JobStatus, RepositoryStatus, RunOutcome, StatusReport } from '../status/report.ts'
 import { type AnomalyThresholds, anomaliesOf, DEFAULT_ANOMALY, type RunBytes } from './anomaly.ts'
 import type { Condition, Severity } from './condition.ts'
+import { drillConditions } from './drill-conditions.ts'
 import { lateArchive } from './late-archive.ts'
 
 /** A disk is low where any of them is undercut, and critically so below a fifth of it; 0 asks for nothing. */
@@ -41,6 +42,7 @@ export function conditionsOf(
       ...staleness(job),
       ...anomalous(job, recent.get(job.job) ?? [], thresholds.anomaly),
     ]),
+    ...drillConditions(report.drills),
   ]
 }
 

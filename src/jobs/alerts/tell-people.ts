@@ -5,13 +5,13 @@ import type { Config } from '../config/config.ts'
 import type { AlertMemory } from './alert-memory.ts'
 import type { Condition } from './condition.ts'
 import { type DeliveryPorts, deliver } from './deliver.ts'
-import { clusterIn } from './late-archive.ts'
+import { isWatched, type Watched } from './is-watched.ts'
 import { alertMessage, type Sender } from './message.ts'
 import type { Audience, Delivery } from './plan-alerts.ts'
 import { type ToldAll, tellAll } from './tell-all.ts'
 
 export type TellRequest = Sender & {
-  readonly config: Pick<Config, 'channels' | 'jobs' | 'repositories' | 'objectives' | 'sources'>
+  readonly config: Watched & Pick<Config, 'channels'>
   /** All that there are: what is not among them is over. */
   readonly conditions: readonly Condition[]
   readonly memory: AlertMemory
@@ -49,20 +49,6 @@ export async function tellPeople(request: TellRequest, ports: DeliveryPorts): Pr
     }
     recently?.add(delivery)
   })
-}
-
-function isWatched(
-  { kind, key, job, repository }: Condition,
-  { jobs, repositories, objectives, sources }: TellRequest['config'],
-): boolean {
-  const cluster = clusterIn(key)
-  if (cluster !== undefined) {
-    const source = sources.get(cluster)
-    return source?.kind === 'postgres-cluster' && source.walAgeMs !== undefined
-  }
-  if (job !== undefined) return jobs.has(job)
-  if (repository !== undefined) return repositories.has(repository)
-  return kind !== 'objective' || [...objectives.keys()].some((category) => key === `objective:${category}`)
 }
 
 function audienceOf({ jobs }: Pick<Config, 'jobs'>): Audience {

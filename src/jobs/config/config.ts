@@ -5,6 +5,7 @@ import type { Thresholds } from '../alerts/conditions-of.ts'
 import type { IoClass } from '../runs/priority.ts'
 import type { Schedule } from '../schedule/schedule.ts'
 import type { Channel, Metrics, Ping } from './channel.ts'
+import type { DrillConfig } from './drill.ts'
 
 export type Config = {
   /** The file that it was read from, absolute. */
@@ -14,6 +15,8 @@ export type Config = {
   /** By category, then by data type. */
   readonly categories: ReadonlyMap<string, ReadonlyMap<string, DataType>>
   readonly jobs: ReadonlyMap<string, JobConfig>
+  /** None is called as a job is. */
+  readonly drills: ReadonlyMap<string, DrillConfig>
   readonly history: HistoryConfig
   readonly daemon: DaemonConfig
   /** Ways to tell people, by their names. */
@@ -28,6 +31,8 @@ export type Objective = {
   readonly category: string
   /** Its last complete snapshot is to be no older. ms */
   readonly recoveryPointMs: number | undefined
+  /** A drill is to have it back, checked and probed, within. ms */
+  readonly recoveryTimeMs: number | undefined
 }
 
 /** How long this machine remembers. ms */

@@ -4,12 +4,13 @@
  */
 import { parseDocument } from 'yaml'
 
-/** Names of repositories, sources, categories, data types and jobs: they are typed on command lines and stand in paths. */
+/** Names of repositories, sources, categories, data types, jobs and drills: they are typed on command lines and stand in paths. */
 export const NAME_PATTERN: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
 export const NAME_KINDS = [
   'repositories',
   'jobs',
+  'drills',
   'categories',
   'types',
   'sources',
@@ -32,6 +33,7 @@ export function namesOf(text: string): ConfigNames {
   return {
     repositories: keys(root['repositories']),
     jobs: keys(root['jobs']),
+    drills: keys(root['drills']),
     categories: keys(categories),
     types: [...new Set(Object.values(categories).flatMap(keys))],
     sources: keys(sources),

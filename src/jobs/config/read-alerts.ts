@@ -37,6 +37,8 @@ export function readObjective(
   const path = ['objectives', category]
   if (!categories.has(category)) reader.problem(path, `there is no category "${category}"`)
   const recoveryPointMs = reader.optional([...path, 'recovery-point'], raw['recovery-point'], parseDuration)
-  if (raw['recovery-point'] === undefined) reader.problem(path, 'expected recovery-point')
-  return { category, recoveryPointMs }
+  const recoveryTimeMs = reader.optional([...path, 'recovery-time'], raw['recovery-time'], parseDuration)
+  if (raw['recovery-point'] === undefined && raw['recovery-time'] === undefined)
+    reader.problem(path, 'expected recovery-point or recovery-time')
+  return { category, recoveryPointMs, recoveryTimeMs }
 }

@@ -10,6 +10,7 @@ import { ConfigReader } from './config-reader.ts'
 import { readAlerts, readObjective } from './read-alerts.ts'
 import { readChannel } from './read-channel.ts'
 import { readDaemon } from './read-daemon.ts'
+import { readDrill } from './read-drill.ts'
 import { readJob } from './read-job.ts'
 import { readMetrics } from './read-ping.ts'
 import { readRepository } from './read-repository.ts'
@@ -71,11 +72,14 @@ function namesResolved(reader: ConfigReader, raw: RawConfig): Omit<Config, 'file
     channels: new Set(Object.keys(raw.notifications ?? {})),
   }
   const jobs = mapOf(raw.jobs, (each, name) => readJob(reader, name, each, names))
+  const knownJobs = { jobs, jobNames: new Set(Object.keys(raw.jobs ?? {})), categories }
+  const drills = mapOf(raw.drills, (each, name) => readDrill(reader, name, each, knownJobs))
   return {
     repositories,
     sources,
     categories,
     jobs,
+    drills,
     history: readHistory(reader, raw.history),
     daemon: readDaemon(reader, raw.daemon),
     channels,

@@ -14,7 +14,7 @@ import {
 const CHARS_MIN = 4
 
 /** In no order, with the parts of addresses and headers that are secret by themselves. Of files that cannot be read nothing is known. */
-export function secretsOf({ repositories, sources, daemon, channels, jobs }: Config): string[] {
+export function secretsOf({ repositories, sources, daemon, channels, jobs, drills }: Config): string[] {
   const plain = [
     ...[...repositories.values()].flatMap(ofRepository),
     ...[...sources.values()].flatMap(ofSource),
@@ -22,6 +22,9 @@ export function secretsOf({ repositories, sources, daemon, channels, jobs }: Con
     ...(daemon.token === undefined ? [] : [daemon.token]),
   ].flatMap(textOf)
   const sent = [
+    ...[...drills.values()].flatMap(({ databases }) =>
+      databases.kind === 'server' ? [databases.address] : [],
+    ),
     ...[...channels.values()].flatMap(ofChannel),
     ...[...jobs.values()].flatMap(({ ping }) => (ping === undefined ? [] : ofPing(ping))),
   ].flatMap(textOf)

@@ -121,6 +121,25 @@ jobs:
       # max-count: 24
       # timezone: Europe/Berlin
 
+# Recoveries that are tried: restored into a scratch directory, checked, measured. Run one with \`snap drill weekly-app\`.
+# drills:
+#   weekly-app:
+#     job: daily            # its newest complete snapshot; names of drills are not those of jobs
+#     categories: [critical]   # what of it; everything
+#     # types: [settings]
+#     # paths: [/etc/hostname]
+#     into: /var/tmp/drills    # a directory of its own is made there, and removed at the end
+#     databases: true       # false; or { to: 'postgresql://USER:PASSWORD@HOST:5432' } for another server
+#     probes:               # commands that end with 0, in the restored directory
+#       - test -s etc/hostname
+#       - [./check.sh]      # beside this file
+#       - { command: [./check.sh, --deep], env: { LEVEL: full }, timeout: 5m }
+#     schedule: sunday at 05:00
+#     time-limit: 2h
+#     nice: 10
+#     ionice: idle
+#     keep: failed          # what a drill that failed has restored stays; never
+
 # What keeps the schedules: \`snap daemon\`, or \`snap schedule run\` each minute; \`snap schedule install\` sets up either.
 # daemon:
 #   listen: 127.0.0.1:7070   # an HTTP API; or unix:/run/snap.sock
@@ -143,7 +162,7 @@ jobs:
 #       user: snap
 #       password: file:/etc/snap/mail.password
 #       starttls: required
-#     on: [failed, stale, unreachable, low-disk, damaged]   # and incomplete, anomaly, objective, undelivered, unrecorded
+#     on: [failed, stale, unreachable, low-disk, damaged]   # and incomplete, anomaly, objective, drill, undelivered, unrecorded
 #     repeat: 24h             # what lasts is told again; or never
 #   chat:
 #     webhook: \${CHAT_HOOK}
@@ -162,7 +181,7 @@ jobs:
 #   anomaly-factor: 10
 #   anomaly-size: 64M
 # objectives:
-#   critical: { recovery-point: 26h }
+#   critical: { recovery-point: 26h, recovery-time: 30m }
 
 # metrics:
 #   textfile: /var/lib/prometheus/node-exporter/snap.prom

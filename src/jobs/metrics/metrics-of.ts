@@ -1,9 +1,11 @@
 /** The figures of a status for Prometheus, in its base units: seconds, bytes, ratios. What is not known has no sample. */
 import {
+  type DrillStatus,
   isTrouble,
   type JobStatus,
   type RepositoryStatus,
   RUN_OUTCOMES,
+  type RunMoment,
   type StatusReport,
 } from '../status/report.ts'
 import { exposition, type Family, type Sample } from './exposition.ts'
@@ -24,6 +26,7 @@ export function metricsOf(report: StatusReport): string {
     },
     ...JOB_FIGURES.map(([name, help, figureOf]) => ofJobs(report, name, help, figureOf)),
     lastRunStatus(report),
+    ...DRILL_FIGURES.map(([name, help, figureOf]) => ofDrills(report, name, help, figureOf)),
     ...REPOSITORY_FIGURES.map(([name, help, figureOf]) => ofRepositories(report, name, help, figureOf)),
   ])
 }
@@ -72,6 +75,25 @@ const JOB_FIGURES: readonly Figure<JobStatus>[] = [
   ],
 ]
 
+const DRILL_FIGURES: readonly Figure<DrillStatus>[] = [
+  [
+    'drill_last_success_timestamp_seconds',
+    'When the last good drill began.',
+    ({ measured }) => secondsOf(measured?.at),
+  ],
+  ['drill_duration_seconds', 'How long the last drill took.', ({ lastRun }) => durationOf(lastRun)],
+  [
+    'drill_recovery_seconds',
+    'How long the last good drill took until all was restored, checked and probed.',
+    ({ measured }) => secondsOf(measured?.recoveryMs),
+  ],
+  [
+    'drill_ok',
+    'Whether the last drill was good (1) or not (0).',
+    ({ lastRun }) => (lastRun === undefined ? undefined : yes(lastRun.outcome === 'ok')),
+  ],
+]
+
 const REPOSITORY_FIGURES: readonly Figure<RepositoryStatus>[] = [
   [
     'up',
@@ -112,6 +134,18 @@ function ofJobs(report: StatusReport, name: string, help: string, figureOf: Figu
   return { name, help, samples: report.jobs.flatMap((job) => sample(labelsOf(job), figureOf(job))) }
 }
 
+function ofDrills(
+  report: StatusReport,
+  name: string,
+  help: string,
+  figureOf: Figure<DrillStatus>[2],
+): Family {
+  const samples = report.drills.flatMap((each) =>
+    sample({ drill: each.drill, job: each.job, repository: each.repository }, figureOf(each)),
+  )
+  return { name, help, samples }
+}
+
 function ofRepositories(
   report: StatusReport,
   name: string,
@@ -146,7 +180,7 @@ function sample(labels: Sample['labels'], value: number | undefined): Sample[] {
   return value === undefined || !Number.isFinite(value) ? [] : [{ labels, value }]
 }
 
-function durationOf(run: JobStatus['lastRun']): number | undefined {
+function durationOf(run: RunMoment | undefined): number | undefined {
   if (run?.endedMs === undefined) return undefined
   return seconds(Math.max(0, run.endedMs - run.startedMs))
 }

@@ -1,12 +1,12 @@
 /**
- * A run of a job as this machine keeps it: one at a time, with a log and an entry in the history. What is to be remembered never
+ * A run of a job or a drill as this machine keeps it: one at a time, with a log and an entry in the history. What is to be remembered never
  * keeps a run from being done: where it cannot be, that is a warning.
  */
 import { formatDuration } from '../../base/duration.ts'
 import type { Clock, Random } from '../../model/clock.ts'
 import { hasCode, messageOf, SnapError } from '../../model/errors.ts'
 import { type JobLock, lockJob } from '../state/job-lock.ts'
-import type { Run, Trigger } from '../state/run.ts'
+import type { Run, RunKind, Trigger } from '../state/run.ts'
 import type { RunEnd } from '../state/runs-table.ts'
 import { State } from '../state/state.ts'
 import { isDamaged } from '../state/state-database.ts'
@@ -17,6 +17,8 @@ import { newRunId } from './run-id.ts'
 export type RunRequest = {
   /** The configuration, as the history names it. */
   readonly config: string
+  readonly kind: RunKind
+  /** The name of the job, or of the drill. */
   readonly job: string
   readonly repository: string
   readonly trigger: Trigger
@@ -136,12 +138,12 @@ function entered(
   request: RunRequest,
   ports: RunPorts,
 ): State | undefined {
-  const { config, job, repository, trigger, dueMs, keepRunsMs } = request
+  const { config, kind, job, repository, trigger, dueMs, keepRunsMs } = request
   const enter = (): State => {
     const state = State.open(directory, ports.clock)
     try {
       const log = logFile(directory, id)
-      const run = { id, config, job, repository, trigger, dueMs, startedMs, log, pid: process.pid }
+      const run = { id, kind, config, job, repository, trigger, dueMs, startedMs, log, pid: process.pid }
       state.guarded((open) => refuseAgain(open, request))
       state.guarded(({ runs }) => {
         runs.begin(run)

@@ -4,7 +4,7 @@ import { SnapError } from '../../model/errors.ts'
 const DAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday']
 const ORDINALS = ['first', 'second', 'third', 'fourth', 'fifth']
 const WORDS =
-  /^(?:(hourly)|(daily|monthly|yearly)|(?:(first|second|third|fourth|fifth|last)\s+)?(sun|mon|tues|wednes|thurs|fri|satur)day)(?:\s+(?:at\s+)?(\d{1,2}):(\d{2}))?$/
+  /^(?:(hourly)|(daily|weekly|monthly|yearly)|(?:(first|second|third|fourth|fifth|last)\s+)?(sun|mon|tues|wednes|thurs|fri|satur)day)(?:\s+(?:at\s+)?(\d{1,2}):(\d{2}))?$/
 const FIELDS = 5
 
 /** Five fields of cron; they are not checked. `USAGE` for what is neither that nor words. */
@@ -18,6 +18,7 @@ export function cronOf(text: string): string {
   if (hourly !== undefined) return `${minute} * * * *`
   const at = `${minute} ${hour}`
   if (regular === 'daily') return `${at} * * *`
+  if (regular === 'weekly') return `${at} * * 0`
   if (regular === 'monthly') return `${at} 1 * *`
   if (regular === 'yearly') return `${at} 1 1 *`
   const weekday = DAYS.indexOf(`${day}day`)

@@ -1,5 +1,5 @@
 /**
- * Starts jobs when they are due, whoever keeps the time: it is asked now and then, starts what is due by then, and says when it wants to
+ * Starts jobs and drills when they are due, whoever keeps the time: it is asked now and then, starts what is due by then, and says when it wants to
  * be asked again. What was missed, because nobody asked, is started once. It knows neither timers nor processes.
  */
 import type { Clock } from '../../model/clock.ts'

@@ -13,15 +13,32 @@ const ANSWER_BYTES_MAX = 16_777_216
 
 /** Throws an `Error` with SQLite's words. What was copied is complete when this resolves. */
 export async function copiedSqlite(
-  [program, ...args]: CopyProgram,
+  program: CopyProgram,
   from: string,
   to: string,
+  signal: AbortSignal,
+): Promise<DatabaseFacts> {
+  return await factsBy(program, [from, to], signal)
+}
+
+/** The same of the database at `path` as it is. */
+export async function inspectedSqlite(
+  program: CopyProgram,
+  path: string,
+  signal: AbortSignal,
+): Promise<DatabaseFacts> {
+  return await factsBy(program, [path], signal)
+}
+
+async function factsBy(
+  [program, ...args]: CopyProgram,
+  paths: readonly string[],
   signal: AbortSignal,
 ): Promise<DatabaseFacts> {
   const parts: Uint8Array[] = []
   let bytes = 0
   try {
-    for await (const part of commandOutput({ argv: [program, ...args, from, to] }, signal)) {
+    for await (const part of commandOutput({ argv: [program, ...args, ...paths] }, signal)) {
       bytes += part.length
       if (bytes > ANSWER_BYTES_MAX) throw new Error('its facts are too many to be recorded')
       parts.push(part)

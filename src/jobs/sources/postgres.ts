@@ -61,8 +61,8 @@ const INFO_QUERY = `SELECT json_build_object(
   'database', current_database(),
   'encoding', current_setting('server_encoding'),
   'size', pg_database_size(current_database()),
-  'tables', (SELECT count(*) FROM pg_stat_user_tables),
-  'rows', (SELECT coalesce(sum(n_live_tup), 0) FROM pg_stat_user_tables))`
+  'tables', (SELECT count(*) FROM pg_stat_user_tables WHERE schemaname NOT LIKE 'pg\\_temp\\_%'),
+  'rows', (SELECT coalesce(sum(n_live_tup), 0) FROM pg_stat_user_tables WHERE schemaname NOT LIKE 'pg\\_temp\\_%'))`
 
 /** Asks the server. Throws an `Error` with `psql`'s last words, or where the answer is none. */
 export async function postgresInfo(config: PostgresConfig, signal: AbortSignal): Promise<PostgresInfo> {

@@ -15,6 +15,8 @@ export type RestorePostgresRequest = {
   readonly create: boolean
   /** Drop what the dump has from a database that is not empty; of a dump as SQL that cannot be told. */
   readonly clean: boolean
+  /** Everything belongs to who restores, and nobody else has a right to it; of a dump as SQL that cannot be left out. */
+  readonly withoutOwners?: boolean
 }
 
 /**
@@ -26,7 +28,7 @@ export async function restorePostgres(
   signal: AbortSignal,
   events: CommandEvents,
 ): Promise<void> {
-  const { config, database, bytes, format, create, clean } = request
+  const { config, database, bytes, format, create, clean, withoutOwners = false } = request
   const into = { ...config, database }
   let isMade = false
   try {
@@ -40,6 +42,7 @@ export async function restorePostgres(
             '--exit-on-error',
             '--single-transaction',
             ...(clean ? ['--clean', '--if-exists'] : []),
+            ...(withoutOwners ? ['--no-owner', '--no-privileges'] : []),
             '--dbname',
             database,
           ]

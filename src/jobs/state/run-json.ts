@@ -7,6 +7,7 @@ export function jsonOfRun(run: Run): Readonly<Record<string, unknown>> {
   const { dueMs, endedMs, outcome, code, message, snapshot, bytes } = run
   return {
     run_id: run.id,
+    kind: run.kind,
     job: run.job,
     repository: run.repository,
     trigger: run.trigger,

@@ -1,9 +1,10 @@
 /** A run as it lies in the database. That is a file: what is in it is taken for nothing that it has not been found to be. */
-import { OUTCOMES, type Run, TRIGGERS } from './run.ts'
+import { OUTCOMES, RUN_KINDS, type Run, TRIGGERS } from './run.ts'
 
 export type Row = Readonly<
   Record<
     | 'id'
+    | 'kind'
     | 'config'
     | 'job'
     | 'repository'
@@ -35,6 +36,7 @@ export function runOf(row: Row): Run | undefined {
   const added = countOf(row.bytes_added)
   return {
     id,
+    kind: RUN_KINDS.find((known) => known === row.kind) ?? 'backup',
     config,
     job,
     repository: repository ?? '',

@@ -1,4 +1,4 @@
-/** A run of a job, as the history has it. */
+/** A run of a job or a drill, as the history has it. */
 
 /** Who started it: somebody at a command line, the schedule, or the API. */
 export const TRIGGERS = ['hand', 'schedule', 'api'] as const
@@ -8,10 +8,16 @@ export type Trigger = (typeof TRIGGERS)[number]
 export const OUTCOMES = ['ok', 'incomplete', 'failed', 'interrupted', 'died', 'skipped'] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
+/** Which of them counts for what: a drill saves nothing. */
+export const RUN_KINDS = ['backup', 'drill'] as const
+export type RunKind = (typeof RUN_KINDS)[number]
+
 export type Run = {
   readonly id: string
+  readonly kind: RunKind
   /** The file of the configuration; with the job's name it tells jobs apart. */
   readonly config: string
+  /** The name of the job, or of the drill. */
   readonly job: string
   readonly repository: string
   readonly trigger: Trigger

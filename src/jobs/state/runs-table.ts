@@ -1,5 +1,5 @@
-/** Runs of jobs: what began when, by whom it was started, and how it ended. */
-import type { Outcome, Run } from './run.ts'
+/** Runs of jobs and drills: what began when, by whom it was started, and how it ended. */
+import type { Outcome, Run, RunKind } from './run.ts'
 import { type Row, runOf } from './run-row.ts'
 import type { Database } from './state-database.ts'
 
@@ -7,6 +7,7 @@ export type RunBeginning = Pick<
   Run,
   'id' | 'config' | 'job' | 'repository' | 'trigger' | 'dueMs' | 'startedMs'
 > & {
+  readonly kind?: RunKind | undefined
   readonly log?: string | undefined
   readonly pid: number
 }
@@ -59,14 +60,15 @@ export class RunsTable {
     run: RunBeginning,
     ended: { readonly outcome: Outcome; readonly message: string } | undefined,
   ): void {
-    const { id, config, job, repository, trigger, dueMs, startedMs, log, pid } = run
+    const { id, kind = 'backup', config, job, repository, trigger, dueMs, startedMs, log, pid } = run
     this.#database
       .prepare(
-        `INSERT INTO runs (id, config, job, repository, trigger, due_ms, started_ms, pid, log, ended_ms, outcome, message)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO runs (id, kind, config, job, repository, trigger, due_ms, started_ms, pid, log, ended_ms, outcome, message)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(
         id,
+        kind,
         config,
         job,
         repository,
@@ -115,23 +117,29 @@ export class RunsTable {
   }
 
   /** How many runs that were begun since then have ended, and how many of them saved all. ms */
-  count(config: string, job: string, sinceMs: number): { readonly all: number; readonly good: number } {
+  count(
+    config: string,
+    job: string,
+    sinceMs: number,
+    kind: RunKind = 'backup',
+  ): { readonly all: number; readonly good: number } {
     const { ended, good, open } = this.#database
       .prepare<unknown[], { ended: number; good: number; open: number }>(
         `SELECT count(outcome) AS ended, count(*) FILTER (WHERE outcome = 'ok') AS good,
            count(*) FILTER (WHERE outcome IS NULL) AS open
-         FROM runs WHERE config = ? AND job = ? AND started_ms >= ? AND outcome IS NOT 'skipped'`,
+         FROM runs WHERE config = ? AND job = ? AND kind = ? AND started_ms >= ? AND outcome IS NOT 'skipped'`,
       )
-      .get(config, job, sinceMs) ?? { ended: 0, good: 0, open: 0 }
+      .get(config, job, kind, sinceMs) ?? { ended: 0, good: 0, open: 0 }
     return { all: ended + (open > 0 && !this.#isRunning(config, job) ? open : 0), good }
   }
 
   /** The newest run that was begun and has ended, however old. */
-  lastEnded(config: string, job: string): Run | undefined {
+  lastEnded(config: string, job: string, kind: RunKind = 'backup'): Run | undefined {
     return this.#all(
-      `SELECT * FROM runs WHERE config = ? AND job = ? AND outcome IS NOT 'skipped' ORDER BY number DESC LIMIT 2`,
+      `SELECT * FROM runs WHERE config = ? AND job = ? AND kind = ? AND outcome IS NOT 'skipped' ORDER BY number DESC LIMIT 2`,
       config,
       job,
+      kind,
     ).find(({ outcome }) => outcome !== undefined)
   }
 
@@ -142,12 +150,13 @@ export class RunsTable {
     return this.#database.prepare(sql).get(config, job, dueMs) !== undefined
   }
 
-  /** The newest run of which a snapshot was saved whole, however old. */
-  lastGood(config: string, job: string): Run | undefined {
+  /** The newest run of which a snapshot was saved whole, or that passed its checks, however old. */
+  lastGood(config: string, job: string, kind: RunKind = 'backup'): Run | undefined {
     return this.#all(
-      "SELECT * FROM runs WHERE config = ? AND job = ? AND outcome = 'ok' ORDER BY number DESC LIMIT 1",
+      "SELECT * FROM runs WHERE config = ? AND job = ? AND kind = ? AND outcome = 'ok' ORDER BY number DESC LIMIT 1",
       config,
       job,
+      kind,
     )[0]
   }
 
@@ -166,8 +175,8 @@ export class RunsTable {
     this.#database
       .prepare(
         `DELETE FROM runs WHERE started_ms < ? AND outcome IS NOT NULL
-         AND number NOT IN (SELECT max(number) FROM runs WHERE outcome = 'ok' GROUP BY config, job)
-         AND number NOT IN (SELECT max(number) FROM runs WHERE outcome <> 'skipped' GROUP BY config, job)`,
+         AND number NOT IN (SELECT max(number) FROM runs WHERE outcome = 'ok' GROUP BY config, job, kind)
+         AND number NOT IN (SELECT max(number) FROM runs WHERE outcome <> 'skipped' GROUP BY config, job, kind)`,
       )
       .run(startedMs)
   }

@@ -25,6 +25,9 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE sizes (
     repository TEXT NOT NULL, day INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (repository, day)) WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE runs ADD COLUMN kind TEXT NOT NULL DEFAULT 'backup';
+  `,
 ]
 
 export type Database = Sqlite.Database

@@ -1,9 +1,10 @@
 /** The report on a configuration, from what this machine remembers of its runs and what was seen in its repositories. */
 import type { Config, JobConfig, RepositoryConfig } from '../config/config.ts'
-import type { Run } from '../state/run.ts'
 import type { State } from '../state/state.ts'
 import { archivesOf } from './archives.ts'
+import { drillStatus } from './drill-status.ts'
 import type { SeriesFacts } from './facts.ts'
+import { knownSince, momentOf, nextRun } from './gather-parts.ts'
 import { daysUntilFull, growthOf } from './growth.ts'
 import { jobHealth } from './job-health.ts'
 import { placeName, recallSeen, type Seen } from './memory.ts'
@@ -12,8 +13,6 @@ import {
   type Health,
   type JobStatus,
   type RepositoryStatus,
-  type RunMoment,
-  type RunOutcome,
   type SeriesStatus,
   type StatusReport,
 } from './report.ts'
@@ -32,8 +31,6 @@ export type GatherRequest = {
   readonly maxAgeMs?: number | undefined
 }
 
-const knownName = (key: string, job: string): string => `known ${key} ${job}`
-
 export function gatherReport(state: State, request: GatherRequest): StatusReport {
   const { config, host, nowMs } = request
   const seen = new Map<string, Seen>()
@@ -51,12 +48,24 @@ export function gatherReport(state: State, request: GatherRequest): StatusReport
   )
   const archives = archivesOf({ config, host, factsOf: (name) => seen.get(name)?.facts })
   const isLate = archives.some(({ late }) => late !== undefined)
+  const drills = [...config.drills.values()].map((drill) => drillStatus(state, request, drill))
+  // Of a drill that has not been due yet nothing is wrong.
+  const run = drills.filter((drill) => drill.health !== 'unknown')
   const health = worst([
-    ...[...jobs, ...series].flatMap((each) => each.health ?? []),
+    ...[...jobs, ...run, ...series].flatMap((each) => each.health ?? []),
     ...(isLate ? (['stale'] as const) : []),
   ])
   const isAway = repositories.some(({ unreachable }) => unreachable !== undefined)
-  return { at: nowMs, host, health: isAway ? 'critical' : health, jobs, repositories, archives, series }
+  return {
+    at: nowMs,
+    host,
+    health: isAway ? 'critical' : health,
+    jobs,
+    drills,
+    repositories,
+    archives,
+    series,
+  }
 }
 
 const NOTHING: Seen = { facts: undefined, verified: undefined }
@@ -98,30 +107,6 @@ function jobStatus(state: State, request: GatherRequest, job: JobConfig, seen: S
     nextRun: nextRun(job, request),
     runs: state.runs.count(key, name, nowMs - WINDOW_MS),
   }
-}
-
-/** With its delay, which is the same each time. */
-export function nextRun({ name, schedule }: JobConfig, { host, nowMs }: GatherRequest): number | undefined {
-  const due = schedule?.after(nowMs)
-  return schedule === undefined || due === undefined
-    ? undefined
-    : due + schedule.delay(due, `${host} ${name}`)
-}
-
-/** Since it was first asked for: before that nothing of it was missed. A time to come is that of a wrong clock. */
-function knownSince(state: State, key: string, job: string, nowMs: number): number {
-  const name = knownName(key, job)
-  const since = state.recall(name)
-  if (typeof since === 'number' && since >= 0 && since <= nowMs) return since
-  state.remember(name, nowMs)
-  return nowMs
-}
-
-function momentOf(run: Run | undefined): RunMoment | undefined {
-  if (run?.outcome === undefined || run.outcome === 'skipped') return undefined
-  const { id, startedMs, endedMs, message, bytes } = run
-  const outcome: RunOutcome = run.outcome
-  return { id, startedMs, endedMs, outcome, error: message, bytes }
 }
 
 type Moment = { readonly id: string; readonly time: number }
@@ -193,6 +178,7 @@ export function reportOfRepository(state: State, request: SeriesRequest): Status
     host,
     health: isAway ? 'critical' : health,
     jobs: [],
+    drills: [],
     repositories: [repository],
     archives: [],
     series,

@@ -86,20 +86,34 @@ function deadlineOf(facts: JobFacts): Deadline | undefined {
         : `its last complete snapshot is ${age} old, and may be ${may}`
     return { stale: from + maxAgeMs, critical: from + 2 * maxAgeMs, reason }
   }
-  return schedule === undefined ? undefined : scheduledDeadline(facts, schedule)
+  if (schedule === undefined) return undefined
+  // A snapshot is of the moment at which its run began, which is not before it was due.
+  const deadline = scheduledDeadline(schedule, lastGood?.time ?? facts.knownSince, facts.isRunning)
+  if (deadline === undefined) return undefined
+  return {
+    ...deadline,
+    reason: `nothing was saved since it was due at ${new Date(deadline.missed).toISOString()}`,
+  }
 }
 
-/** The first time at which it was due after the last good snapshot, and the second, each with its grace. */
-function scheduledDeadline(
-  { lastGood, knownSince, isRunning }: JobFacts,
+export type ScheduledDeadline = {
+  /** When it was due. ms */
+  readonly missed: number
+  /** From when on it is late, and very late. ms */
+  readonly stale: number
+  readonly critical: number
+}
+
+/** The first time at which it is due after `from`, and the second, each with its grace. */
+export function scheduledDeadline(
   schedule: Schedule,
-): Deadline | undefined {
-  // A snapshot is of the moment at which its run began, which is not before it was due.
-  const missed = schedule.after(lastGood?.time ?? knownSince)
+  from: number,
+  isRunning: boolean,
+): ScheduledDeadline | undefined {
+  const missed = schedule.after(from)
   const next = missed === undefined ? undefined : schedule.after(missed)
   if (missed === undefined || next === undefined) return undefined
   const grace = Math.max(HOUR_MS, (next - missed) * GRACE_SHARE) + schedule.texts.jitterMs
   const underWay = isRunning ? DAY_MS : 0
-  const reason = `nothing was saved since it was due at ${new Date(missed).toISOString()}`
-  return { stale: missed + grace + underWay, critical: next + grace + underWay, reason }
+  return { missed, stale: missed + grace + underWay, critical: next + grace + underWay }
 }

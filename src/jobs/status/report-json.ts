@@ -1,12 +1,12 @@
 /** A status report for programs. */
 import { rfc3339OfMs } from '../../base/timestamp.ts'
-import type { RunMoment, SnapshotMoment, StatusReport } from './report.ts'
+import type { DrillStatus, RunMoment, SnapshotMoment, StatusReport } from './report.ts'
 
 export type Json = Readonly<Record<string, unknown>>
 
 /** Without what is not known. */
 export function jsonOfReport(report: StatusReport): Json {
-  const { at, host, health, jobs, repositories, archives, series } = report
+  const { at, host, health, jobs, drills, repositories, archives, series } = report
   return {
     time: rfc3339OfMs(at),
     host,
@@ -26,6 +26,7 @@ export function jsonOfReport(report: StatusReport): Json {
       runs: job.runs.all,
       good_runs: job.runs.good,
     })),
+    drills: drills.map((drill) => jsonOfDrill(drill, at)),
     repositories: repositories.map((repository) => ({
       repository: repository.repository,
       path: repository.path,
@@ -59,6 +60,33 @@ export function jsonOfReport(report: StatusReport): Json {
       ...momentFields('last', each.last, at),
       snapshots: each.snapshots,
     })),
+  }
+}
+
+/** Without what is not known. */
+export function jsonOfDrill(drill: DrillStatus, now: number): Json {
+  const { measured, overdue, recoveryTimeMs, lastRun } = drill
+  return {
+    drill: drill.drill,
+    job: drill.job,
+    repository: drill.repository,
+    health: drill.health,
+    reasons: drill.reasons,
+    ...(lastRun === undefined ? {} : { last_run: runFields(lastRun) }),
+    ...(measured === undefined
+      ? {}
+      : {
+          recovery_seconds: measured.recoveryMs / 1000,
+          measured: rfc3339OfMs(measured.at),
+          measured_age_seconds: Math.max(0, Math.round((now - measured.at) / 1000)),
+          measured_run_id: measured.run,
+          snapshot_id: measured.snapshot.id,
+          categories: measured.categories,
+        }),
+    ...(recoveryTimeMs === undefined ? {} : { recovery_time_seconds: recoveryTimeMs / 1000 }),
+    ...(overdue === undefined ? {} : { overdue_since: rfc3339OfMs(overdue.since) }),
+    running: drill.isRunning,
+    ...(drill.nextRun === undefined ? {} : { next_run: rfc3339OfMs(drill.nextRun) }),
   }
 }
 

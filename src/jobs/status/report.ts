@@ -16,6 +16,7 @@ export type StatusReport = {
   /** The worst of all. */
   readonly health: Health
   readonly jobs: readonly JobStatus[]
+  readonly drills: readonly DrillStatus[]
   readonly repositories: readonly RepositoryStatus[]
   /** Archived WAL of clusters, as far as its age is bounded. */
   readonly archives: readonly ArchiveStatus[]
@@ -43,6 +44,41 @@ export type JobStatus = {
   readonly nextRun: number | undefined
   /** Of the last 30 days. */
   readonly runs: { readonly all: number; readonly good: number }
+}
+
+export type DrillStatus = {
+  readonly drill: string
+  /** Whose snapshots are restored. */
+  readonly job: string
+  readonly repository: string
+  readonly health: Health
+  /** Why it is not healthy: a clause each, without a full stop. */
+  readonly reasons: readonly string[]
+  readonly lastRun: RunMoment | undefined
+  /** The last drill that was good. */
+  readonly measured: Measured | undefined
+  /** How long it may take, by the strictest objective of what it restores. ms */
+  readonly recoveryTimeMs: number | undefined
+  /** Where it was due, and was not run. */
+  readonly overdue: Stale | undefined
+  /** Since when this machine knows the drill. ms */
+  readonly knownSince: number
+  readonly isRunning: boolean
+  /** ms; `undefined` without a schedule. */
+  readonly nextRun: number | undefined
+}
+
+/** How long a recovery took. */
+export type Measured = {
+  /** The id of the run. */
+  readonly run: string
+  /** When it began. ms */
+  readonly at: number
+  /** Until all was restored, checked and probed. ms */
+  readonly recoveryMs: number
+  readonly snapshot: SnapshotMoment
+  /** Those of which everything came back. */
+  readonly categories: readonly string[]
 }
 
 export type Stale = {

@@ -27,6 +27,8 @@ export type Intent = {
   readonly doer: Doer
   readonly snapshots?: readonly string[] | undefined
   readonly target?: string | undefined
+  /** Which drill, and of what. */
+  readonly drill?: Note | undefined
 }
 
 /** What is known when it has ended. */
@@ -38,6 +40,8 @@ export type Outcome = {
   readonly data?: boolean | undefined
   /** Snapshots of which something cannot be read. */
   readonly affected?: readonly string[] | undefined
+  /** What a drill has found, in its own words. */
+  readonly drill?: Note | undefined
   /** Slots that were written and removed. */
   readonly slots?: { readonly added?: string | undefined; readonly removed?: string | undefined } | undefined
 }
@@ -104,7 +108,7 @@ function refuseAfterDamage({ next, problems }: Readonly<LogState>): void {
 }
 
 function noteOf(intent: Intent, outcome: Outcome, durationMs: number, error: string | undefined): Note {
-  const { operation, doer, snapshots, target } = intent
+  const { operation, doer, snapshots, target, drill } = intent
   const { result, counts, bytes, data, affected, slots } = outcome
   return {
     operation,
@@ -119,6 +123,7 @@ function noteOf(intent: Intent, outcome: Outcome, durationMs: number, error: str
     affected_total: affected?.length,
     slot_added: slots?.added,
     slot_removed: slots?.removed,
+    drill: drill === undefined ? undefined : { ...drill, ...outcome.drill },
     duration_ms: durationMs,
     host: doer.hostname,
     user: doer.username,

@@ -49,7 +49,7 @@ export function occupied(entry: Entry, existing: FileStat, reason: string): Snap
   )
 }
 
-const KIND_WORDS: Readonly<Record<EntryType, string>> = {
+export const KIND_WORDS: Readonly<Record<EntryType, string>> = {
   file: 'a file',
   dir: 'a directory',
   symlink: 'a symbolic link',
@@ -60,7 +60,7 @@ const KIND_WORDS: Readonly<Record<EntryType, string>> = {
 }
 
 /** Whether what is there, of the same type, is the link or device that the entry says. A socket is its program's. */
-function isSameSpecial(entry: Entry, existing: FileStat, directory: TargetDirectory): boolean {
+export function isSameSpecial(entry: Entry, existing: FileStat, directory: TargetDirectory): boolean {
   if (entry.type === 'symlink') return directory.readlink(entry.name) === entry.target
   if (entry.type === 'fifo' || entry.type === 'socket') return true
   return existing.rdevMajor === entry.device?.major && existing.rdevMinor === entry.device.minor

@@ -194,10 +194,15 @@ function expectedRuns(): Line[] {
   return lines.map(({ text }) => text).sort()
 }
 
+/** Of the plans those that are drills of a job, and are run as the jobs are. */
+const DRILLS: readonly string[] = ['weekly', 'lastFriday']
+
 function configOf(): Config {
-  const jobs = Object.entries(PLANS).map(
-    ([name, { yaml }]) => `  ${name}: { sources: [s], schedule: ${yaml} }`,
-  )
+  const linesOf = (kind: 'jobs' | 'drills', what: string): string[] =>
+    Object.entries(PLANS)
+      .filter(([name]) => DRILLS.includes(name) === (kind === 'drills'))
+      .map(([name, { yaml }]) => `  ${name}: { ${what}, schedule: ${yaml} }`)
+  const jobs = [...linesOf('jobs', 'sources: [s]'), 'drills:', ...linesOf('drills', 'job: daily')]
   const text = `repositories: { r: { path: /r } }\nsources: { s: { files: [/s] } }\njobs:\n${jobs.join('\n')}\ndaemon: { check-every: 7d }`
   return readConfig({ file: '/snap.yaml', text, env: {} }).config
 }
@@ -269,13 +274,14 @@ class Machine {
     return [...this.lines, ...this.#skipped].sort()
   }
 
-  #start({ id, job, trigger, dueMs = 0 }: RunOrder, { began, ended }: ProcessEvents): void {
-    began({ id, job, trigger, dueMs })
+  #start(order: RunOrder, { began, ended }: ProcessEvents): void {
+    const { job, dueMs = 0 } = order
+    began(order)
     this.lines.push(line(job, dueMs, this.nowMs))
     const untilMs = this.nowMs + PLANS[job]!.takes
     this.#busy.set(job, {
       untilMs,
-      ended: () => ended({ id, job, trigger, dueMs, status: 0, message: undefined }),
+      ended: () => ended({ ...order, status: 0, message: undefined }),
     })
   }
 }

@@ -24,10 +24,14 @@ export const alerts: z.ZodType<RawAlerts> = z
   })
   .describe('from where on something is trouble')
 
-export type RawObjective = { 'recovery-point'?: string | undefined }
+export type RawObjective = {
+  'recovery-point'?: string | undefined
+  'recovery-time'?: string | undefined
+}
 
 export const objective: z.ZodType<RawObjective> = z
   .strictObject({
     'recovery-point': duration('its last complete snapshot is to be no older').optional(),
+    'recovery-time': duration('a drill is to have it back, checked, within').optional(),
   })
   .describe('what is to be met for a category')

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { alerts, objective, type RawAlerts, type RawObjective } from './alerts.ts'
 import { daemon, type RawDaemon } from './daemon.ts'
+import { drill, type RawDrill } from './drill.ts'
 import { job, type RawJob } from './job.ts'
 import { channel, metrics, type RawChannel, type RawMetrics } from './notifications.ts'
 import { type RawRepository, repository } from './repository.ts'
@@ -19,6 +20,7 @@ export type RawConfig = {
   sources?: Record<string, RawSource> | undefined
   categories?: Record<string, Record<string, string[]>> | undefined
   jobs?: Record<string, RawJob> | undefined
+  drills?: Record<string, RawDrill> | undefined
   daemon?: RawDaemon | undefined
   history?: RawHistory | undefined
   notifications?: Record<string, RawChannel> | undefined
@@ -43,6 +45,7 @@ export const CONFIG_SCHEMA: z.ZodType<RawConfig> = z
       .describe('categories by their names, as critical')
       .optional(),
     jobs: z.record(name('job'), job).describe('jobs by their names').optional(),
+    drills: z.record(name('drill'), drill).describe('drills by their names').optional(),
     daemon: daemon.optional(),
     history: history.optional(),
     notifications: z

@@ -60,6 +60,7 @@ const report = (
   host: 'web1',
   health: 'healthy',
   jobs,
+  drills: [],
   repositories,
   archives: [],
   series: [],

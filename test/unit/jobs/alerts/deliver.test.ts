@@ -204,7 +204,7 @@ describe('the channels of a configuration', () => {
     const jobs = new Map([
       ['nightly', { name: 'nightly', notify: ['night', 'pager'] } as unknown as JobConfig],
     ])
-    const names = { repositories: new Map(), objectives: new Map(), sources: new Map() }
+    const names = { drills: new Map(), repositories: new Map(), objectives: new Map(), sources: new Map() }
     const request = { config: { channels, jobs, ...names }, conditions: [alert().condition], ...SENDER }
     const ports = { signal: new AbortController().signal }
     const first = await tellPeople({ ...request, memory: NOTHING_REMEMBERED, secrets: [] }, ports)

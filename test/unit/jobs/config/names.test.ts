@@ -4,6 +4,7 @@ import { namesOf } from '../../../../src/jobs/config/names.ts'
 const NOTHING = {
   repositories: [],
   jobs: [],
+  drills: [],
   categories: [],
   types: [],
   sources: [],
@@ -21,10 +22,12 @@ categories:
   critical: { contracts: ['/a'], books: [ledger] }
   optional: { books: ['/b'] }
 jobs: { nightly: { sources: [bank] }, weekly: }
+drills: { trial: { job: nightly } }
 `
     expect(namesOf(text)).toEqual({
       repositories: ['local'],
       jobs: ['nightly', 'weekly'],
+      drills: ['trial'],
       categories: ['critical', 'optional'],
       types: ['contracts', 'books'],
       sources: ['bank', 'ledger', 'server', 'docs'],

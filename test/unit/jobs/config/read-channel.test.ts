@@ -137,7 +137,7 @@ notifications:
     ['log: /l, on: []', 'notifications.own.on: expected at least one'],
     [
       'log: /l, on: [fialed]',
-      'notifications.own.on[0]: expected failed, incomplete, stale, unreachable, low-disk, anomaly, objective, damaged, undelivered, unrecorded',
+      'notifications.own.on[0]: expected failed, incomplete, stale, unreachable, low-disk, anomaly, objective, drill, damaged, undelivered, unrecorded',
     ],
     ['log: /l, repeat: often', 'notifications.own.repeat: "often" is not a stretch of time'],
     [

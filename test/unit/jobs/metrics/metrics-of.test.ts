@@ -77,6 +77,49 @@ const FULL: StatusReport = {
       runs: { all: 0, good: 0 },
     },
   ],
+  drills: [
+    {
+      drill: 'weekly',
+      job: 'nightly',
+      repository: 'local',
+      health: 'critical',
+      reasons: [],
+      lastRun: {
+        id: '2',
+        startedMs: 1_763_500_000_000,
+        endedMs: 1_763_500_012_500,
+        outcome: 'failed',
+        error: undefined,
+        bytes: undefined,
+      },
+      measured: {
+        run: '1',
+        at: 1_763_400_000_000,
+        recoveryMs: 1_500,
+        snapshot: { id: 'a', time: 1_763_390_000_000 },
+        categories: ['critical'],
+      },
+      recoveryTimeMs: 1_000,
+      overdue: undefined,
+      knownSince: 0,
+      isRunning: false,
+      nextRun: undefined,
+    },
+    {
+      drill: 'new',
+      job: 'nightly',
+      repository: 'local',
+      health: 'unknown',
+      reasons: [],
+      lastRun: undefined,
+      measured: undefined,
+      recoveryTimeMs: undefined,
+      overdue: undefined,
+      knownSince: 0,
+      isRunning: false,
+      nextRun: undefined,
+    },
+  ],
   repositories: [
     {
       repository: 'local',
@@ -109,6 +152,7 @@ describe('the metrics', () => {
   const families = parse(metricsOf(FULL))
   const value = (name: string, labels: string): number | undefined => families.get(name)?.samples.get(labels)
   const nightly = '{job="nightly",repository="local"}'
+  const weekly = '{drill="weekly",job="nightly",repository="local"}'
   const local = '{repository="local"}'
 
   it.each([
@@ -138,6 +182,10 @@ describe('the metrics', () => {
     ['snap_job_success_ratio', nightly, 0.9],
     ['snap_job_last_run_status', '{job="nightly",repository="local",outcome="incomplete"}', 1],
     ['snap_job_last_run_status', '{job="nightly",repository="local",outcome="ok"}', 0],
+    ['snap_drill_ok', weekly, 0],
+    ['snap_drill_duration_seconds', weekly, 12.5],
+    ['snap_drill_last_success_timestamp_seconds', weekly, 1_763_400_000],
+    ['snap_drill_recovery_seconds', weekly, 1.5],
     ['snap_up', local, 1],
     ['snap_up', '{repository="away"}', 0],
     ['snap_repository_snapshots', local, 12],
@@ -159,12 +207,16 @@ describe('the metrics', () => {
       'snap_job_running',
       'snap_job_recent_runs',
     ])
+    const unrun = [...families].filter(([, { samples }]) =>
+      samples.has('{drill="new",job="nightly",repository="local"}'),
+    )
+    expect(unrun).toEqual([])
     const away = [...families].filter(([, { samples }]) => samples.has('{repository="away"}'))
     expect(away.map(([name]) => name)).toEqual(['snap_up'])
   })
 
   it('of a configuration without jobs are still metrics', () => {
-    expect([...parse(metricsOf({ ...FULL, jobs: [], repositories: [] })).keys()]).toEqual([
+    expect([...parse(metricsOf({ ...FULL, jobs: [], drills: [], repositories: [] })).keys()]).toEqual([
       'snap_healthy',
       'snap_status_timestamp_seconds',
     ])

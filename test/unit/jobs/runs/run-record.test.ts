@@ -31,6 +31,7 @@ let directory: string
 let warnings: string[]
 const REQUEST: RunRequest = {
   config: 'host:/snap.yaml',
+  kind: 'backup',
   job: 'nightly',
   repository: 'local',
   trigger: 'hand',

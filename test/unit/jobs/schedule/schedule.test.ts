@@ -19,6 +19,8 @@ describe('words of a schedule', () => {
     ['daily 2:05', '5 2 * * *'],
     ['daily', '0 0 * * *'],
     ['hourly', '0 * * * *'],
+    ['weekly', '0 0 * * 0'],
+    ['weekly at 05:00', '0 5 * * 0'],
     ['hourly at 0:20', '20 * * * *'],
     ['monthly at 03:30', '30 3 1 * *'],
     ['yearly at 01:00', '0 1 1 1 *'],

@@ -47,6 +47,13 @@ function sql(text: string, ...values: unknown[]): void {
   database.close()
 }
 
+function versionOfFile(): unknown {
+  const database = kept(new Sqlite(file()))
+  const version = database.pragma('user_version', { simple: true })
+  database.close()
+  return version
+}
+
 function failure(act: () => unknown): SnapError {
   try {
     act()
@@ -93,6 +100,7 @@ describe('runs', () => {
     })
     expect(good).toEqual({
       id: 'a',
+      kind: 'backup',
       config: CONFIG,
       job: 'nightly',
       repository: 'local',
@@ -377,12 +385,13 @@ describe('the file', () => {
   it('that cannot be used is read into memory, as far as it can be read', () => {
     State.open(directory, clock)[Symbol.dispose]()
     sql("INSERT INTO remembered (name, value) VALUES ('x', '1')")
+    const current = versionOfFile()
     sql('PRAGMA user_version = 99')
     using newer = State.openAnyhow(directory, clock)
     expect(newer.unkept?.message).toContain('newer version')
     newer.guarded((open) => open.remember('y', 2))
     expect([newer.recall('x'), newer.recall('y')]).toEqual([undefined, 2])
-    sql('PRAGMA user_version = 1')
+    sql(`PRAGMA user_version = ${current}`)
     using good = State.openAnyhow(directory, clock)
     expect([good.unkept, good.recall('x'), good.recall('y')]).toEqual([undefined, 1, undefined])
   })

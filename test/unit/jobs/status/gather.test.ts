@@ -384,6 +384,7 @@ describe('the report for programs', () => {
       host: 'web1',
       health: 'healthy',
       jobs: [],
+      drills: [],
       repositories: [{ repository: 'local', path: '/repo' }],
       archives: [],
       series: [],
