@@ -48,6 +48,7 @@ export async function drillOnce(
 ): Promise<JobResult> {
   const { drill, config, run } = order
   const startedMs = context.clock.now()
+  const began = performance.now()
   await using repository = await openChosen(context)
   await lookAtOpen(context, repository)
   const { choice, details } = newestComplete(context, repository, drill.job)
@@ -62,7 +63,7 @@ export async function drillOnce(
     { operation: 'drill', snapshots: [choice.id], drill: { name: drill.name, job: drill.job.name, run } },
     () =>
       whileThere(repository, choice.id, () =>
-        drilled(context, repository, order, { choice, details, scratch, startedMs }),
+        drilled(context, repository, order, { choice, details, scratch, began }),
       ),
     (done) => evidenceOf(drill, done, (text) => withoutSecrets(text, context.secrets ?? [])),
     ': the evidence is in the history and the log of this run alone',
@@ -95,24 +96,23 @@ function newestComplete({ clock }: CommandContext, repository: Repository, job: 
   })
 }
 
-type Parts = Chosen & { readonly scratch: string; readonly startedMs: number }
+type Parts = Chosen & { readonly scratch: string; readonly began: number }
 
 async function drilled(
   context: CommandContext,
   repository: Repository,
   { config, drill, threads }: DrillOrder,
-  { choice, details, scratch, startedMs }: Parts,
+  { choice, details, scratch, began }: Parts,
 ): Promise<DrillReport> {
-  const { clock, signal } = context
+  const { signal } = context
   const snapshot = { id: choice.id, time: choice.time }
   stderrNote(context, `drilling snapshot ${choice.id.slice(0, 8)} of ${new Date(choice.time).toISOString()}`)
   const owner = `${configKey(config)} ${drill.name}`
   const { root } = choice.row
   return await runDrill(
     repository,
-    { config, drill, snapshot, root, details, scratch, owner, startedMs },
+    { config, drill, snapshot, root, details, scratch, owner, began },
     {
-      clock,
       signal,
       threads,
       random: systemRandom,

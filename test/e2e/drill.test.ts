@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -487,6 +488,8 @@ describe('a drill', () => {
       .prepare("UPDATE remembered SET value = ? WHERE name LIKE 'due %' OR name LIKE 'known %trial'")
       .run(String(hours))
     state.close()
+    // There too it is remembered.
+    rmSync(place('state', 'marks'), { recursive: true })
     await expectStatus(5, 'status', '--notify')
     expect(alerts()).toMatchObject([{ event: 'raised', key: 'drill-overdue:trial', severity: 'warning' }])
     await ok('schedule', 'run')

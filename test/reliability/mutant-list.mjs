@@ -244,8 +244,8 @@ const STORED = [
   ],
   [
     'src/repository/open-repository.ts',
-    'if (!(await storage.create(CONFIG_KEY, sealConfig(config, id, keys.configKey, random)))) {',
-    'if ((await storage.put(CONFIG_KEY, [sealConfig(config, id, keys.configKey, random)])) as unknown as boolean) {',
+    'const created = await storage.create(CONFIG_KEY, sealConfig(config, id, keys.configKey, random))',
+    'const created = (await storage.put(CONFIG_KEY, [sealConfig(config, id, keys.configKey, random)])) === undefined',
     'create-if-absent of `config`',
     [unit('repository/many-slots', 'repository/create-repository'), T1('init')],
   ],
@@ -2681,8 +2681,8 @@ const JOBS = [
   ],
   [
     'src/jobs/alerts/plan-alerts.ts',
-    "if (until !== undefined) return last === undefined ? [] : deliver('cleared')",
-    'if (until !== undefined) return []',
+    "        return last === undefined ? [] : deliver(isWatched(condition) ? 'cleared' : 'dropped')\n",
+    '        return []\n',
     'telling who was told of something that it is over',
     [ALERTS],
   ],
@@ -2702,6 +2702,125 @@ const JOBS = [
   ],
 ]
 
+const S3_HOSTILE = unit('storage/s3/hostile')
+const CREATE_ONCE = unit('storage/s3/create-once')
+const S3_ANSWERS = unit('storage/s3/answers')
+
+/** What makes a store behind a network one that a repository can lie in. */
+const STORES = [
+  [
+    'src/storage/s3/bucket.ts',
+    "{ headers: { 'if-none-match': '*' } }",
+    '{}',
+    'asking the store for a name that nobody has taken',
+    [CREATE_ONCE],
+  ],
+  [
+    'src/storage/s3/create-once.ts',
+    'if (winners.length > 1) return',
+    'if (winners.length > RACERS) return',
+    'refusing a store that lets several writers have one name',
+    [CREATE_ONCE],
+  ],
+  [
+    'src/storage/s3/create-once.ts',
+    "if (await this.#create(name, this.#random.bytes(ENTRY_BYTES)))\n      return 'it let an object be created that was there already'\n",
+    '',
+    'refusing a store that lets an object be created again',
+    [CREATE_ONCE],
+  ],
+  [
+    'src/storage/s3/create-once.ts',
+    '.update(`${bucketUrl}${prefix}`)',
+    '.update(prefix)',
+    'not believing the mark of another store',
+    [CREATE_ONCE],
+  ],
+  [
+    'src/storage/s3/s3.ts',
+    '    await this.#proof.get()\n    return await this.#bucket.put(',
+    '    return await this.#bucket.put(',
+    'trying the store before its word is relied on',
+    [CREATE_ONCE],
+  ],
+  [
+    'src/storage/s3/connections.ts',
+    '      if (isSuccess(answer) && !message.writableEnded)\n',
+    '      if (false)\n',
+    'not believing a yes to what was not sent',
+    [S3_HOSTILE],
+  ],
+  [
+    'src/storage/s3/answers.ts',
+    "  if (isTruncated === 'false') return { objects, next: undefined }\n",
+    "  if (isTruncated !== 'true') return { objects, next: undefined }\n",
+    'taking no listing for whole that does not say so',
+    [S3_ANSWERS],
+  ],
+  [
+    'src/storage/s3/s3.ts',
+    '      if (next !== undefined && pages.has(next))\n',
+    '      if (false)\n',
+    'an end to a listing that goes in a circle',
+    [S3_HOSTILE],
+  ],
+  [
+    'src/storage/s3/bucket.ts',
+    'if (!isRight || length !== wanted.bytes)',
+    'if (false)',
+    'comparing the range that came with the one that was asked for',
+    [S3_HOSTILE],
+  ],
+]
+
+const DRILL = (pattern) => [e2e('drill', pattern)]
+
+/** What makes a drill tell the truth. */
+const DRILLS = [
+  [
+    'src/ops/restore/check-restored.ts',
+    "return isSame ? undefined : 'its content is another'",
+    'return undefined',
+    'comparing the bytes of what was restored',
+    DRILL('where what was restored is altered'),
+  ],
+  [
+    'src/ops/restore/check-restored.ts',
+    "if (stat === undefined) return this.#differs(path, 'it is missing')",
+    'if (stat === undefined) return',
+    'missing what was not restored',
+    DRILL('where what was restored is altered'),
+  ],
+  [
+    'src/jobs/drills/compare-facts.ts',
+    "    ...rowDifferences(recorded['rows'], found.rows),\n",
+    '',
+    'counting the rows of what was restored',
+    DRILL('where a database has not the rows'),
+  ],
+  [
+    'src/jobs/drills/drill-databases.ts',
+    "    if (!isFile) throw new Error('it was not restored')\n",
+    '',
+    'opening no database behind a link',
+    DRILL('where a link stands'),
+  ],
+  [
+    'src/jobs/drills/scratch.ts',
+    '  if (inside !== undefined)\n',
+    '  if (false)\n',
+    'drilling into no repository',
+    DRILL('into the repository is refused'),
+  ],
+  [
+    'src/cli/drilling.ts',
+    '  refuseFailed(drill, report)\n',
+    '',
+    'failing where a check did',
+    DRILL('where a probe does'),
+  ],
+]
+
 const GROUPS = {
   'What is durable': FSYNCS,
   'What is stored': STORED,
@@ -2713,6 +2832,8 @@ const GROUPS = {
   'What a restore leaves': RESTORE,
   'What is copied': COPIES,
   'What is around the store': JOBS,
+  'Stores behind a network': STORES,
+  Drills: DRILLS,
 }
 
 export const MUTANTS = Object.entries(GROUPS).flatMap(([group, mutants]) =>

@@ -7,7 +7,6 @@ import { dirname } from 'node:path'
 import { umask } from 'node:process'
 import { createTargetFiles } from '../../filesystem/target-files.ts'
 import type { SnapshotDetails } from '../../log/details.ts'
-import type { Clock } from '../../model/clock.ts'
 import { messageOf } from '../../model/errors.ts'
 import type { ProgressListener } from '../../model/progress.ts'
 import { type CheckReport, checkRestored } from '../../ops/restore/check-restored.ts'
@@ -40,12 +39,11 @@ export type DrillRequest = {
   readonly scratch: string
   /** Of this drill of this machine: what it makes on servers is named by it. */
   readonly owner: string
-  /** When the drill began. ms */
-  readonly startedMs: number
+  /** When the drill began, by `performance.now()`: what recovery takes is no matter of a clock that is put right meanwhile. ms */
+  readonly began: number
 }
 
 export type DrillPorts = DatabasePorts & {
-  readonly clock: Clock
   readonly threads: number
   /** Runs one stage with a progress display of its own. */
   readonly stage: <T>(operate: (progress: ProgressListener) => Promise<T>) => Promise<T>
@@ -70,12 +68,10 @@ export async function runDrill(
     const drilled: DrilledDatabase[] = []
     for (const source of sources.filter(isDatabase)) drilled.push(await databases.check(source))
     const probes = await runProbes(drill.probes, scratch, environmentOf(request, databases.environment), {
-      now: () => ports.clock.now(),
       signal: ports.signal,
       said: ports.said,
     })
-    // A clock may be put back meanwhile.
-    const recoveryMs = Math.max(0, ports.clock.now() - request.startedMs)
+    const recoveryMs = Math.round(performance.now() - request.began)
     const failures = failuresOf(restored, checked, drilled, probes)
     isKept = failures.length > 0 && drill.keep === 'failed'
     return {

@@ -5,7 +5,6 @@ import { runTelling } from '../hooks.ts'
 import type { DrilledProbe } from './drill-report.ts'
 
 export type ProbePorts = {
-  readonly now: () => number
   readonly signal: AbortSignal
   readonly said: (probe: string, line: string) => void
 }
@@ -15,11 +14,11 @@ export async function runProbes(
   probes: readonly Probe[],
   directory: string,
   env: Readonly<Record<string, string>>,
-  { now, signal, said }: ProbePorts,
+  { signal, said }: ProbePorts,
 ): Promise<DrilledProbe[]> {
   const done: DrilledProbe[] = []
   for (const { argv, timeoutMs, title, ...probe } of probes) {
-    const startedMs = now()
+    const began = performance.now()
     let failure: string | undefined
     try {
       const command = { argv, timeoutMs, cwd: directory, env: { ...env, ...probe.env } }
@@ -28,7 +27,7 @@ export async function runProbes(
       signal.throwIfAborted()
       failure = messageOf(error)
     }
-    done.push({ title, failure, durationMs: now() - startedMs })
+    done.push({ title, failure, durationMs: Math.round(performance.now() - began) })
   }
   return done
 }
