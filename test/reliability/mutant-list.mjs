@@ -2782,14 +2782,14 @@ const DRILLS = [
     "return isSame ? undefined : 'its content is another'",
     'return undefined',
     'comparing the bytes of what was restored',
-    DRILL('where what was restored is altered'),
+    [unit('ops/restore/check-restored')],
   ],
   [
     'src/ops/restore/check-restored.ts',
     "if (stat === undefined) return this.#differs(path, 'it is missing')",
     'if (stat === undefined) return',
     'missing what was not restored',
-    DRILL('where what was restored is altered'),
+    [unit('ops/restore/check-restored')],
   ],
   [
     'src/jobs/drills/compare-facts.ts',
