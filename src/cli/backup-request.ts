@@ -151,6 +151,11 @@ function seriesName({ name, scope }: JobConfig, asked: readonly string[] | undef
   return `${name}/${asked.toSorted().join('+')}`
 }
 
+/** Whether a run with these options saves what the job is to save. */
+export function isWholeJob(job: JobConfig, options: BackupOptions): boolean {
+  return seriesName(job, scopeOf(options)) === job.name
+}
+
 /** What a walk asks of this machine. */
 async function surroundingsOf(
   context: CommandContext,

@@ -17,7 +17,7 @@ import {
 import { isWal } from '../ops/wal/facts.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { CommandContext } from './context.ts'
-import { stderrNote } from './output/notes.ts'
+import { stderrNote, stderrWarning } from './output/notes.ts'
 
 /** Options of every command that narrows down which snapshots it is about. */
 export type FilterOptions = {
@@ -70,15 +70,20 @@ export function filterOf(options: FilterOptions): SnapshotFilter {
   }
 }
 
-/** `text`: `latest`, an id or its beginning; `undefined` is `latest`. `covering`: a source path that the snapshot must have. */
+export type ChoiceRules = {
+  /** Why one is of no use, where none is named: an older one is taken then. */
+  readonly passOver?: (choice: Choice) => string | undefined
+}
+
+/** `text`: `latest`, an id or its beginning; `undefined` is `latest`. */
 export function chooseSnapshot(
   context: CommandContext,
   repository: Repository,
   text: string | undefined,
   options: SnapshotOptions,
-  covering?: string,
+  { passOver = () => undefined }: ChoiceRules = {},
 ): Choice {
-  const filter = { ...filterOf(options), covering }
+  const filter = filterOf(options)
   if (options.at !== undefined && text !== undefined && text !== 'latest') {
     throw new SnapError('USAGE', 'a snapshot and --at were both given', { hint: 'Give one of them.' })
   }
@@ -88,13 +93,31 @@ export function chooseSnapshot(
       : ({ kind: 'at', time: parseMoment(options.at, { now: context.clock.now() }) } as const)
   try {
     const all = summaries(repository)
-    const isNamed = selector.kind === 'id' || options.path !== undefined || covering !== undefined
-    const choice = selectSnapshot(isNamed ? all : all.filter((each) => !each.isWal), selector, filter)
+    const isNamed = selector.kind === 'id' || options.path !== undefined
+    let among = isNamed ? all : all.filter((each) => !each.isWal)
+    let choice = selectSnapshot(among, selector, filter)
+    for (let why = passOver(choice); why !== undefined && selector.kind !== 'id'; why = passOver(choice)) {
+      const { id } = choice
+      among = among.filter((each) => each.id !== id)
+      const other = unlessUnknown(() => selectSnapshot(among, selector, filter))
+      if (other === undefined) break
+      stderrWarning(context, `${describeSnapshot(choice)} is passed over: ${why}`)
+      choice = other
+    }
     if (selector.kind !== 'id') stderrNote(context, `snapshot ${describeSnapshot(choice)}`)
     return choice
   } catch (error) {
     if (!hasCode(error, 'SNAPSHOT_UNKNOWN') || selector.kind !== 'id') throw error
     throw forgottenOne(repository, selector.prefix) ?? error
+  }
+}
+
+function unlessUnknown<T>(act: () => T): T | undefined {
+  try {
+    return act()
+  } catch (error) {
+    if (hasCode(error, 'SNAPSHOT_UNKNOWN')) return undefined
+    throw error
   }
 }
 

@@ -49,6 +49,13 @@ export async function configurationNames(context: CommandContext): Promise<Confi
   return namesOf(text)
 }
 
+/** Names of its repositories, also where something else is wrong with it. `USAGE` where it cannot be read, or is no YAML. */
+export async function repositoryNames(context: CommandContext): Promise<readonly string[]> {
+  const text = await readText(configFileOf(context))
+  const { repositoryKeys } = await import('../jobs/config/names.ts')
+  return repositoryKeys(text) ?? [...(await loadConfiguration(context)).repositories.keys()]
+}
+
 async function readConfiguration(context: CommandContext): Promise<ReadConfig> {
   const file = configFileOf(context)
   const text = await readText(file)

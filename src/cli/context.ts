@@ -18,6 +18,8 @@ export type GlobalOptions = {
   readonly verbosity: number
   /** `--repo` or SNAP_REPOSITORY: a place, or a name in the configuration until `inRepository` has looked it up; `undefined`: the default one. */
   readonly repository: string | undefined
+  /** `--repo` alone: what a variable says, which counts for all commands, is not said of a job. */
+  readonly repositoryOption?: string | undefined
   /** Of the repository, where the configuration has it. */
   readonly repositoryName?: string | undefined
   readonly keyFile: string | undefined
@@ -90,6 +92,7 @@ export function readGlobalOptions(command: Command, env: Environment): GlobalOpt
     progress: parsed.progress,
     verbosity: parsed.verbose,
     repository: parsed.repo ?? variable(env, 'SNAP_REPOSITORY'),
+    repositoryOption: parsed.repo,
     keyFile: parsed.keyFile,
     configFile: parsed.config ?? variable(env, 'SNAP_CONFIG'),
     cacheDirectory: parsed.cacheDir ?? variable(env, 'SNAP_CACHE_DIR'),

@@ -9,7 +9,7 @@ import { systemPath } from '../base/names.ts'
 import { absolutePath, realPath } from '../filesystem/absolute-path.ts'
 import type { Config, RepositoryConfig } from '../jobs/config/config.ts'
 import { SnapError } from '../model/errors.ts'
-import { configFileOf, configurationNames, contextFor, loadConfiguration } from './configuration.ts'
+import { configFileOf, contextFor, loadConfiguration, repositoryNames } from './configuration.ts'
 import type { CommandContext } from './context.ts'
 import { stderrNote } from './output/notes.ts'
 
@@ -40,7 +40,32 @@ export async function repositoryContext(
   if (!hasConfiguration(context)) return context
   const ofJob = job === undefined ? undefined : (await loadConfiguration(context)).jobs.get(job)?.repository
   if (ofJob !== undefined) return withOwnKey(context, ofJob)
-  return isAtHome(context) ? context : withOwnKey(context, onlyOne(await loadConfiguration(context)))
+  // What was made is not made again.
+  return !isNew && isAtHome(context)
+    ? context
+    : withOwnKey(context, onlyOne(await loadConfiguration(context)))
+}
+
+/** For what comes out of the repository of a job: `--repo` names another that has it, as one that it was copied to. */
+export async function jobContext(
+  context: CommandContext,
+  repository: RepositoryConfig,
+): Promise<CommandContext> {
+  return context.globals.repositoryOption === undefined
+    ? contextFor(context, repository)
+    : await repositoryContext(context)
+}
+
+/** `USAGE` for `--repo` with what the configuration ties to a repository: it would be done in another than was said. */
+export function refuseRepository({ globals }: CommandContext, what: string): void {
+  if (globals.repositoryOption === undefined) return
+  throw new SnapError(
+    'USAGE',
+    `--repo does not go with ${what}, whose repository is that of the configuration`,
+    {
+      hint: 'Leave --repo out.',
+    },
+  )
 }
 
 /** Of another user's, as root's, nothing can be meant. */
@@ -69,7 +94,7 @@ export async function repositoryNamed(
   isNew = false,
 ): Promise<RepositoryConfig | undefined> {
   if (!isName(name) || !hasConfiguration(context)) return undefined
-  const { repositories } = await configurationNames(context)
+  const repositories = await repositoryNames(context)
   if (!repositories.includes(name)) {
     if (isNew || existsSync(systemPath(name))) return undefined
     const file = configFileOf(context)
@@ -94,13 +119,12 @@ export async function repositoryNamed(
 
 /** One that was made without a configuration goes on being meant: old scripts that forget and prune are of it. */
 function isAtHome(context: CommandContext): boolean {
-  const { globals, locations, stderr } = context
+  const { globals, locations } = context
   if (globals.configFile !== undefined || !existsSync(systemPath(locations.repository))) return false
-  if (stderr.isTTY === true)
-    stderrNote(
-      context,
-      'this is the repository in the home directory; those of snap.yaml are meant by --repo NAME',
-    )
+  stderrNote(
+    context,
+    'this is the repository in the home directory; those of snap.yaml are meant by --repo NAME',
+  )
   return true
 }
 

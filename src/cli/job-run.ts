@@ -24,7 +24,12 @@ export type Runnable = Pick<
   readonly job: string
 }
 
-export const runnableJob = (job: JobConfig): Runnable => ({ ...job, kind: 'backup', job: job.name })
+/** `isWhole`: all of its scope is saved. */
+export const runnableJob = (job: JobConfig, isWhole: boolean): Runnable => ({
+  ...job,
+  kind: isWhole ? 'backup' : 'part',
+  job: job.name,
+})
 
 /** What a run has come to. */
 export type JobResult = {

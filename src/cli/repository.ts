@@ -91,7 +91,7 @@ export async function chosenPorts(context: CommandContext): Promise<RepositoryPo
 function hintToMake(context: CommandContext): string {
   const { repositoryName } = context.globals
   if (repositoryName !== undefined)
-    return `Make it with \`snap init --repo ${repositoryName}\`, or check where the configuration says that it is.`
+    return `Is its disk mounted? If it was never made: \`snap init --repo ${repositoryName}\`.`
   return placeOf(context).isDefault
     ? 'Make one with `snap backup PATH` or `snap init`.'
     : 'Check --repo, or make one with `snap init`.'

@@ -161,7 +161,9 @@ function conditionsIn(
 /** What good runs before the last read and added. */
 function recentRuns(state: State, config: string, job: string): RunBytes[] {
   const runs = state.guarded((open) => open.runs.list({ config, job, limit: 2 * RECENT_RUNS }))
-  const ended = runs.filter(({ outcome }) => outcome !== undefined && outcome !== 'skipped')
+  const ended = runs.filter(
+    ({ kind, outcome }) => kind === 'backup' && outcome !== undefined && outcome !== 'skipped',
+  )
   return ended
     .slice(1)
     .flatMap(({ outcome, bytes }) => (outcome === 'ok' && bytes !== undefined ? [bytes] : []))

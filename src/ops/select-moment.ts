@@ -29,8 +29,6 @@ export type SnapshotFilter = {
   /** Tags that a snapshot must all have. */
   readonly tags?: readonly string[] | undefined
   readonly job?: string | undefined
-  /** A path that must be one of the snapshot's source paths, or lie below one. */
-  readonly covering?: string | undefined
 }
 
 /** `id` names one whatever the filter says. `latest` is the newest of all; `at` is the state at a moment, ms since the epoch. */
@@ -54,7 +52,7 @@ export function filterSnapshots<S extends SnapshotSummary>(
   snapshots: readonly S[],
   filter: SnapshotFilter,
 ): S[] {
-  const { host, job, covering } = filter
+  const { host, job } = filter
   const paths = (filter.paths ?? []).map(withoutSlash)
   const tags = filter.tags ?? []
   return snapshots.filter(
@@ -62,8 +60,7 @@ export function filterSnapshots<S extends SnapshotSummary>(
       (host === undefined || snapshot.hostname === host) &&
       (job === undefined || snapshot.job === job) &&
       paths.every((path) => snapshot.paths.some((source) => withoutSlash(source) === path)) &&
-      tags.every((tag) => snapshot.tags.includes(tag)) &&
-      (covering === undefined || covers(snapshot.paths, covering)),
+      tags.every((tag) => snapshot.tags.includes(tag)),
   )
 }
 
@@ -188,14 +185,13 @@ function describeFilter(filter: SnapshotFilter): string {
     ...(filter.paths ?? []).map((path) => `path ${path}`),
     ...(filter.tags ?? []).map((tag) => `tag ${tag}`),
     filter.job === undefined ? '' : `job ${filter.job}`,
-    filter.covering === undefined ? '' : `a source above ${filter.covering}`,
   ]
   return parts.filter(Boolean).join(', ')
 }
 
 /** What the snapshots, newest first, have in the place of each thing that none of them has. */
 function describeKnown(snapshots: readonly SnapshotSummary[], filter: SnapshotFilter): string {
-  const { host, paths = [], tags = [], job, covering } = filter
+  const { host, paths = [], tags = [], job } = filter
   const fits = (one: SnapshotFilter): boolean => filterSnapshots(snapshots, one).length > 0
   const sources = (): string =>
     listed(
@@ -219,7 +215,7 @@ function describeKnown(snapshots: readonly SnapshotSummary[], filter: SnapshotFi
             snapshots.flatMap((one) => one.job ?? []),
           ),
         ]),
-    ...(fits({ covering }) && paths.every((path) => fits({ paths: [path] })) ? [] : [sources()]),
+    ...(paths.every((path) => fits({ paths: [path] })) ? [] : [sources()]),
     ...(tags.every((tag) => fits({ tags: [tag] }))
       ? []
       : [
@@ -255,12 +251,4 @@ function newestFirst(one: SnapshotSummary, other: SnapshotSummary): number {
 
 function withoutSlash(path: string): string {
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
-}
-
-function covers(sources: readonly string[], path: string): boolean {
-  const wanted = withoutSlash(path)
-  return sources.some((source) => {
-    const top = withoutSlash(source)
-    return top === '/' || wanted === top || wanted.startsWith(`${top}/`)
-  })
 }

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -29,8 +30,8 @@ beforeAll(async () => {
   writeFileSync(sandbox.path('password'), PASSWORD, { mode: 0o600 })
 }, 120_000)
 
-/** One job for each source. */
-function configure(sources: Readonly<Record<string, string>>): void {
+/** One job for each source; `beside` is saved by all of them. */
+function configure(sources: Readonly<Record<string, string>>, beside?: string): void {
   const entries = Object.entries(sources)
   writeFileSync(
     configFile,
@@ -38,7 +39,7 @@ function configure(sources: Readonly<Record<string, string>>): void {
 sources:
   etc: { files: [/etc/hostname] }
 ${entries.map(([name, source]) => `  ${name}: { ${source} }\n`).join('')}jobs:
-${entries.map(([name]) => `  save-${name}: { sources: [${name}] }\n`).join('')}`,
+${entries.map(([name]) => `  save-${name}: { sources: [${beside === undefined ? name : `${name}, ${beside}`}] }\n`).join('')}`,
     { mode: 0o600 },
   )
 }
@@ -105,6 +106,39 @@ describe('a SQLite database', () => {
     expect(entries(former)).toEqual(['first', 'second'])
     write('third')
     expect(entries()).toEqual(['first', 'third'])
+  })
+
+  it('comes back from the newest snapshot in which it could be read, and that is noted', async () => {
+    await backup()
+    write('second')
+    renameSync(path, `${path}.away`)
+    configure({ ledger: `sqlite: ${path}, as: ledger-${count}.db` }, 'etc')
+    await sandbox.expect(3, withConfig('backup', '--job', 'save-ledger'))
+    const run = await sandbox.ok(withConfig('db', 'restore', 'ledger'))
+    expect(run.stderr).toMatch(/is passed over: .*unable to open/)
+    expect(entries()).toEqual(['first'])
+    const [entry] = jsonLines(await sandbox.ok(['audit', '--json'])).filter(
+      ({ note }) => note?.operation === 'db restore',
+    )
+    expect(entry?.note).toMatchObject({ operation: 'db restore', target: path, result: 'ok' })
+  })
+
+  it('comes back from another repository that has it, and no other is taken for that', async () => {
+    await backup()
+    const repository = sandbox.path(`second-${count}`)
+    const there = { env: { SNAP_REPOSITORY: repository, SNAP_KEY_FILE: undefined, SNAP_PASSWORD: 'two' } }
+    await sandbox.ok(['init'], there)
+    await sandbox.expect(1, withConfig('db', 'restore', 'ledger', '--repo', repository), there)
+    const away = `${sandbox.repository}.away`
+    await sandbox.ok(['copy', '--to', repository], { env: { SNAP_TO_PASSWORD: 'two' } })
+    renameSync(sandbox.repository, away)
+    try {
+      const to = sandbox.path(`from-copy-${count}.db`)
+      await sandbox.ok(withConfig('db', 'restore', 'ledger', '--to', to, '--repo', repository), there)
+      expect(entries(to)).toEqual(['first'])
+    } finally {
+      renameSync(away, sandbox.repository)
+    }
   })
 
   it('comes back where it is gone, and to another place', async () => {

@@ -53,6 +53,24 @@ describe('a run is done, whatever becomes of the history:', () => {
     })
   })
 
+  it('it was of a part of the scope: the job is as stale as it was', async () => {
+    const categories = 'categories: { a: { f: [files] }, b: { g: [HERE/data] } }'
+    const scoped = { job: 'scope: [a, b]', more: categories }
+    world.configure(scoped)
+    await isSaved()
+    world.configure(scoped)
+    writeFileSync(world.config, readFileSync(world.config, 'utf8').replace('max-age: 26h', 'max-age: 1s'))
+    await wait(1_100)
+    expect(await world.run(['backup', '--job', 'nightly', '--scope', 'a'])).toMatchObject({ status: 0 })
+    const { status, job } = await world.status()
+    expect(status).toBe(5)
+    expect(['stale', 'critical']).toContain(job.health)
+    const kinds = (await world.runs()).map(({ kind, outcome }) => `${kind} ${outcome}`)
+    expect(kinds).toEqual(['part ok', 'backup ok'])
+    writeFileSync(world.config, readFileSync(world.config, 'utf8').replace('max-age: 1s', 'max-age: 26h'))
+    expect((await world.status()).job).toMatchObject({ health: 'healthy', runs: 1 })
+  })
+
   it('the state directory cannot be used at all: people hear of it, and of what is stale, from the repositories', async () => {
     await isSaved()
     world.heard()

@@ -58,7 +58,7 @@ describe('a repository of the configuration', () => {
     good(await world.bare(['backup', world.data, '--repo', 'offsite']))
     expect(await snapshotsIn(['--repo', 'offsite'])).toBe(1)
     const none = await world.bare(['snapshots'])
-    expect(none.stderr).toContain('Make it with `snap init --repo local`')
+    expect(none.stderr).toContain('If it was never made: `snap init --repo local`')
     expect(none.status).toBe(10)
   })
 
@@ -128,6 +128,37 @@ describe('what could be meant in two ways', () => {
     const wrong = await world.bare(['snapshots', '--repo', 'local'], { cwd })
     expect(wrong.stderr).toContain('there is no source "none"')
     expect(wrong.status).toBe(2)
+  })
+
+  it('is nobody knows what while the configuration is no YAML', async () => {
+    const cwd = world.path('home')
+    const env = { SNAP_PASSWORD: 'one password' }
+    good(await world.bare(['init', '--repo', './local'], { cwd, env }))
+    good(await world.bare(['backup', world.data, '--repo', './local'], { cwd, env }))
+    writeFileSync(world.config, 'repositories: { local: { path: /nowhere } }\na: [')
+    const run = await world.bare(['forget', 'latest', '--repo', 'local'], { cwd, env })
+    expect(run.stderr).toContain('snap.yaml:2')
+    expect(run.status).toBe(2)
+  })
+
+  it('is refused for a job, which has one', async () => {
+    good(await world.bare(['init']))
+    const run = await world.bare(['backup', '--job', 'daily', '--repo', 'offsite'])
+    expect(run.stderr).toContain('--repo does not go with a job')
+    expect(run.status).toBe(2)
+    const bystander = { env: { SNAP_REPOSITORY: world.path('nowhere') } }
+    good(await world.bare(['backup', '--job', 'daily'], bystander))
+    expect(await snapshotsIn(['--repo', 'local'])).toBe(1)
+  })
+
+  it('is not the one in the home directory for init, which is there already', async () => {
+    rmSync(world.config)
+    good(await world.bare(['backup', world.data]))
+    world.configure()
+    const made = await world.bare(['init'])
+    expect(made.stderr).toContain(`made a repository at ${world.path('local')}`)
+    const listed = await world.bare(['snapshots'])
+    expect(listed.stderr).toContain('this is the repository in the home directory')
   })
 
   it('is said not to be there, with the names that are', async () => {

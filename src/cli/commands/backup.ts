@@ -7,9 +7,9 @@ import type { BackupSummary } from '../../ops/backup/summary.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { reasonInWords } from '../../snapshot/unreadable.ts'
 import type { ExecutorFactory } from '../../workers/executor.ts'
-import { type BackupOptions, COMPRESSIONS, requestOf, requestOfJob } from '../backup-request.ts'
+import { type BackupOptions, COMPRESSIONS, isWholeJob, requestOf, requestOfJob } from '../backup-request.ts'
 import type { CommandContext } from '../context.ts'
-import { repositoryContext } from '../in-repository.ts'
+import { refuseRepository, repositoryContext } from '../in-repository.ts'
 import type { JobOperation, JobResult } from '../job-run.ts'
 import { plural } from '../output/human.ts'
 import { stderrNote, stderrWarning } from '../output/notes.ts'
@@ -99,6 +99,7 @@ async function jobAction(
 ): Promise<void> {
   if (paths.length > 0 || options.stdin || options.stdinFromCommand)
     throw new SnapError('USAGE', 'a job and what else to save were both given', { hint: 'Give one of them.' })
+  refuseRepository(outer, 'a job')
   const { contextFor, jobOf, loadConfiguration } = await import('../configuration.ts')
   const config = await loadConfiguration(outer)
   const job = jobOf(config, name)
@@ -108,7 +109,7 @@ async function jobAction(
   const { runJob, runnableJob } = await import('../job-run.ts')
   const operate: JobOperation = (inner, saved) =>
     jobOperation(inner, { outer, config, job, options, executor }, saved)
-  tellIncomplete(await runJob(context, config, runnableJob(job), operate))
+  tellIncomplete(await runJob(context, config, runnableJob(job, isWholeJob(job, options)), operate))
 }
 
 type JobParts = {

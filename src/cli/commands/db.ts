@@ -6,13 +6,15 @@ import type {
   SourceConfig,
   SqliteSource,
 } from '../../jobs/config/config.ts'
-import type { Note } from '../../log/details.ts'
-import { messageOf, SnapError } from '../../model/errors.ts'
-import { chooseSnapshot, type SnapshotOptions } from '../choose-snapshot.ts'
+import { type Note, validateDetails } from '../../log/details.ts'
+import { messageOf, SnapError, unlessDamaged } from '../../model/errors.ts'
+import { type Choice, chooseSnapshot, type SnapshotOptions } from '../choose-snapshot.ts'
 import { concealed } from '../concealed-context.ts'
-import { contextFor, loadConfiguration } from '../configuration.ts'
+import { loadConfiguration } from '../configuration.ts'
 import type { CommandContext } from '../context.ts'
 import { COPY_COMMAND } from '../copy-command.ts'
+import { jobContext } from '../in-repository.ts'
+import { noting } from '../noting.ts'
 import { humanBytes, humanCount } from '../output/human.ts'
 import { jsonLine } from '../output/json-lines.ts'
 import { stderrNote, stderrWarning } from '../output/notes.ts'
@@ -28,6 +30,8 @@ type RestoreOptions = SnapshotOptions & {
   readonly to?: string
   readonly create: boolean
   readonly clean: boolean
+  /** `false` with `--no-owner`. */
+  readonly owner: boolean
   readonly evenInUse: boolean
   readonly evenDamaged: boolean
 }
@@ -62,13 +66,15 @@ export const dbCommand: CommandModule = {
       .option('--to <place>', 'into another file (SQLite) or database (PostgreSQL)')
       .option('--create', 'PostgreSQL: make the database first', false)
       .option('--clean', 'PostgreSQL: replace what the database has', false)
+      .option('--no-owner', 'PostgreSQL: everything belongs to who restores, without rights of others')
       .option('--even-in-use', 'SQLite: although another process has it open', false)
       .option('--even-damaged', 'SQLite: although the copy fails its check', false)
       .addHelpText(
         'after',
         `
 SQLite: written beside the file, checked, and swapped in one step; what stood there is kept as FILE.before-TIME.
-PostgreSQL: in one transaction, into an empty database unless --clean.
+PostgreSQL: in one transaction, into an empty database unless --clean. A role that is no member of the owners needs --no-owner.
+Without --snapshot, the newest snapshot in which the database could be read; --repo names another repository that has it.
 
 Examples:
   $ snap db restore ledger --at yesterday
@@ -182,7 +188,7 @@ async function restoreAction(outer: CommandContext, name: string, options: Resto
   const { fileOf } = await import('../../jobs/sources/file-of.ts')
   const path = fileOf(source)
   refuseMixture(source, options)
-  const context = contextFor(outer, jobWith(config, name, options.job).repository)
+  const context = await jobContext(outer, jobWith(config, name, options.job).repository)
   await using repository = await openChosen(context)
   const { snapshot, at, host } = options
   const filter = {
@@ -191,11 +197,16 @@ async function restoreAction(outer: CommandContext, name: string, options: Resto
     ...(host === undefined ? {} : { host }),
     ...(options.job === undefined ? {} : { job: options.job }),
   }
-  const choice = chooseSnapshot(context, repository, at === undefined ? snapshot : undefined, filter)
+  const choice = chooseSnapshot(context, repository, at === undefined ? snapshot : undefined, filter, {
+    passOver: (each) => (options.evenDamaged ? undefined : unreadableIn(each, path)),
+  })
   const { dump } = await import('../../ops/dump/dump.ts')
   const request = { root: choice.row.root, path, archive: 'tar' as const }
   const { bytes } = await dump(repository, request, { progress: () => undefined, signal: context.signal })
-  const into = await restoreInto(context, source, bytes, options)
+  const operate = (): ReturnType<typeof restoreInto> => restoreInto(context, source, bytes, options)
+  const target = options.to ?? (source.kind === 'sqlite' ? source.path : source.postgres.database)
+  const intent = { operation: 'db restore', snapshots: [choice.id], target }
+  const into = await noting(context, repository, intent, operate, () => ({ result: 'ok' }))
   const { globals, stdout } = context
   if (globals.json)
     stdout.write(
@@ -211,7 +222,7 @@ async function restoreInto(
   context: CommandContext,
   source: RestorableSource,
   bytes: AsyncIterable<Uint8Array>,
-  { to, create, clean, evenInUse, evenDamaged }: RestoreOptions,
+  { to, create, clean, owner, evenInUse, evenDamaged }: RestoreOptions,
 ): Promise<{ readonly target: string; readonly former: string | undefined }> {
   if (source.kind === 'sqlite') {
     const { restoreSqlite } = await import('../../jobs/sources/restore-sqlite.ts')
@@ -226,16 +237,34 @@ async function restoreInto(
   const config = source.postgres
   const target = to ?? config.database
   const said = (line: string): void => stderrNote(context, `${source.name}: ${line}`)
-  const request = { config, database: target, bytes, format: config.format, create, clean }
+  const request = {
+    config,
+    database: target,
+    bytes,
+    format: config.format,
+    create,
+    clean,
+    withoutOwners: !owner,
+  }
   await restorePostgres(request, context.signal, { said })
   return { target, former: undefined }
 }
 
+/** Why the snapshot has nothing of it; `undefined` where it has, or nobody can say. */
+function unreadableIn({ row }: Choice, path: string): string | undefined {
+  const details = unlessDamaged(() => validateDetails(row.details))
+  return details?.unreadable.find((each) => each.path === path)?.reason
+}
+
 function refuseMixture(
   source: RestorableSource,
-  { create, clean, evenInUse, evenDamaged }: RestoreOptions,
+  { create, clean, owner, evenInUse, evenDamaged }: RestoreOptions,
 ): void {
   const { kind } = source
+  if (!owner && (kind === 'sqlite' || source.postgres.format === 'plain'))
+    throw new SnapError('USAGE', '--no-owner goes with PostgreSQL dumps of the custom format alone', {
+      hint: 'Leave it out.',
+    })
   if (kind === 'sqlite' && (create || clean))
     throw new SnapError('USAGE', '--create and --clean go with PostgreSQL alone', { hint: 'Leave them out.' })
   if (kind === 'postgres' && source.postgres.format === 'plain' && clean)

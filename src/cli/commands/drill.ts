@@ -43,6 +43,8 @@ async function drillAction(
       throw new SnapError('USAGE', 'a drill and --list were both given', { hint: 'Give one of them.' })
     return await listAction(outer, config)
   }
+  const { refuseRepository } = await import('../in-repository.ts')
+  refuseRepository(outer, 'a drill')
   const drill = drillOf(config, name ?? unnamed(config))
   const context = contextFor(outer, drill.job.repository)
   const { runJob } = await import('../job-run.ts')

@@ -71,7 +71,7 @@ function missedTime(
   const may = formatDuration(recoveryTimeMs)
   const text =
     newest !== undefined && newest.recoveryMs > recoveryTimeMs
-      ? `its recovery took ${formatDuration(newest.recoveryMs)} in the last good drill, and may take ${may}`
+      ? `its recovery took ${formatDuration(newest.recoveryMs)} in the last good drill, longer than the ${may} that it may take`
       : isKnown
         ? undefined
         : covering.length === 0

@@ -1,6 +1,7 @@
 /** What a configuration names and this machine has not, or not at the moment: a disk may be away. Nothing is run, and no server asked. */
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, isAbsolute, join } from 'node:path'
+import { hasWildcards } from '../../base/glob.ts'
 import { systemPath } from '../../base/names.ts'
 import { codeInWords, systemCode } from '../../filesystem/system-error.ts'
 import { programOf } from '../sources/postgres.ts'
@@ -21,10 +22,15 @@ type Finding = readonly [where: string, problem: string | undefined]
 
 /** In sentences, each once. `env`: in which commands would run. */
 export function missingIn(config: Config, env: Variables): string[] {
-  const { repositories, sources, jobs, channels, daemon, metrics } = config
+  const { repositories, sources, categories, jobs, channels, daemon, metrics } = config
   const findings: Finding[] = [
     ...[...repositories.values()].flatMap(ofRepository),
     ...[...sources.values()].flatMap((source) => ofSource(source, env)),
+    ...[...categories].flatMap(([category, types]) =>
+      [...types].flatMap(([type, { globs }]) =>
+        globs.map((glob): Finding => [`categories.${category}.${type}`, pathProblem(baseOf(glob))]),
+      ),
+    ),
     ...[...jobs.values()].flatMap(({ name, hooks, ping }) => [
       ...ofHooks(`jobs.${name}.hooks`, hooks, env),
       ...ofPing(`jobs.${name}.ping`, ping),
@@ -34,6 +40,13 @@ export function missingIn(config: Config, env: Variables): string[] {
     ['metrics.textfile', metrics.textfile && directoryProblem(join(metrics.textfile, '..'))],
   ]
   return [...new Set(findings.flatMap(([where, why]) => (why === undefined ? [] : [`${where}: ${why}`])))]
+}
+
+/** The directory that a glob begins with, or all of it where it is none. */
+function baseOf(glob: string): string {
+  const names = glob.split('/')
+  const wild = names.findIndex((name) => hasWildcards(name))
+  return wild < 0 ? glob : names.slice(0, wild).join('/') || '/'
 }
 
 function ofRepository({ name, secret }: RepositoryConfig): Finding[] {

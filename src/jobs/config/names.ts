@@ -43,6 +43,13 @@ export function namesOf(text: string): ConfigNames {
   }
 }
 
+/** All keys of `repositories`, whether they can be names or not; `undefined` where the text is no YAML: then nobody knows. */
+export function repositoryKeys(text: string): readonly string[] | undefined {
+  const document = parseDocument(text, { merge: true, logLevel: 'silent' })
+  if (document.errors.length > 0) return undefined
+  return Object.keys(record(record(plainValue(text))['repositories']))
+}
+
 function plainValue(text: string): unknown {
   try {
     return parseDocument(text, { merge: true, logLevel: 'silent' }).toJS({ maxAliasCount: ALIASES_MAX })

@@ -63,11 +63,13 @@ export async function restorePostgres(
       'TARGET_UNWRITABLE',
       `${database} was not restored: ${cause instanceof Error ? cause.message : String(cause)}`,
       {
-        hint: isMade
-          ? 'The database was made, and is empty: drop it, or restore into it without --create.'
-          : create
-            ? 'It was not made; where there is one of that name, it is as it was. Choose another name with --to, or leave --create out.'
-            : 'It is as it was.',
+        hint: /must be (?:member|owner|able to SET ROLE)/.test(String(cause))
+          ? `Nothing was restored${isMade ? ', but the database was made: leave --create out' : ''}. With --no-owner everything belongs to who restores.`
+          : isMade
+            ? 'The database was made, and is empty: drop it, or restore into it without --create.'
+            : create
+              ? 'It was not made; where there is one of that name, it is as it was. Choose another name with --to, or leave --create out.'
+              : 'It is as it was. If it is not there, --create makes it.',
         cause,
       },
     )

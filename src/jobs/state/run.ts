@@ -8,8 +8,8 @@ export type Trigger = (typeof TRIGGERS)[number]
 export const OUTCOMES = ['ok', 'incomplete', 'failed', 'interrupted', 'died', 'skipped'] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
-/** Which of them counts for what: a drill saves nothing. */
-export const RUN_KINDS = ['backup', 'drill'] as const
+/** Which of them counts for what: a drill saves nothing, and a part of a job's scope is not what is asked of the job. */
+export const RUN_KINDS = ['backup', 'part', 'drill'] as const
 export type RunKind = (typeof RUN_KINDS)[number]
 
 export type Run = {

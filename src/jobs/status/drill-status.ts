@@ -1,4 +1,5 @@
 /** How it stands with a drill, from what this machine remembers. */
+import { formatDuration } from '../../base/duration.ts'
 import type { Objective } from '../config/config.ts'
 import type { DrillConfig } from '../config/drill.ts'
 import type { Schedule } from '../schedule/schedule.ts'
@@ -7,13 +8,15 @@ import type { GatherRequest } from './gather.ts'
 import { knownSince, momentOf, nextRun } from './gather-parts.ts'
 import { scheduledDeadline } from './job-health.ts'
 import { recallMeasured } from './measured.ts'
-import type { DrillStatus, Health, RunMoment, Stale } from './report.ts'
+import type { DrillStatus, Health, Measured, RunMoment, Stale } from './report.ts'
 
 export function drillStatus(state: State, request: GatherRequest, drill: DrillConfig): DrillStatus {
   const { key, nowMs, config } = request
   const { name, job, schedule } = drill
   const lastRun = momentOf(state.runs.lastEnded(key, name, 'drill'))
   const isRunning = state.isRunning(key, name)
+  const measured = recallMeasured(state, key, name)
+  const recoveryTimeMs = strictest(drill, config.objectives)
   const known = knownSince(state, key, name, nowMs)
   const overdue =
     schedule === undefined ? undefined : overdueOf(schedule, lastRun?.startedMs ?? known, isRunning, nowMs)
@@ -21,10 +24,10 @@ export function drillStatus(state: State, request: GatherRequest, drill: DrillCo
     drill: name,
     job: job.name,
     repository: job.repository.name,
-    ...healthOf(lastRun, overdue),
+    ...healthOf(lastRun, overdue, slowness(measured, recoveryTimeMs)),
     lastRun,
-    measured: recallMeasured(state, key, name),
-    recoveryTimeMs: strictest(drill, config.objectives),
+    measured,
+    recoveryTimeMs,
     overdue,
     knownSince: known,
     isRunning,
@@ -52,18 +55,25 @@ function overdueOf(schedule: Schedule, from: number, isRunning: boolean, nowMs: 
   return { since: deadline.stale, reason: `it was due at ${new Date(deadline.missed).toISOString()}` }
 }
 
+function slowness(measured: Measured | undefined, mayMs: number | undefined): string | undefined {
+  if (measured === undefined || mayMs === undefined || measured.recoveryMs <= mayMs) return undefined
+  return `recovery took ${formatDuration(measured.recoveryMs)}, longer than the ${formatDuration(mayMs)} of its objective`
+}
+
 function healthOf(
   lastRun: RunMoment | undefined,
   overdue: Stale | undefined,
+  slow: string | undefined,
 ): { readonly health: Health; readonly reasons: readonly string[] } {
   const isBad = lastRun !== undefined && lastRun.outcome !== 'ok'
   const why = lastRun?.error === undefined ? '' : `: ${lastRun.error}`
   const reasons = [
     ...(isBad ? [`the last drill ${WORDS[lastRun.outcome]}${why}`] : []),
     ...(overdue === undefined ? [] : [`it is overdue: ${overdue.reason}`]),
+    ...(slow === undefined ? [] : [slow]),
   ]
   if (isBad) return { health: lastRun.outcome === 'interrupted' ? 'stale' : 'critical', reasons }
-  if (overdue !== undefined) return { health: 'stale', reasons }
+  if (overdue !== undefined || slow !== undefined) return { health: 'stale', reasons }
   return lastRun === undefined
     ? { health: 'unknown', reasons: ['it was never run'] }
     : { health: 'healthy', reasons }

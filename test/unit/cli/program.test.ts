@@ -73,6 +73,7 @@ describe('global options', () => {
     progress: false,
     verbosity: 3,
     repository: 'r',
+    repositoryOption: 'r',
     keyFile: 'k',
     configFile: 'f',
     cacheDirectory: 'c',

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest'
 import { type ErrorCode, SnapError } from '../../../src/model/errors.ts'
 import { seriesId, snapshotId } from '../../../src/model/ids.ts'
 import {
-  filterSnapshots,
   latestPerSeries,
   parseSelector,
   type SnapshotFilter,
@@ -93,7 +92,7 @@ describe('selectSnapshot latest', () => {
     expect(selectSnapshot([second, otherHost, first], { kind: 'latest' })).toBe(otherHost)
   })
 
-  it('obeys host, path, tag and the path to cover', () => {
+  it('obeys host, path and tag', () => {
     const snapshots = [...all, otherHost, otherPath]
     const latest = (filter: SnapshotFilter): SnapshotSummary =>
       selectSnapshot(snapshots, { kind: 'latest' }, filter)
@@ -101,9 +100,6 @@ describe('selectSnapshot latest', () => {
     expect(latest({ paths: ['/etc/'] })).toBe(otherPath)
     expect(latest({ paths: ['/etc', '/home'] })).toBe(otherPath)
     expect(latest({ tags: ['daily'] })).toBe(second)
-    expect(latest({ covering: '/home/me/x' })).toBe(otherPath)
-    expect(filterSnapshots(snapshots, { covering: '/srvx' })).toEqual([])
-    expect(filterSnapshots([snapshot('ab', 1, { paths: ['/'] })], { covering: '/srvx' })).toHaveLength(1)
   })
 
   it('says which filter matches nothing and what there is', () => {
