@@ -2,7 +2,6 @@
  * One HTTP request after another over connections that are kept, each within a time that grows with what it carries. It
  * knows nothing of S3, follows no redirects, and never sends a request again.
  */
-import { once } from 'node:events'
 import {
   type ClientRequest,
   Agent as HttpAgent,
@@ -10,6 +9,7 @@ import {
   type IncomingMessage,
 } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { drained } from '../../base/drained.ts'
 
 /** Requests under way; more wait for one of them. */
 export const CONNECTIONS_MAX = 16
@@ -183,17 +183,6 @@ async function pour(message: ClientRequest, parts: readonly Uint8Array[]): Promi
     }
   }
   message.end()
-}
-
-async function drained(message: ClientRequest): Promise<void> {
-  if (message.destroyed || !message.writableNeedDrain) return
-  const ended = new AbortController()
-  const { signal } = ended
-  try {
-    await Promise.race([once(message, 'drain', { signal }), once(message, 'close', { signal })])
-  } finally {
-    ended.abort()
-  }
 }
 
 const isSuccess = ({ statusCode = 0 }: IncomingMessage): boolean => statusCode >= 200 && statusCode < 300
