@@ -18,6 +18,8 @@ export type PasswordCommand = {
 const TIMEOUT_MS = 120_000
 /** Between asking it to end and ending it. ms */
 const GRACE_MS = 2_000
+/** What was printed before the end is still on its way for a moment. ms */
+const LAST_WORDS_MS = 500
 
 /** What it prints; the bytes are the caller's own. `KEY_MISSING` where it fails, prints too much, or takes too long with nobody there. */
 export async function outputOfCommand(options: PasswordCommand): Promise<Uint8Array<ArrayBuffer>> {
@@ -60,10 +62,14 @@ export async function outputOfCommand(options: PasswordCommand): Promise<Uint8Ar
   return bytes
 }
 
-/** `undefined` where all is well. */
+/** `undefined` where all is well. What the command leaves in the background, as an agent, may hold the pipe, and is not waited for. */
 async function endOf(child: ChildProcess): Promise<string | undefined> {
   return await new Promise((resolve) => {
     child.on('error', (error) => resolve(`could not be run: ${error.message}`))
+    child.on('exit', () => {
+      const letGo = setTimeout(() => child.stdout?.destroy(), LAST_WORDS_MS)
+      child.on('close', () => clearTimeout(letGo))
+    })
     child.on('close', (status, signal) =>
       resolve(status === 0 ? undefined : `ended with ${signal ?? `exit status ${status}`}`),
     )

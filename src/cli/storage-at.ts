@@ -30,7 +30,7 @@ export async function createStorageAt(context: CommandContext, path: string): Pr
 /** Whether something may be there; only a storage that is asked knows more. */
 export const mayHold = (path: string): boolean => isS3Address(path) || existsSync(path)
 
-async function s3At({ globals, env }: CommandContext, path: string) {
+async function s3At({ globals, env, signal }: CommandContext, path: string) {
   const { parseS3Address } = await import('../storage/s3/address.ts')
   const { s3Credentials, s3Region } = await import('../storage/s3/credentials.ts')
   const { login, region = s3Region(env) } = globals.store ?? {}
@@ -39,7 +39,7 @@ async function s3At({ globals, env }: CommandContext, path: string) {
     login === undefined
       ? s3Credentials(env)
       : { accessKey: login.accessKey, secretKey: await secretKeyOf(login.secretKey), sessionToken: undefined }
-  return [address, credentials] as const
+  return [address, credentials, { signal }] as const
 }
 
 async function secretKeyOf(secret: SecretText): Promise<string> {

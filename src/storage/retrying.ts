@@ -2,7 +2,7 @@
  * Calls again where the storage failed, for storages behind a network. Other errors are answers, and are passed on.
  * Not for local directories, where a failed call will fail again.
  */
-import { pauseAfter, type RetryPolicy, retry } from '../base/retry.ts'
+import { isEnough, pauseAfter, type RetryPolicy, retry } from '../base/retry.ts'
 import { hasCode } from '../model/errors.ts'
 import type { ObjectKey, ObjectStat, Storage } from '../model/storage.ts'
 
@@ -57,17 +57,21 @@ async function* listAgain(
 ): AsyncGenerator<ObjectStat> {
   const seen = new Set<ObjectKey>()
   let attempt = 1
+  let since = performance.now()
   for (;;) {
     try {
       for await (const object of storage.list(prefix)) {
         if (seen.has(object.key)) continue
         seen.add(object.key)
-        attempt = 1
         yield object
+        attempt = 1
+        since = performance.now()
       }
       return
     } catch (error) {
-      if (attempt >= policy.attempts || !mayRetry(error)) throw error
+      if (!mayRetry(error)) throw error
+      policy.signal?.throwIfAborted()
+      if (isEnough(policy, attempt, since)) throw error
     }
     await pauseAfter(policy, attempt)
     attempt += 1

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { drained } from '../../base/drained.ts'
 import { formatDuration } from '../../base/duration.ts'
 import { Lines } from '../../base/lines.ts'
 import { codeInWords, systemCode } from '../../filesystem/system-error.ts'
@@ -120,8 +121,7 @@ async function feed(
   try {
     for await (const bytes of input) {
       if (stdin.destroyed) return undefined
-      if (!stdin.write(bytes))
-        await Promise.race([once(stdin, 'drain'), once(stdin, 'close')]).catch(() => undefined)
+      if (!stdin.write(bytes)) await drained(stdin).catch(() => undefined)
     }
     stdin.end()
     return undefined

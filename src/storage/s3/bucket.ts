@@ -24,8 +24,8 @@ export class S3Bucket implements Disposable {
   readonly #client: S3Client
   readonly #where: string
 
-  constructor(address: S3Address, credentials: S3Credentials, limits?: TimeLimits) {
-    this.#client = new S3Client(address, credentials, limits)
+  constructor(address: S3Address, credentials: S3Credentials, limits?: TimeLimits, signal?: AbortSignal) {
+    this.#client = new S3Client(address, credentials, limits, signal)
     this.#where = address.bucketText
   }
 

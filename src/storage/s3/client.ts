@@ -42,11 +42,17 @@ export class S3Client implements Disposable {
   #skewMs = 0
   #wasHeard = false
 
-  constructor(address: S3Address, credentials: S3Credentials, limits: TimeLimits = TIME_LIMITS) {
+  /** `signal`: as `Connections` has it. */
+  constructor(
+    address: S3Address,
+    credentials: S3Credentials,
+    limits: TimeLimits = TIME_LIMITS,
+    signal?: AbortSignal,
+  ) {
     this.#address = address
     this.#credentials = credentials
     this.#place = { bucket: address.bucket, description: address.bucketText }
-    this.#connections = new Connections(new URL(address.bucketUrl).protocol, limits)
+    this.#connections = new Connections(new URL(address.bucketUrl).protocol, limits, signal)
   }
 
   [Symbol.dispose](): void {

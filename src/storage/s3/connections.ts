@@ -2,7 +2,6 @@
  * One HTTP request after another over connections that are kept, each within a time that grows with what it carries. It
  * knows nothing of S3, follows no redirects, and never sends a request again.
  */
-import { once } from 'node:events'
 import {
   type ClientRequest,
   Agent as HttpAgent,
@@ -10,6 +9,7 @@ import {
   type IncomingMessage,
 } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { drained } from '../../base/drained.ts'
 
 /** Requests under way; more wait for one of them. */
 export const CONNECTIONS_MAX = 16
@@ -23,6 +23,8 @@ export type TimeLimits = {
 }
 
 export const TIME_LIMITS: TimeLimits = { silenceMs: 60_000, requestMs: 90_000, bytesPerSecondMin: 16_384 }
+/** Of a request that is under way, or begun, after whoever waits was asked to end: its silence, and what it takes without its bytes. */
+export const HURRY_MS = 5_000
 /** A body of this size is sent when the other end has said that it wants it, or nothing for a second. */
 const ASK_FIRST_BYTES = 1_048_576
 const ASK_FIRST_MS = 1_000
@@ -52,10 +54,20 @@ export class Unanswered extends Error {
 export class Connections implements Disposable {
   readonly #agent: HttpAgent
   readonly #ask: typeof httpRequest
-  readonly #limits: TimeLimits
+  readonly #signal: AbortSignal | undefined
+  readonly #watches = new Set<Watch>()
+  readonly #hurry = (): void => {
+    this.#limits = hurried(this.#limits)
+    for (const watch of this.#watches) watch.hurry(this.#limits)
+  }
+  #limits: TimeLimits
 
-  constructor(protocol: string, limits: TimeLimits) {
+  /** Once `signal` is aborted there is little time for each request, also for those under way. */
+  constructor(protocol: string, limits: TimeLimits, signal?: AbortSignal) {
     this.#limits = limits
+    this.#signal = signal
+    if (signal?.aborted === true) this.#hurry()
+    else signal?.addEventListener('abort', this.#hurry, { once: true })
     const options = { keepAlive: true, maxSockets: CONNECTIONS_MAX, maxFreeSockets: CONNECTIONS_MAX }
     const isSecure = protocol === 'https:'
     this.#agent = isSecure ? new HttpsAgent(options) : new HttpAgent(options)
@@ -70,6 +82,7 @@ export class Connections implements Disposable {
     const headers = { ...request.headers, ...(asksFirst ? { expect: '100-continue' } : {}) }
     const message = this.#ask(url, { method, headers, agent: this.#agent })
     const watch = new Watch(message, bytes, this.#limits)
+    this.#watches.add(watch)
     let answer: IncomingMessage | undefined
     try {
       const answered = answerTo(message)
@@ -87,20 +100,28 @@ export class Connections implements Disposable {
       throw watch.failure ?? error
     } finally {
       watch.end()
+      this.#watches.delete(watch)
       // A body that was not sent, or not read, to its end: the connection is of no more use.
       if (!message.writableFinished || answer?.complete !== true) message.destroy()
     }
   }
 
   [Symbol.dispose](): void {
+    this.#signal?.removeEventListener('abort', this.#hurry)
     this.#agent.destroy()
   }
 }
 
+const hurried = (limits: TimeLimits): TimeLimits => ({
+  ...limits,
+  silenceMs: Math.min(limits.silenceMs, HURRY_MS),
+  requestMs: Math.min(limits.requestMs, HURRY_MS),
+})
+
 /** Ends a request that takes too long. Time begins when it has its connection. */
 class Watch {
   readonly #message: ClientRequest
-  readonly #limits: TimeLimits
+  #limits: TimeLimits
   #timer: NodeJS.Timeout | undefined
   #left: number
   #fail: (error: Error) => void = () => undefined
@@ -116,8 +137,9 @@ class Watch {
       this.#fail = reject
     })
     this.failed.catch(() => undefined)
-    const { silenceMs } = limits
-    message.setTimeout(silenceMs, () => this.#over(`nothing was heard for ${silenceMs / 1_000} s`))
+    message.setTimeout(limits.silenceMs, () =>
+      this.#over(`nothing was heard for ${this.#limits.silenceMs / 1_000} s`),
+    )
     message.once('socket', () => this.add(0))
   }
 
@@ -126,6 +148,15 @@ class Watch {
     this.#left += this.#timeFor(bytes)
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#over('it took too long'), this.#left)
+  }
+
+  /** Takes `limits` in place of its own. Time begins anew, also for one that has no connection yet. */
+  hurry(limits: TimeLimits): void {
+    if (this.#message.destroyed) return
+    this.#left -= this.#limits.requestMs - limits.requestMs
+    this.#limits = limits
+    this.#message.setTimeout(limits.silenceMs)
+    this.add(0)
   }
 
   #timeFor(bytes: number): number {
@@ -183,17 +214,6 @@ async function pour(message: ClientRequest, parts: readonly Uint8Array[]): Promi
     }
   }
   message.end()
-}
-
-async function drained(message: ClientRequest): Promise<void> {
-  if (message.destroyed || !message.writableNeedDrain) return
-  const ended = new AbortController()
-  const { signal } = ended
-  try {
-    await Promise.race([once(message, 'drain', { signal }), once(message, 'close', { signal })])
-  } finally {
-    ended.abort()
-  }
 }
 
 const isSuccess = ({ statusCode = 0 }: IncomingMessage): boolean => statusCode >= 200 && statusCode < 300

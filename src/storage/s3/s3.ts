@@ -18,17 +18,26 @@ import type { S3Credentials } from './credentials.ts'
 import { failed, mayPass } from './errors.ts'
 
 /** Some two minutes at the most, half of that on average: a store that is started again is back by then. */
-const RETRY_POLICY: RetryPolicy = { attempts: 12, firstPauseMs: 250, pauseMsMax: 15_000 }
+const RETRY_POLICY: RetryPolicy = {
+  attempts: 12,
+  firstPauseMs: 250,
+  pauseMsMax: 15_000,
+  // A store that is silent is not waited for twelve times; what takes long by itself, over a slow network, is not given up at once.
+  totalMs: 180_000,
+  attemptsMin: 3,
+}
 
 export type S3Parts = {
   readonly random?: Random
   readonly retryPolicy?: RetryPolicy
   readonly timeLimits?: TimeLimits
+  /** Once it is aborted nothing is tried again, and no silence is waited out; first tries are made, so that what was begun can be ended. */
+  readonly signal?: AbortSignal
 }
 
 /** The repository at `address`; nothing is asked before the first call. */
 export function openS3(address: S3Address, credentials: S3Credentials, parts: S3Parts = {}): Storage {
-  return retrying(new S3Storage(address, credentials, parts), parts.retryPolicy ?? RETRY_POLICY, mayPass)
+  return retrying(new S3Storage(address, credentials, parts), policyOf(parts), mayPass)
 }
 
 /** As `openS3`, after the store was tried: for a new repository. `STORAGE_FAILED` where it cannot keep one. */
@@ -37,11 +46,16 @@ export async function createS3(
   credentials: S3Credentials,
   parts: S3Parts = {},
 ): Promise<Storage> {
-  const { retryPolicy = RETRY_POLICY } = parts
+  const retryPolicy = policyOf(parts)
   const storage = new S3Storage(address, credentials, parts)
   await retry(retryPolicy, mayPass, () => storage.prove())
   return retrying(storage, retryPolicy, mayPass)
 }
+
+const policyOf = ({ retryPolicy = RETRY_POLICY, signal }: S3Parts): RetryPolicy => ({
+  ...retryPolicy,
+  signal,
+})
 
 /** Makes one try at each thing. */
 class S3Storage implements Storage {
@@ -51,9 +65,9 @@ class S3Storage implements Storage {
   readonly #proof: CreateOnceProof
 
   constructor(address: S3Address, credentials: S3Credentials, parts: S3Parts) {
-    const { random = systemRandom, timeLimits } = parts
+    const { random = systemRandom, timeLimits, signal } = parts
     this.description = address.text
-    this.#bucket = new S3Bucket(address, credentials, timeLimits)
+    this.#bucket = new S3Bucket(address, credentials, timeLimits, signal)
     this.#root = address.prefix
     this.#proof = new CreateOnceProof(this.#bucket, address, random)
   }

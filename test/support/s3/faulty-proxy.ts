@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export type Fault =
   /** The store never hears of it. */
   | 'reset'
+  /** Nor is anybody answered. */
+  | 'silent'
   | 'unavailable'
   | 'slow down'
   | 'bad gateway'
@@ -74,6 +76,7 @@ export class FaultyProxy implements AsyncDisposable {
     if (fault !== undefined) this.done.push({ fault, method, path })
     if (fault === 'reset') return void asked.socket.destroy()
     const body = await bodyOf(asked)
+    if (fault === 'silent') return
     if (this.delayMs > 0) await sleep(this.delayMs)
     const refusal = fault === undefined ? undefined : REFUSALS[fault]
     if (refusal !== undefined && fault !== 'answered 500') return refuse(answer, method, refusal)

@@ -144,8 +144,8 @@ function holding(pipe: string): Disposable & { write(text: string): void } {
 }
 
 describe('what never answers', () => {
-  const waiting = (command: string) =>
-    find({ SNAP_PASSWORD_COMMAND: command }, { signal: AbortSignal.timeout(500) })
+  const waiting = (command: string, ms = 500) =>
+    find({ SNAP_PASSWORD_COMMAND: command }, { signal: AbortSignal.timeout(ms) })
 
   it('is ended with who waits for it, and with all that it has started', async () => {
     const pidFile = join(scratch, 'pid')
@@ -170,6 +170,16 @@ describe('what never answers', () => {
       code: 'KEY_MISSING',
       message: 'SNAP_PASSWORD_COMMAND did not end within 0.3 s',
     })
+  })
+
+  it('is not waited for where the command has left it in the background with the pipe, and not ended', async () => {
+    const pidFile = join(scratch, 'background')
+    const began = Date.now()
+    expect(text(await waiting(`sleep 600 & echo $! > ${pidFile}; sleep 0.1; echo hush`, 10_000))).toBe('hush')
+    expect(Date.now() - began).toBeLessThan(5_000)
+    const pid = Number(readFileSync(pidFile, 'utf8'))
+    expect(isRunning(pid)).toBe(true)
+    process.kill(pid)
   })
 
   it('may be a pipe into which nobody writes', async () => {

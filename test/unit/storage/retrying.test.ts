@@ -59,6 +59,54 @@ describe('a retrying storage', () => {
     expect(pauses).toEqual([50, 100, 200, 250, 250])
   })
 
+  it('tries no more once its time is up, but as often as it must', async () => {
+    for (const [attemptsMin, calls] of [
+      [undefined, 1],
+      [3, 3],
+    ] as const) {
+      const inner = faulty(createMemoryStorage(), { at: 1, times: 100, when: 'before' })
+      const policy = { ...AT_ONCE, attempts: 6, totalMs: 0, ...(attemptsMin && { attemptsMin }) }
+      await expect(retrying(inner, policy).remove('a')).rejects.toMatchObject({ code: 'STORAGE_FAILED' })
+      expect(inner.calls).toBe(calls)
+    }
+  })
+
+  it('gives up in the middle of a pause when it is to end, and makes first tries only after that', async () => {
+    const controller = new AbortController()
+    const inner = faulty(createMemoryStorage(), { at: 1, times: 3, when: 'before' })
+    const patient = { attempts: 9, firstPauseMs: 600_000, pauseMsMax: 600_000, chance: () => 0.9 }
+    const storage = retrying(inner, { ...patient, signal: controller.signal })
+    setTimeout(() => controller.abort(new SnapError('INTERRUPTED', 'ended')), 50)
+    const ended = { code: 'INTERRUPTED' }
+    await expect(storage.put('a', [text('x')])).rejects.toMatchObject(ended)
+    expect(inner.calls).toBe(1)
+    await expect(storage.put('a', [text('x')])).rejects.toMatchObject(ended)
+    await expect(storage.remove('a')).rejects.toMatchObject(ended)
+    expect(inner.calls).toBe(3)
+    await storage.put('a', [text('x')])
+    expect(await storage.read('a')).toEqual(text('x'))
+    await expect(storage.read('b')).rejects.toMatchObject({ code: 'OBJECT_MISSING' })
+  })
+
+  it('begins no listing anew once it is to end', async () => {
+    const controller = new AbortController()
+    let listings = 0
+    const breaking: Storage = {
+      ...createMemoryStorage(),
+      // biome-ignore lint/correctness/useYield: it breaks off before the first
+      async *list() {
+        listings += 1
+        if (listings === 2) controller.abort(new SnapError('INTERRUPTED', 'ended'))
+        throw new SnapError('STORAGE_FAILED', 'broke off')
+      },
+    }
+    const storage = retrying(breaking, { ...AT_ONCE, signal: controller.signal })
+    await expect(storage.list('')[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+      code: 'INTERRUPTED',
+    })
+    expect(listings).toBe(2)
+  })
+
   it('passes every other error on at once', async () => {
     for (const code of ['REPOSITORY_FULL', 'OBJECT_MISSING', 'OBJECT_DAMAGED'] as const) {
       const inner = faulty(createMemoryStorage(), {

@@ -65,6 +65,22 @@ describe('the output of a command', () => {
     expect(await outputOf(command)).toBe(`hello\n${directory}\nfrom above`)
   })
 
+  it('has 50 MB of input though it reads slowly, and no listener is left at any of the many waits', async () => {
+    const warnings: Error[] = []
+    const warn = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', warn)
+    async function* input(): AsyncGenerator<Uint8Array> {
+      for (let left = 800; left > 0; left -= 1) yield new Uint8Array(65_536)
+    }
+    const script = 'sleep 0.2; head -c 1000000 > /dev/null; sleep 0.2; wc -c'
+    const counted = await outputOf({ ...shell(script), input: input() })
+    // `head` may take more than it passes on.
+    expect(Number(counted)).toBeGreaterThan(51_000_000)
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('warning', warn)
+    expect(warnings).toEqual([])
+  })
+
   it.each<[string, string]>([
     [
       'echo half; echo details >&2; echo "no such table" >&2; exit 3',

@@ -6,7 +6,8 @@ import type { RetryPolicy } from '../../../../src/base/retry.ts'
 import { SnapError } from '../../../../src/model/errors.ts'
 import type { Storage } from '../../../../src/model/storage.ts'
 import { parseS3Address } from '../../../../src/storage/s3/address.ts'
-import { openS3 } from '../../../../src/storage/s3/s3.ts'
+import { HURRY_MS, TIME_LIMITS } from '../../../../src/storage/s3/connections.ts'
+import { openS3, type S3Parts } from '../../../../src/storage/s3/s3.ts'
 import { pattern } from '../../../contract/storage.ts'
 
 const CREDENTIALS = { accessKey: 'A', secretKey: 'top/secret', sessionToken: 'token' }
@@ -15,13 +16,13 @@ const LIMITS = { silenceMs: 300, requestMs: 1_000, bytesPerSecondMin: 1_000_000 
 const BEGINNING =
   'HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 20:00:00 GMT\r\nLast-Modified: Sun, 22 Nov 2026 20:00:00 GMT\r\n'
 
-async function at(server: Server): Promise<Storage> {
+async function at(server: Server, parts: S3Parts = {}): Promise<Storage> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const sockets = new Set<Socket>()
   server.on('connection', (socket) => sockets.add(socket))
   const { port } = server.address() as AddressInfo
   const address = parseS3Address(`s3:http://127.0.0.1:${port}/bucket/p`, undefined)
-  const storage = openS3(address, CREDENTIALS, { retryPolicy: AT_ONCE, timeLimits: LIMITS })
+  const storage = openS3(address, CREDENTIALS, { retryPolicy: AT_ONCE, timeLimits: LIMITS, ...parts })
   onTestFinished(async () => {
     await storage[Symbol.asyncDispose]()
     for (const socket of sockets) socket.destroy()
@@ -69,6 +70,37 @@ describe('a server that is no store, or a bad one,', () => {
     expect((await failure(storage.stat('config'))).message).toContain('nothing was heard for 0.3 s')
     expect(took()).toBeLessThan(5_000)
   })
+
+  it('which says nothing, or sends byte by byte, has little time once we are to end, and is asked once', async () => {
+    const controller = new AbortController()
+    let asked = 0
+    const server = createPlain((socket) => {
+      socket.on('error', () => undefined)
+      socket.on('data', (bytes) => {
+        asked += 1
+        if (bytes.toString().startsWith('HEAD')) return
+        socket.write(`${BEGINNING}Content-Length: 1000\r\n\r\n`)
+        const timer = setInterval(() => socket.write('x'), 50)
+        socket.on('close', () => clearInterval(timer))
+      })
+    })
+    const storage = await at(server, { timeLimits: TIME_LIMITS, signal: controller.signal })
+    const warned = vi.fn()
+    process.on('warning', warned)
+    const underWay = [...Array.from({ length: 20 }, () => storage.stat('config')), storage.read('config')]
+    const results = Promise.allSettled(underWay)
+    await vi.waitFor(() => expect(asked).toBe(16))
+    const took = startedAt()
+    controller.abort(new SnapError('INTERRUPTED', 'ended'))
+    for (const result of await results)
+      expect(result).toMatchObject({ status: 'rejected', reason: { code: 'INTERRUPTED' } })
+    expect(asked).toBeLessThanOrEqual(21)
+    await expect(storage.read('config')).rejects.toMatchObject({ code: 'INTERRUPTED' })
+    expect(took()).toBeGreaterThan(2 * HURRY_MS - 100)
+    expect(took()).toBeLessThan(4 * HURRY_MS)
+    process.off('warning', warned)
+    expect(warned).not.toHaveBeenCalled()
+  }, 40_000)
 
   it('which sends a body byte by byte is given up', async () => {
     const storage = await plain((socket) => {
