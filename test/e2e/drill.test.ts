@@ -1,5 +1,5 @@
 /** Drills for real: real directories and databases, a repository that is damaged, a server that is away, and everybody who is to hear of it. */
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -16,7 +16,7 @@ import {
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { systemRandom } from '../../src/crypto/random.ts'
 import { createIgnoreRules } from '../../src/filesystem/ignore-rules.ts'
 import { createSourceFiles } from '../../src/filesystem/source-files.ts'
@@ -437,6 +437,22 @@ describe('a drill', () => {
     expect(readFileSync(place('elsewhere', 'file'), 'utf8')).toBe('x')
     expect([lstatSync(place('app', 'a.txt')).mtimeMs, statSync(place('ledger.db')).mtimeMs]).toEqual(before)
   })
+
+  it.runIf(isRoot)(
+    'removes nothing behind what a probe has mounted, says so, and the next one tries again',
+    async () => {
+      mkdirSync(place('precious'))
+      writeFileSync(place('precious', 'file'), 'x')
+      configure(`probes: ['mkdir mounted; mount --bind HERE/precious mounted']`)
+      await ok('backup', '--job', 'nightly')
+      const { stderr } = await ok('drill', 'trial')
+      const [first = ''] = left()
+      const point = place('drills', first, 'mounted')
+      onTestFinished(() => void spawnSync('umount', ['-l', point]))
+      expect(readdirSync(place('precious'))).toEqual(['file'])
+      expect(stderr).toContain(`something is mounted at ${point}`)
+    },
+  )
 
   it('into the repository is refused', async () => {
     configure('')

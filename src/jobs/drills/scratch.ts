@@ -44,7 +44,7 @@ export function makeScratch(path: string): void {
   }
 }
 
-/** With all in it; nothing behind a link, and no other file system. `TARGET_UNWRITABLE` and the like where something stays. */
+/** With all in it; nothing behind a link or a mount. `TARGET_UNSAFE`, `TARGET_UNWRITABLE` and the like where something stays. */
 export function removeScratch(path: string): void {
   if (!existsSync(systemPath(path))) return
   using parent = createTargetFiles().openExisting(dirname(path))
