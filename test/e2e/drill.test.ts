@@ -451,10 +451,34 @@ describe('a drill', () => {
       onTestFinished(() => void spawnSync('umount', ['-l', point]))
       expect(readdirSync(place('precious'))).toEqual(['file'])
       expect(stderr).toContain(`something is mounted at ${point}`)
+
+      configure('')
+      const again = await ok('drill', 'trial')
+      expect(again.stderr).toContain(`${place('drills', first)}, which an earlier drill had left, stays: `)
+      expect(left()).toEqual([first])
+      execFileSync('umount', [point])
+      const last = await ok('drill', 'trial')
+      expect(last.stderr).toContain(`removed ${place('drills', first)}, which an earlier drill had left`)
+      expect(left()).toEqual([])
+      expect(readdirSync(place('precious'))).toEqual(['file'])
+      expect((await ok('drill', 'trial')).stderr).not.toContain('earlier drill')
     },
   )
 
-  it('into the repository is refused', async () => {
+  it('keeps what failed until its next run, and never two of them', async () => {
+    configure(`keep: failed, probes: ['false']`)
+    await ok('backup', '--job', 'nightly')
+    const first = await report(1)
+    const second = await report(1)
+    expect(second.kept).not.toBe(first.kept)
+    expect(left().map((name) => place('drills', name))).toEqual([second.kept])
+    configure('keep: failed')
+    const { stderr } = await ok('drill', 'trial')
+    expect(stderr).toContain(`removed ${second.kept}, which an earlier drill had kept`)
+    expect(left()).toEqual([])
+  })
+
+  it('into the repository is refused, and makes nothing there', async () => {
     configure('')
     await ok('backup', '--job', 'nightly')
     writeFileSync(
@@ -466,6 +490,18 @@ describe('a drill', () => {
     )
     const run = await expectStatus(2, 'drill', 'trial')
     expect(run.stderr).toContain('which is the repository or its cache')
+    expect(existsSync(place('repository', 'x'))).toBe(false)
+    symlinkSync(place('repository'), place('way'))
+    configure('')
+    writeFileSync(
+      place('snap.yaml'),
+      readFileSync(place('snap.yaml'), 'utf8').replace(
+        `into: ${place('drills')}`,
+        `into: ${place('way', 'x', 'y')}`,
+      ),
+    )
+    await expectStatus(2, 'drill', 'trial')
+    expect(existsSync(place('repository', 'x'))).toBe(false)
   })
 
   it.runIf(isRoot)(
