@@ -587,6 +587,73 @@ describe('a drill', () => {
   })
 })
 
+describe('of a PostgreSQL database with a subscription', () => {
+  it('leaves replication alone, and what an earlier drill has left there is a warning', {
+    timeout: 120_000,
+  }, async () => {
+    const server = await Postgres.start()
+    writeFileSync(place('password'), PASSWORD, { mode: 0o600 })
+    server.sql('postgres', 'CREATE DATABASE shop')
+    server.sql('shop', 'CREATE TABLE orders (n int); INSERT INTO orders VALUES (1); CREATE PUBLICATION own')
+    const subscribe = (database: string, name: string): string =>
+      server.sql(
+        database,
+        `CREATE SUBSCRIPTION ${name} CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect=false)`,
+      )
+    subscribe('shop', 's')
+    const databases = (): string =>
+      server.sql('postgres', "SELECT datname FROM pg_database WHERE datname LIKE 'snap%'")
+    const yaml = (more: string, drill = ''): void =>
+      writeFileSync(
+        place('snap.yaml'),
+        `
+repositories: { local: { path: ${place('repository')}, key-file: ${place('key')} } }
+sources:
+  shop: { postgres: { database: shop, host: 127.0.0.1, port: ${server.port}, user: postgres, password: 'file:${place('password')}', programs: ${server.programs}${more} } }
+categories: { critical: { orders: [shop] } }
+jobs: { nightly: { scope: [critical] } }
+drills: { trial: { job: nightly, into: ${place('drills')}${drill} } }
+`,
+        { mode: 0o600 },
+      )
+    writeFileSync(
+      place('look.sh'),
+      `#!/bin/sh
+export PGPASSWORD='${PASSWORD}'
+exec ${join(server.programs, 'psql')} -h 127.0.0.1 -p ${server.port} -U postgres -At -d "$SNAP_DATABASE_SHOP" -c "$1"
+`,
+      { mode: 0o755 },
+    )
+    yaml('')
+    await ok('backup', '--job', 'nightly')
+    const good = await ok('drill', 'trial')
+    expect(good.stderr).not.toContain('cannot be dropped')
+    expect(databases()).toBe('')
+
+    // A probe that subscribes leaves a database that cannot be dropped: the next one says so, and is good.
+    const sql = "CREATE SUBSCRIPTION t CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect=false)"
+    yaml('', `, probes: [[./look.sh, "${sql}"]]`)
+    expect((await ok('drill', 'trial')).stderr).toContain('cannot be dropped')
+    const stuck = databases()
+    expect(stuck).toMatch(/^snap_drill_\w+$/)
+    yaml('')
+    expect((await ok('drill', 'trial')).stderr).toContain(
+      `the database ${stuck}, which an earlier drill had left, stays: `,
+    )
+    expect(databases()).toBe(stuck)
+    server.sql(stuck, 'ALTER SUBSCRIPTION t SET (slot_name = NONE)')
+    server.sql(stuck, 'DROP SUBSCRIPTION t')
+    expect((await ok('drill', 'trial')).stderr).toContain(`dropped ${stuck}`)
+
+    yaml(', format: plain')
+    await ok('backup', '--job', 'nightly')
+    const failed = await report(1)
+    expect(failed.failures[0].reason).toContain('it makes a subscription')
+    expect(databases()).toBe('')
+    expect(server.sql('postgres', 'SELECT subname FROM pg_subscription')).toBe('s')
+  })
+})
+
 describe('of a PostgreSQL database', () => {
   it('a dump is restored into a database that is dropped again, whatever happens', {
     timeout: 120_000,
