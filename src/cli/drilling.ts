@@ -8,15 +8,16 @@ import type { DrillConfig } from '../jobs/config/drill.ts'
 import type { DrillReport } from '../jobs/drills/drill-report.ts'
 import { evidenceOf } from '../jobs/drills/evidence.ts'
 import { runDrill } from '../jobs/drills/run-drill.ts'
-import { isScratchOf, removeScratch, scratchPath } from '../jobs/drills/scratch.ts'
+import { scratchPath } from '../jobs/drills/scratch.ts'
 import { rememberMeasured } from '../jobs/status/measured.ts'
 import { type SnapshotDetails, validateDetails } from '../log/details.ts'
-import { messageOf, SnapError, unlessDamaged } from '../model/errors.ts'
+import { SnapError, unlessDamaged } from '../model/errors.ts'
 import { whileThere } from '../ops/overtaken.ts'
 import type { Repository } from '../repository/repository.ts'
 import { type Choice, summaries } from './choose-snapshot.ts'
 import type { CommandContext } from './context.ts'
 import { COPY_COMMAND } from './copy-command.ts'
+import { leftovers } from './drill-leftovers.ts'
 import type { JobResult } from './job-run.ts'
 import { lookAtOpen, remembering } from './look.ts'
 import { noting } from './noting.ts'
@@ -56,7 +57,7 @@ export async function drillOnce(
   const key = configKey(config)
   const into = drill.into ?? join(stateDirectory(context), 'drills')
   const scratch = scratchPath(into, drill.name, run, ownPaths(context))
-  using _scratch = remembered(context, key, drill.name, scratch)
+  using left = leftovers(context, key, drill.name, scratch)
   const report = await noting(
     context,
     repository,
@@ -68,6 +69,7 @@ export async function drillOnce(
     (done) => evidenceOf(drill, done, (text) => withoutSecrets(text, context.secrets ?? [])),
     ': the evidence is in the history and the log of this run alone',
   )
+  if (report.kept !== undefined) left.keep(report.kept)
   tell(context, drill, report)
   refuseFailed(drill, report)
   const { recoveryMs, categories, snapshot } = report
@@ -130,24 +132,6 @@ async function drilled(
   )
 }
 
-/** What a drill that was killed has left goes with the next; `scratch` is remembered for that as long as it may be there. */
-function remembered(context: CommandContext, key: string, drill: string, scratch: string): Disposable {
-  const name = `scratch ${key} ${drill}`
-  remembering(context, (state) => {
-    const former = state.recall(name)
-    if (typeof former === 'string' && isScratchOf(drill, former)) {
-      try {
-        removeScratch(former)
-        stderrNote(context, `removed ${former}, which an earlier drill had left`)
-      } catch (error) {
-        stderrWarning(context, `${former}, which an earlier drill had left, stays: ${messageOf(error)}`)
-      }
-    }
-    state.remember(name, scratch)
-  })
-  return { [Symbol.dispose]: () => remembering(context, (state) => state.remember(name, null)) }
-}
-
 function tell(context: CommandContext, drill: DrillConfig, report: DrillReport): void {
   const { globals, stdout, journal } = context
   const { snapshot, files, bytes, recoveryMs, databases, probes, failures, failuresTotal } = report
@@ -183,6 +167,6 @@ function refuseFailed({ name }: DrillConfig, { failures, failuresTotal, kept }: 
     hint:
       kept === undefined
         ? 'Look into it before you need what is saved: `keep: failed` leaves what was restored.'
-        : `What was restored is at ${kept}: remove it when you have looked at it.`,
+        : `What was restored is at ${kept}: the next run of the drill removes it.`,
   })
 }

@@ -8,6 +8,7 @@ import { constants as osConstants } from 'node:os'
 import { join } from 'node:path'
 import { nameFromBytes, systemPath } from '../base/names.ts'
 import { statFromNode } from './file-stat.ts'
+import { mountOfDescriptor } from './mounts.ts'
 import { createCheckedPaths, createDescriptorPaths } from './portable-directories.ts'
 import type { OpenEntry, SystemCalls } from './system-calls.ts'
 import { systemError } from './system-error.ts'
@@ -94,6 +95,8 @@ export function createPortableCalls(anchored: boolean = hasDescriptorPaths()): S
     closeDirectory: (dir) => directories.close(dir),
     enterAt: (dir, name) => directories.enter(dir, name),
     parentOf: (dir) => directories.parent(dir),
+    pathOf: (dir) => (anchored ? readlink(directories.pathOf(dir)) : directories.pathOf(dir)),
+    mountOf: (dir) => (anchored ? mountOfDescriptor(dir) : undefined),
     listAt: (dir) => list(systemPath(directories.pathOf(dir))),
     lstatAt: (dir, name) => lstat(directories.pathAt(dir, name)),
     openAt: (dir, name, flags, mode) => fs.openSync(at(dir, name), flags | O_NOFOLLOW, mode),

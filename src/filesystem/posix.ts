@@ -17,6 +17,7 @@ import {
   loadLibc,
   O_CLOEXEC,
 } from './libc.ts'
+import { mountOfDescriptor } from './mounts.ts'
 import { descriptorEntry, namedEntry } from './posix-entry.ts'
 import { createPosixXattrs } from './posix-xattrs.ts'
 import type { SystemCalls } from './system-calls.ts'
@@ -178,6 +179,9 @@ function createPosixCalls(libc: Libc): SystemCalls {
     closeDirectory: close,
     enterAt: (dir, name) => openOrThrow(dir, name, OPEN_DIRECTORY | O_NOFOLLOW, 0),
     parentOf: (dir) => openOrThrow(dir, '..', OPEN_DIRECTORY | O_NOFOLLOW, 0),
+
+    pathOf: (dir) => readlink(AT_FDCWD, `/proc/self/fd/${dir}`),
+    mountOf: mountOfDescriptor,
 
     listAt(dir) {
       check(libc.lseek(dir, 0, 0), 'lseek', '.')

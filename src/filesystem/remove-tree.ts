@@ -1,14 +1,16 @@
 /**
  * Removes what a name of an open directory stands for, directories with all that is in them. Holds two descriptors however deep the
- * tree is, follows no link, and enters no other file system.
+ * tree is, follows no link, and enters nothing that is mounted.
  */
-
+import { join } from 'node:path'
 import { SnapError } from '../model/errors.ts'
 import type { FileStat } from '../model/files.ts'
+import { mountsBelow } from './mounts.ts'
 import type { DirectoryHandle, SystemCalls } from './system-calls.ts'
 import { systemCode } from './system-error.ts'
 
 const OWNER_ALL = 0o700
+const UNMOUNT = 'Unmount it: what is behind a mount may be in use elsewhere, and is never removed.'
 
 /** A directory that is being emptied. */
 type Level = {
@@ -18,10 +20,16 @@ type Level = {
   readonly names: string[]
 }
 
-/** `path` is for messages. Throws system errors, and `TARGET_UNSAFE` where the tree is moved about meanwhile. */
+/**
+ * `path` is for messages. Throws system errors, and `TARGET_UNSAFE` where something is mounted in the tree, of which nothing is removed
+ * then, or where it is moved about meanwhile.
+ */
 export function removeTree(calls: SystemCalls, parent: DirectoryHandle, name: string, path: string): void {
   if (unlinkUnlessDirectory(calls, parent, name)) return
+  refuseMounts(calls, parent, name, path)
   const device = deviceOf(calls, parent)
+  // The table was read once; what is mounted meanwhile is seen by the number of the mount, which the open directory itself has.
+  const mount = calls.mountOf(parent)
   const levels: Level[] = []
   let dir = parent
 
@@ -36,8 +44,10 @@ export function removeTree(calls: SystemCalls, parent: DirectoryHandle, name: st
     const handle = calls.enterAt(dir, child)
     leave(handle)
     const stat = openUp(calls, dir, before)
-    if (stat.device !== device) {
-      throw new SnapError('TARGET_UNSAFE', `${path} holds another file system, which is not removed`)
+    if (stat.device !== device || calls.mountOf(dir) !== mount) {
+      throw new SnapError('TARGET_UNSAFE', `${path} holds another file system, which is not removed`, {
+        hint: UNMOUNT,
+      })
     }
     levels.push({ name: child, device: stat.device, inode: stat.inode, names: calls.listAt(dir) })
   }
@@ -53,7 +63,7 @@ export function removeTree(calls: SystemCalls, parent: DirectoryHandle, name: st
       levels.pop()
       const above = levels.at(-1)
       leave(above === undefined ? parent : calls.parentOf(dir))
-      if (above !== undefined) expectSame(calls, dir, above, path)
+      if (above !== undefined) expectSame(calls, dir, above, path, mount)
       calls.rmdirAt(dir, level.name)
     }
   } finally {
@@ -85,6 +95,28 @@ function unlinkUnlessDirectory(calls: SystemCalls, dir: DirectoryHandle, name: s
   }
 }
 
+/** A directory that is mounted from the same file system has the same device: before anything is gone, only the table of mounts tells it. */
+function refuseMounts(calls: SystemCalls, parent: DirectoryHandle, name: string, path: string): void {
+  const [mounted] = mountsIn(calls, parent, name)
+  if (mounted === undefined) return
+  throw new SnapError(
+    'TARGET_UNSAFE',
+    `${path} is not removed: something is mounted at ${mounted}, which is to be unmounted first`,
+    { hint: UNMOUNT },
+  )
+}
+
+function mountsIn(calls: SystemCalls, parent: DirectoryHandle, name: string): string[] {
+  try {
+    return mountsBelow(join(calls.pathOf(parent), name))
+  } catch (error) {
+    const code = systemCode(error)
+    // Deeper than a path can say, or without `/proc`: the number of each directory's mount is left.
+    if (code === 'ENAMETOOLONG' || code === 'ENOENT') return []
+    throw error
+  }
+}
+
 /** A normal user empties only directories that are writable. */
 function openUp(calls: SystemCalls, dir: DirectoryHandle, before: FileStat): FileStat {
   using entry = calls.directoryEntry(dir)
@@ -93,10 +125,17 @@ function openUp(calls: SystemCalls, dir: DirectoryHandle, before: FileStat): Fil
   return entry.stat()
 }
 
-function expectSame(calls: SystemCalls, dir: DirectoryHandle, level: Level, path: string): void {
+function expectSame(
+  calls: SystemCalls,
+  dir: DirectoryHandle,
+  level: Level,
+  path: string,
+  mount: number | undefined,
+): void {
   using entry = calls.directoryEntry(dir)
   const stat = entry.stat()
-  if (stat.inode !== level.inode || stat.device !== level.device) {
+  const isSame = stat.inode === level.inode && stat.device === level.device && calls.mountOf(dir) === mount
+  if (!isSame) {
     throw new SnapError('TARGET_UNSAFE', `${path} is being changed by somebody else while it is removed`)
   }
 }

@@ -51,6 +51,10 @@ export interface SystemCalls {
   enterAt(dir: DirectoryHandle, name: string): DirectoryHandle
   /** The parent of an open directory, wherever that is now. */
   parentOf(dir: DirectoryHandle): DirectoryHandle
+  /** Where an open directory is now: absolute, without links. */
+  pathOf(dir: DirectoryHandle): string
+  /** The number of the mount through which a directory was opened; `undefined` where that cannot be told. */
+  mountOf(dir: DirectoryHandle): number | undefined
   listAt(dir: DirectoryHandle): string[]
   lstatAt(dir: DirectoryHandle, name: string): FileStat
   /** With `O_NOFOLLOW` and `O_CLOEXEC` added. */

@@ -124,7 +124,10 @@ export interface TargetDirectory extends Disposable {
   rename(from: string, to: string): void
   /** Removes a file, or a directory that is empty. */
   removeOne(name: string): void
-  /** Removes a file, or a directory with everything in it, never following a symlink or entering another file system. */
+  /**
+   * Removes a file, or a directory with everything in it, never following a symlink. `TARGET_UNSAFE` where something is mounted there or
+   * below: nothing behind a mount is removed.
+   */
   remove(name: string): void
   readlink(name: string): string
   xattrs(name: string): Xattr[]

@@ -10,7 +10,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { isRoot, jsonLines, Sandbox } from '../support/snap.ts'
 import {
   bytesBelow,
@@ -286,6 +286,25 @@ describe('what a backup leaves out', () => {
       writeFileSync(`${mounted}/extra`, 'x')
       await box.ok(restored)
       expect(readdirSync(mounted)).toEqual(['elsewhere'])
+    })
+
+    it('leaves what a mount of the same file system leads to alone in a restore with --delete', async () => {
+      const [own, precious, target] = ['own', 'precious', 'bound'].map((name) => box.path(name))
+      for (const path of [own!, precious!]) {
+        mkdirSync(path)
+        writeFileSync(`${path}/file`, 'x')
+      }
+      await box.ok(['backup', own!])
+      await box.ok(['restore', `latest:${own}`, '--target', target!])
+      const point = `${target}/extra/deeper`
+      mkdirSync(point, { recursive: true })
+      writeFileSync(`${target}/other`, 'x')
+      execFileSync('mount', ['--bind', precious!, point])
+      onTestFinished(() => void execFileSync('umount', ['-l', point]))
+      const run = await box.expect(3, ['restore', `latest:${own}`, '--target', target!, '--delete'])
+      expect(run.stderr).toContain(`something is mounted at ${point}`)
+      expect(readdirSync(precious!)).toEqual(['file'])
+      expect(existsSync(`${target}/other`)).toBe(false)
     })
 
     it('takes the root of a source although it is a mount', async () => {

@@ -1,5 +1,5 @@
 /** Drills for real: real directories and databases, a repository that is damaged, a server that is away, and everybody who is to hear of it. */
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -16,7 +16,7 @@ import {
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { systemRandom } from '../../src/crypto/random.ts'
 import { createIgnoreRules } from '../../src/filesystem/ignore-rules.ts'
 import { createSourceFiles } from '../../src/filesystem/source-files.ts'
@@ -438,7 +438,47 @@ describe('a drill', () => {
     expect([lstatSync(place('app', 'a.txt')).mtimeMs, statSync(place('ledger.db')).mtimeMs]).toEqual(before)
   })
 
-  it('into the repository is refused', async () => {
+  it.runIf(isRoot)(
+    'removes nothing behind what a probe has mounted, says so, and the next one tries again',
+    async () => {
+      mkdirSync(place('precious'))
+      writeFileSync(place('precious', 'file'), 'x')
+      configure(`probes: ['mkdir mounted; mount --bind HERE/precious mounted']`)
+      await ok('backup', '--job', 'nightly')
+      const { stderr } = await ok('drill', 'trial')
+      const [first = ''] = left()
+      const point = place('drills', first, 'mounted')
+      onTestFinished(() => void spawnSync('umount', ['-l', point]))
+      expect(readdirSync(place('precious'))).toEqual(['file'])
+      expect(stderr).toContain(`something is mounted at ${point}`)
+
+      configure('')
+      const again = await ok('drill', 'trial')
+      expect(again.stderr).toContain(`${place('drills', first)}, which an earlier drill had left, stays: `)
+      expect(left()).toEqual([first])
+      execFileSync('umount', [point])
+      const last = await ok('drill', 'trial')
+      expect(last.stderr).toContain(`removed ${place('drills', first)}, which an earlier drill had left`)
+      expect(left()).toEqual([])
+      expect(readdirSync(place('precious'))).toEqual(['file'])
+      expect((await ok('drill', 'trial')).stderr).not.toContain('earlier drill')
+    },
+  )
+
+  it('keeps what failed until its next run, and never two of them', async () => {
+    configure(`keep: failed, probes: ['false']`)
+    await ok('backup', '--job', 'nightly')
+    const first = await report(1)
+    const second = await report(1)
+    expect(second.kept).not.toBe(first.kept)
+    expect(left().map((name) => place('drills', name))).toEqual([second.kept])
+    configure('keep: failed')
+    const { stderr } = await ok('drill', 'trial')
+    expect(stderr).toContain(`removed ${second.kept}, which an earlier drill had kept`)
+    expect(left()).toEqual([])
+  })
+
+  it('into the repository is refused, and makes nothing there', async () => {
     configure('')
     await ok('backup', '--job', 'nightly')
     writeFileSync(
@@ -450,6 +490,18 @@ describe('a drill', () => {
     )
     const run = await expectStatus(2, 'drill', 'trial')
     expect(run.stderr).toContain('which is the repository or its cache')
+    expect(existsSync(place('repository', 'x'))).toBe(false)
+    symlinkSync(place('repository'), place('way'))
+    configure('')
+    writeFileSync(
+      place('snap.yaml'),
+      readFileSync(place('snap.yaml'), 'utf8').replace(
+        `into: ${place('drills')}`,
+        `into: ${place('way', 'x', 'y')}`,
+      ),
+    )
+    await expectStatus(2, 'drill', 'trial')
+    expect(existsSync(place('repository', 'x'))).toBe(false)
   })
 
   it.runIf(isRoot)(
@@ -532,6 +584,73 @@ describe('a drill', () => {
     writeFileSync(place('wait'), '0')
     await ok('drill', 'trial')
     expect(alerts().at(-1)).toMatchObject({ event: 'cleared', key: 'objective:critical:recovery-time' })
+  })
+})
+
+describe('of a PostgreSQL database with a subscription', () => {
+  it('leaves replication alone, and what an earlier drill has left there is a warning', {
+    timeout: 120_000,
+  }, async () => {
+    const server = await Postgres.start()
+    writeFileSync(place('password'), PASSWORD, { mode: 0o600 })
+    server.sql('postgres', 'CREATE DATABASE shop')
+    server.sql('shop', 'CREATE TABLE orders (n int); INSERT INTO orders VALUES (1); CREATE PUBLICATION own')
+    const subscribe = (database: string, name: string): string =>
+      server.sql(
+        database,
+        `CREATE SUBSCRIPTION ${name} CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect=false)`,
+      )
+    subscribe('shop', 's')
+    const databases = (): string =>
+      server.sql('postgres', "SELECT datname FROM pg_database WHERE datname LIKE 'snap%'")
+    const yaml = (more: string, drill = ''): void =>
+      writeFileSync(
+        place('snap.yaml'),
+        `
+repositories: { local: { path: ${place('repository')}, key-file: ${place('key')} } }
+sources:
+  shop: { postgres: { database: shop, host: 127.0.0.1, port: ${server.port}, user: postgres, password: 'file:${place('password')}', programs: ${server.programs}${more} } }
+categories: { critical: { orders: [shop] } }
+jobs: { nightly: { scope: [critical] } }
+drills: { trial: { job: nightly, into: ${place('drills')}${drill} } }
+`,
+        { mode: 0o600 },
+      )
+    writeFileSync(
+      place('look.sh'),
+      `#!/bin/sh
+export PGPASSWORD='${PASSWORD}'
+exec ${join(server.programs, 'psql')} -h 127.0.0.1 -p ${server.port} -U postgres -At -d "$SNAP_DATABASE_SHOP" -c "$1"
+`,
+      { mode: 0o755 },
+    )
+    yaml('')
+    await ok('backup', '--job', 'nightly')
+    const good = await ok('drill', 'trial')
+    expect(good.stderr).not.toContain('cannot be dropped')
+    expect(databases()).toBe('')
+
+    // A probe that subscribes leaves a database that cannot be dropped: the next one says so, and is good.
+    const sql = "CREATE SUBSCRIPTION t CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect=false)"
+    yaml('', `, probes: [[./look.sh, "${sql}"]]`)
+    expect((await ok('drill', 'trial')).stderr).toContain('cannot be dropped')
+    const stuck = databases()
+    expect(stuck).toMatch(/^snap_drill_\w+$/)
+    yaml('')
+    expect((await ok('drill', 'trial')).stderr).toContain(
+      `the database ${stuck}, which an earlier drill had left, stays: `,
+    )
+    expect(databases()).toBe(stuck)
+    server.sql(stuck, 'ALTER SUBSCRIPTION t SET (slot_name = NONE)')
+    server.sql(stuck, 'DROP SUBSCRIPTION t')
+    expect((await ok('drill', 'trial')).stderr).toContain(`dropped ${stuck}`)
+
+    yaml(', format: plain')
+    await ok('backup', '--job', 'nightly')
+    const failed = await report(1)
+    expect(failed.failures[0].reason).toContain('it makes a subscription')
+    expect(databases()).toBe('')
+    expect(server.sql('postgres', 'SELECT subname FROM pg_subscription')).toBe('s')
   })
 })
 

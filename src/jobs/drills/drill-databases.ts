@@ -98,11 +98,14 @@ export class DrillDatabases {
   }
 
   async #postgres({ name = '', facts }: SnapshotSource, file: string): Promise<Found> {
-    const { signal, random, note, said } = this.#ports
+    const { signal, random, note, warn, said } = this.#ports
     const { server, mayLack } = this.#serverOf(name)
     const database = new ScratchDatabase(server, `${this.#owner} ${name}`, random)
-    const former = await database.removeFormer(`${this.#owner} ${name}`, signal)
-    for (const each of former) note(`dropped ${each}, which an earlier drill had left`)
+    await database.removeFormer(`${this.#owner} ${name}`, signal, (each, reason) =>
+      reason === undefined
+        ? note(`dropped ${each}, which an earlier drill had left`)
+        : warn(`the database ${each}, which an earlier drill had left, stays: ${reason}`),
+    )
     this.#made.push(database)
     const format = file.endsWith('.sql') ? 'plain' : 'custom'
     await database.restore({ file, format }, signal, { said: (line) => said(name, line) })

@@ -7,10 +7,12 @@ import { createReadStream } from 'node:fs'
 import { toHex } from '../../base/bytes.ts'
 import { systemPath } from '../../base/names.ts'
 import type { Random } from '../../model/clock.ts'
+import { messageOf } from '../../model/errors.ts'
 import type { PostgresServer } from '../config/config.ts'
 import type { CommandEvents } from '../sources/command-output.ts'
 import { Answer, query } from '../sources/postgres.ts'
 import { restorePostgres } from '../sources/restore-postgres.ts'
+import { subscribes } from '../sources/subscribes.ts'
 import type { PostgresCounts } from './compare-facts.ts'
 
 export type RestoredDump = {
@@ -41,8 +43,15 @@ export class ScratchDatabase {
     this.name = namePrefix(owner) + toHex(random.bytes(RANDOM_BYTES))
   }
 
-  /** Drops what an earlier drill of the same owner has left. Throws an `Error` with the server's words. */
-  async removeFormer(owner: string, signal: AbortSignal): Promise<string[]> {
+  /**
+   * Drops what an earlier drill of the same owner has left: `told` hears of each, and why where it stays. Throws an `Error` with the
+   * server's words where it does not answer.
+   */
+  async removeFormer(
+    owner: string,
+    signal: AbortSignal,
+    told: (name: string, reason?: string) => void,
+  ): Promise<void> {
     const like = `${namePrefix(owner)}%`.replaceAll('_', '\\_')
     const names = await query(
       { ...this.#server, database: MAINTENANCE },
@@ -50,12 +59,22 @@ export class ScratchDatabase {
       signal,
     )
     const former = names.split('\n').filter((name) => name !== '')
-    for (const name of former) await drop(this.#server, name)
-    return former
+    for (const name of former) {
+      try {
+        await drop(this.#server, name)
+        told(name)
+      } catch (error) {
+        told(name, messageOf(error))
+      }
+    }
   }
 
-  /** As `restorePostgres`. */
+  /** As `restorePostgres`. An `Error` where the dump would make a subscription, and nothing is made. */
   async restore({ file, format }: RestoredDump, signal: AbortSignal, events: CommandEvents): Promise<void> {
+    if (format === 'plain' && (await subscribes(createReadStream(systemPath(file)))))
+      throw new Error(
+        'it makes a subscription, which could end a replication: save it with `format: custom`, or with `options: [--no-subscriptions]`',
+      )
     const more = { format, globals: false, options: [] }
     await restorePostgres(
       {
@@ -66,6 +85,7 @@ export class ScratchDatabase {
         create: true,
         clean: false,
         withoutOwners: true,
+        withoutReplication: true,
       },
       signal,
       events,

@@ -19,20 +19,36 @@ const PREFIX = 'snap-drill-'
 /** Beside the bytes of files: directories, and what each file takes beyond its bytes. */
 const ROOM_SHARE = 1.02
 
-/** Where the directory of a run goes. `into` is made where it is missing. `TARGET_UNWRITABLE` where that cannot be; `USAGE` where it lies in one of `own`. */
+/**
+ * Where the directory of a run goes. `into` is made where it is missing. `TARGET_UNWRITABLE` where that cannot be; `USAGE` where it lies in
+ * one of `own`, in which nothing is made.
+ */
 export function scratchPath(into: string, drill: string, run: string, own: ReadonlySet<string>): string {
+  refuseInside(own, into, realPlace(into))
   try {
     makeDirectory(into, MODE)
   } catch (cause) {
     throw unwritable(into, cause)
   }
   const real = realPath(into)
+  // A link may have come meanwhile.
+  refuseInside(own, into, real)
+  return join(real, `${PREFIX}${drill}-${run}`)
+}
+
+/** Where `path` is, or where it would be made. */
+function realPlace(path: string): string {
+  const parent = dirname(path)
+  if (parent === path || existsSync(systemPath(path))) return realPath(path)
+  return join(realPlace(parent), basename(path))
+}
+
+function refuseInside(own: ReadonlySet<string>, into: string, real: string): void {
   const inside = [...own].find((path) => real === path || real.startsWith(`${path}/`))
   if (inside !== undefined)
     throw new SnapError('USAGE', `${into} lies in ${inside}, which is the repository or its cache`, {
       hint: 'Name another directory with `into`.',
     })
-  return join(real, `${PREFIX}${drill}-${run}`)
 }
 
 /** It must not be there. */
@@ -44,9 +60,9 @@ export function makeScratch(path: string): void {
   }
 }
 
-/** With all in it; nothing behind a link, and no other file system. `TARGET_UNWRITABLE` and the like where something stays. */
+/** With all in it; nothing behind a link or a mount. `TARGET_UNSAFE`, `TARGET_UNWRITABLE` and the like where something stays. */
 export function removeScratch(path: string): void {
-  if (!existsSync(systemPath(path))) return
+  if (!isThere(path)) return
   using parent = createTargetFiles().openExisting(dirname(path))
   parent?.remove(basename(path))
 }
@@ -57,6 +73,15 @@ export function isScratchOf(drill: string, path: string): boolean {
   const start = `${PREFIX}${drill}-`
   const isOurs = name.startsWith(start) && RUN_ID.test(name.slice(start.length))
   return isOurs && lstatSync(systemPath(path), { throwIfNoEntry: false })?.isDirectory() === true
+}
+
+/** Also where it cannot be looked at. */
+export function isThere(path: string): boolean {
+  try {
+    return lstatSync(systemPath(path), { throwIfNoEntry: false }) !== undefined
+  } catch {
+    return true
+  }
 }
 
 /** `TARGET_FULL` where the file system at `directory` has less room than `bytes` of files take. */

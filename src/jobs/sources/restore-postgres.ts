@@ -17,6 +17,11 @@ export type RestorePostgresRequest = {
   readonly clean: boolean
   /** Everything belongs to who restores, and nobody else has a right to it; of a dump as SQL that cannot be left out. */
   readonly withoutOwners?: boolean
+  /**
+   * Subscriptions and publications are left out: to drop a subscription is to drop the slot of the production that it was saved from. Of a
+   * dump as SQL that cannot be done: `subscribes` tells.
+   */
+  readonly withoutReplication?: boolean
 }
 
 /**
@@ -28,7 +33,8 @@ export async function restorePostgres(
   signal: AbortSignal,
   events: CommandEvents,
 ): Promise<void> {
-  const { config, database, bytes, format, create, clean, withoutOwners = false } = request
+  const { config, database, bytes, format, create, clean } = request
+  const { withoutOwners = false, withoutReplication = false } = request
   const into = { ...config, database }
   let isMade = false
   try {
@@ -43,6 +49,7 @@ export async function restorePostgres(
             '--single-transaction',
             ...(clean ? ['--clean', '--if-exists'] : []),
             ...(withoutOwners ? ['--no-owner', '--no-privileges'] : []),
+            ...(withoutReplication ? ['--no-subscriptions', '--no-publications'] : []),
             '--dbname',
             database,
           ]

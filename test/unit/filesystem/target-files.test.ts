@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { nameBytes } from '../../../src/base/names.ts'
 import { createPortableCalls } from '../../../src/filesystem/portable.ts'
 import { loadPosixCalls } from '../../../src/filesystem/posix.ts'
@@ -33,6 +33,10 @@ const meta = (changes: Partial<TargetMeta> = {}): TargetMeta => ({
   ...changes,
 })
 const code = (value: string) => expect.objectContaining({ code: value })
+function bindMount(from: string, to: string): void {
+  execFileSync('mount', ['--bind', from, to])
+  onTestFinished(() => void execFileSync('umount', ['-l', to]))
+}
 const openDescriptors = () => fs.readdirSync('/proc/self/fd').length
 
 describe.each([
@@ -213,6 +217,57 @@ describe.each([
     expect(fs.readdirSync(outside)).toEqual(['kept'])
     expect(() => root.remove('tree')).toThrow(code('TARGET_UNWRITABLE'))
     root[Symbol.dispose]()
+  })
+
+  it.runIf(isRoot)('removes nothing behind a mount of the same file system, and says where it is', () => {
+    const { path, root } = open()
+    const precious = freshPath()
+    fs.mkdirSync(join(precious, 'inner'), { recursive: true })
+    fs.writeFileSync(join(precious, 'inner', 'file'), 'x')
+    const point = join(path, 'tree', 'a b\\c\n\u00e9', 'mounted')
+    fs.mkdirSync(point, { recursive: true })
+    fs.writeFileSync(join(path, 'tree', 'first'), 'x')
+    bindMount(precious, point)
+    const before = openDescriptors()
+    expect(() => root.remove('tree')).toThrow(code('TARGET_UNSAFE'))
+    expect(() => root.remove('tree')).toThrow(`something is mounted at ${point}`)
+    expect(fs.readFileSync(join(precious, 'inner', 'file'), 'utf8')).toBe('x')
+    expect(fs.readdirSync(join(path, 'tree'))).toContain('first')
+    // The tree itself may be one.
+    fs.mkdirSync(join(path, 'itself'))
+    bindMount(precious, join(path, 'itself'))
+    expect(() => root.remove('itself')).toThrow(code('TARGET_UNSAFE'))
+    expect(fs.readdirSync(precious)).toEqual(['inner'])
+    // Beside a mount, and in one, what is no mount goes.
+    fs.mkdirSync(join(path, 'itself', 'inner', 'deeper'))
+    using within = root.enter('itself')
+    within.remove('inner')
+    expect(fs.readdirSync(precious)).toEqual([])
+    expect(openDescriptors()).toBe(before + (calls.descriptorPaths ? 1 : 0))
+    root[Symbol.dispose]()
+  })
+
+  it.runIf(isRoot && calls.descriptorPaths)('sees what is mounted while it removes', () => {
+    const path = freshPath()
+    const precious = freshPath()
+    fs.mkdirSync(precious)
+    fs.writeFileSync(join(precious, 'file'), 'x')
+    const point = join(path, 'tree', 'mounted')
+    fs.mkdirSync(point, { recursive: true })
+    let mounts = 1
+    const meddled: SystemCalls = {
+      ...calls,
+      // The table of mounts has been read before.
+      enterAt(dir, name) {
+        if (name === 'mounted' && mounts-- > 0) bindMount(precious, point)
+        return calls.enterAt(dir, name)
+      },
+    }
+    using root = createTargetFiles(meddled).openRoot(path)
+    const before = openDescriptors()
+    expect(() => root.remove('tree')).toThrow(code('TARGET_UNSAFE'))
+    expect(openDescriptors()).toBe(before)
+    expect(fs.readdirSync(precious)).toEqual(['file'])
   })
 
   it('gives the mode that was asked for under any umask', () => {
