@@ -65,12 +65,21 @@ function keptByRules(newestFirst: readonly ModelSnapshot[], policy: ModelPolicy)
   for (const name of NAMES) {
     const count = policy.counts?.[name] ?? 0
     const firsts = newestOfEach(newestFirst, name, policy.timeZone)
+    /** Beside an incomplete one, the newest of the same day, week ... that is not. */
+    const wholeBeside = (one: ModelSnapshot): ModelSnapshot[] => {
+      const same = newestFirst.filter(
+        (other) => nameOf(other.trueMs, name, policy.timeZone) === nameOf(one.trueMs, name, policy.timeZone),
+      )
+      return one.incomplete ? same.filter((other) => !other.incomplete).slice(0, 1) : []
+    }
     keepAll(firsts.slice(0, count))
+    keepAll(firsts.slice(0, count).flatMap(wholeBeside))
     if (firsts.length < count) kept.add(oldest)
     const days = policy.withinDaysEach?.[name]
     if (days === undefined) continue
     const start = daysBefore(newest.trueMs, days, policy.timeZone)
     keepAll(firsts.filter((one) => one.trueMs > start))
+    keepAll(firsts.flatMap(wholeBeside).filter((one) => one.trueMs > start))
     if (oldest.trueMs > start) kept.add(oldest)
   }
   if (policy.withinDays !== undefined) {

@@ -3,7 +3,8 @@
  * of repositories and forgets nothing itself.
  *
  * The rules are restic's: a snapshot stays where any rule keeps it; counting rules take the newest of each of the last
- * hours, days ... that have snapshots, and the oldest snapshot too while they have places left; spans reach back from the
+ * hours, days ... that have snapshots (where that is incomplete, the newest complete one of the hour, day ... too, which restic's
+ * do not know), and the oldest snapshot too while they have places left; spans reach back from the
  * newest snapshot, never from now, and end before a snapshot that is exactly as old.
  *
  * Guaranteed, whatever clocks say and whoever writes to the series:
@@ -82,8 +83,9 @@ export function planRetention<S extends RetainedSnapshot>(
     const place = places[index]
     if (place?.kind === 'placed') {
       const { takenMs, backdated } = place
-      const { tags, label } = snapshot
-      ruled.push({ snapshot, takenMs, backdated, tags, label, reasons: [], spared: false, counters: {} })
+      const { tags, label, incomplete } = snapshot
+      const said = { snapshot, takenMs, backdated, tags, label, incomplete }
+      ruled.push({ ...said, reasons: [], spared: false, counters: {} })
     } else {
       const reasons = [place?.kind === 'ahead' ? 'clock ahead' : 'clock unsure']
       if (snapshot.held) reasons.unshift('held')

@@ -12,6 +12,8 @@ export type RuledSnapshot = {
   readonly backdated: boolean
   readonly tags: readonly string[]
   readonly label: string | null
+  /** Something was unreadable when it was made. */
+  readonly incomplete: boolean
 }
 
 /** How many more each counting rule of the policy would keep. */
@@ -38,7 +40,7 @@ export function rulesOf(policy: RetentionPolicy, walked: readonly RuledSnapshot[
     const { judge, left } = counted(
       name,
       count,
-      name === 'last' ? () => true : firstOfEach(name, calendar, walked),
+      name === 'last' ? EACH_FIRST : standings(name, calendar, walked),
     )
     judges.push(judge)
     remaining.set(name, left)
@@ -48,11 +50,7 @@ export function rulesOf(policy: RetentionPolicy, walked: readonly RuledSnapshot[
     const span = policy.withinPeriods?.[period]
     if (span === undefined) continue
     judges.push(
-      periodWithin(
-        start(span),
-        `${period} within ${formatSpan(span)}`,
-        firstOfEach(period, calendar, walked),
-      ),
+      periodWithin(start(span), `${period} within ${formatSpan(span)}`, standings(period, calendar, walked)),
     )
   }
   for (const [label, days] of policy.labelDays ?? []) {
@@ -71,16 +69,28 @@ export function rulesOf(policy: RetentionPolicy, walked: readonly RuledSnapshot[
   }
 }
 
-type IsFirst = (snapshot: RuledSnapshot) => boolean
+/**
+ * What a snapshot is to its hour, day ...: its newest; `complete`: the newest complete one behind incomplete ones, for half of
+ * what there was is not to push out the whole; or neither.
+ */
+type Standing = 'first' | 'complete' | 'other'
+type StandingOf = (snapshot: RuledSnapshot) => { readonly standing: Standing; readonly bucket: number }
 
 /** In the rule `last` every snapshot is the first. */
-function counted(name: Counted, count: number, isFirst: IsFirst): { judge: Judge; left: () => number } {
+const EACH_FIRST: StandingOf = () => ({ standing: 'first', bucket: 0 })
+
+function counted(name: Counted, count: number, standingOf: StandingOf): { judge: Judge; left: () => number } {
   let left = count
+  const counted = new Set<number>()
   const judge: Judge = (snapshot, isOldest) => {
+    const { standing, bucket } = standingOf(snapshot)
+    // It takes no place of its own.
+    if (standing === 'complete' && counted.has(bucket)) return `complete ${name} snapshot`
     if (left === 0) return undefined
-    const first = isFirst(snapshot)
+    const first = standing === 'first'
     if (!first && !isOldest) return undefined
     left -= 1
+    counted.add(bucket)
     return first ? `${name} snapshot` : `oldest ${name} snapshot`
   }
   return { judge, left: () => left }
@@ -90,25 +100,31 @@ function within(startMs: number, span: string): Judge {
   return ({ takenMs }) => (takenMs > startMs ? `within ${span}` : undefined)
 }
 
-function periodWithin(startMs: number, reason: string, isFirst: IsFirst): Judge {
+function periodWithin(startMs: number, reason: string, standingOf: StandingOf): Judge {
   return (snapshot, isOldest) => {
     if (snapshot.takenMs <= startMs) return undefined
-    if (isFirst(snapshot)) return reason
+    const { standing } = standingOf(snapshot)
+    if (standing === 'first') return reason
+    if (standing === 'complete') return `complete ${reason}`
     return isOldest ? `oldest ${reason}` : undefined
   }
 }
 
 /** Wall clocks that are put back after midnight return to a day that was over: all that were seen are remembered. */
-function firstOfEach(period: Period, calendar: Calendar, walked: readonly RuledSnapshot[]): IsFirst {
+function standings(period: Period, calendar: Calendar, walked: readonly RuledSnapshot[]): StandingOf {
   const seen = new Set<number>()
+  const withComplete = new Set<number>()
   const occupied = walked.some(({ backdated }) => backdated)
     ? new Set(walked.filter(({ backdated }) => !backdated).map(({ takenMs }) => calendar(period, takenMs)))
     : seen
-  return ({ takenMs, backdated }) => {
+  return ({ takenMs, backdated, incomplete }) => {
     const bucket = calendar(period, takenMs)
-    if (seen.has(bucket) || (backdated && occupied.has(bucket))) return false
+    const isFirst = !seen.has(bucket) && !(backdated && occupied.has(bucket))
+    const isComplete = !incomplete && !backdated && !withComplete.has(bucket)
+    if (isComplete) withComplete.add(bucket)
+    if (!isFirst) return { standing: isComplete ? 'complete' : 'other', bucket }
     seen.add(bucket)
-    return true
+    return { standing: 'first', bucket }
   }
 }
 

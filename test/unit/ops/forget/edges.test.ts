@@ -230,6 +230,25 @@ describe('a plan', () => {
     expect(kept(made(times, [broken, broken, broken]), { ...UTC, tags: [['x']] }, NOW)).toEqual([2])
   })
 
+  it('keeps, beside an incomplete snapshot of a day, the newest complete one of it, which takes no place', () => {
+    const times = [
+      '2025-01-01T10:00Z',
+      '2025-01-01T12:00Z',
+      '2025-01-01T20:00Z',
+      '2025-01-01T23:00Z',
+      '2025-01-02T12:00Z',
+      '2025-01-03T12:00Z',
+    ]
+    const broken = { incomplete: true }
+    const all = made(times, [{}, {}, broken, broken])
+    expect(kept(all, { ...UTC, counts: { daily: 3 } }, NOW)).toEqual([1, 3, 4, 5])
+    expect(reasons(all, { ...UTC, counts: { daily: 3 } }, NOW)[4]).toEqual(['complete daily snapshot'])
+    expect(kept(all, { ...UTC, counts: { daily: 2 } }, NOW)).toEqual([4, 5])
+    expect(kept(all, { ...UTC, counts: { daily: 4 } }, NOW)).toEqual([0, 1, 3, 4, 5])
+    expect(kept(all, { ...UTC, withinPeriods: { daily: parseSpan('3d') } }, NOW)).toEqual([0, 1, 3, 4, 5])
+    expect(kept(made(times, [{}, {}, {}, {}]), { ...UTC, counts: { daily: 3 } }, NOW)).toEqual([3, 4, 5])
+  })
+
   it('bounds the rules by the maximum count, but not what is spared, and then fills up to the minimum', () => {
     const times = [
       '2025-01-01T01:00Z',
