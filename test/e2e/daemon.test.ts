@@ -438,6 +438,8 @@ describe('the API', () => {
     const at = placeOf(await start())
     const { json } = await ask(at, '/v1/openapi.json', { token: '' })
     expect(json.openapi).toBe('3.1.0')
+    const started = json.paths['/v1/jobs/{job}/runs'].post.responses['202'].content['application/json'].schema
+    expect(started.required).toEqual(['job', 'run_id'])
     const documented = Object.entries(json.paths as Record<string, Json>).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method} ${path}`),
     )

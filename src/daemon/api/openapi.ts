@@ -37,7 +37,7 @@ function operationObject(operation: Operation): unknown {
   const responses = Object.entries(given).map(([status, description]) => [
     status,
     Number(status) < 300
-      ? { description, content: { [contentType]: { schema: {} } } }
+      ? { description, content: { [contentType]: { schema: operation.success ?? {} } } }
       : { description, content: { 'application/json': { schema: ERROR } } },
   ])
   return {

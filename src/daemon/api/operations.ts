@@ -53,8 +53,16 @@ export type Operation = {
   /** By status. */
   readonly answers: Readonly<Record<number, string>>
   readonly contentType?: string
+  /** A JSON Schema of what a success answers; absent where the documents of the command of that name have it. */
+  readonly success?: Readonly<Record<string, unknown>>
   readonly run: (daemon: DaemonPort, call: Call) => Answer | Promise<Answer>
 }
+
+const startedOf = (name: string): NonNullable<Operation['success']> => ({
+  type: 'object',
+  required: [name, 'run_id'],
+  properties: { [name]: { type: 'string' }, run_id: { type: 'string' } },
+})
 
 const RUNS = 50
 const RUNS_MAX = 1_000
@@ -105,6 +113,7 @@ export const OPERATIONS: readonly Operation[] = [
         tags: { type: 'array', items: { type: 'string' }, description: 'more tags for the snapshot' },
       },
     },
+    success: startedOf('job'),
     answers: {
       202: 'The id of the run',
       400: 'The body cannot be understood',
@@ -134,6 +143,7 @@ export const OPERATIONS: readonly Operation[] = [
     path: '/v1/drills/{drill}/runs',
     id: 'startDrill',
     summary: 'Start a run of a drill',
+    success: startedOf('drill'),
     answers: { 202: 'The id of the run', 404: 'There is no such drill', 409: 'It runs already' },
     run: (daemon, { parameters }) => {
       const drill = parameters.get('drill') ?? ''
