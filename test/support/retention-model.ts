@@ -67,10 +67,11 @@ function keptByRules(newestFirst: readonly ModelSnapshot[], policy: ModelPolicy)
     const firsts = newestOfEach(newestFirst, name, policy.timeZone)
     /** Beside an incomplete one, the newest of the same day, week ... that is not. */
     const wholeBeside = (one: ModelSnapshot): ModelSnapshot[] => {
-      const same = newestFirst.filter(
-        (other) => nameOf(other.trueMs, name, policy.timeZone) === nameOf(one.trueMs, name, policy.timeZone),
-      )
-      return one.incomplete ? same.filter((other) => !other.incomplete).slice(0, 1) : []
+      if (!one.incomplete) return []
+      const own = nameOf(one.trueMs, name, policy.timeZone)
+      return newestFirst
+        .filter((other) => !other.incomplete && nameOf(other.trueMs, name, policy.timeZone) === own)
+        .slice(0, 1)
     }
     keepAll(firsts.slice(0, count))
     keepAll(firsts.slice(0, count).flatMap(wholeBeside))
