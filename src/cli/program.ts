@@ -48,8 +48,8 @@ export function buildProgram(
     .addHelpText(
       'after',
       `
-Without --repo, the repository of the configuration is used, else one in the home directory, which the first backup makes. Another
-one is opened by --key-file, or by a password from SNAP_PASSWORD, SNAP_PASSWORD_FILE, SNAP_PASSWORD_COMMAND or the terminal.
+Without --repo, a repository in the home directory is used where there is one, else the one of the configuration; without either,
+the first backup makes it in the home directory. Another one is opened by --key-file, or by a password from SNAP_PASSWORD, SNAP_PASSWORD_FILE, SNAP_PASSWORD_COMMAND or the terminal.
 
 Examples:
   $ snap backup ~/documents

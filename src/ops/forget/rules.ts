@@ -81,16 +81,16 @@ const EACH_FIRST: StandingOf = () => ({ standing: 'first', bucket: 0 })
 
 function counted(name: Counted, count: number, standingOf: StandingOf): { judge: Judge; left: () => number } {
   let left = count
-  const counted = new Set<number>()
+  const buckets = new Set<number>()
   const judge: Judge = (snapshot, isOldest) => {
     const { standing, bucket } = standingOf(snapshot)
     // It takes no place of its own.
-    if (standing === 'complete' && counted.has(bucket)) return `complete ${name} snapshot`
+    if (standing === 'complete' && buckets.has(bucket)) return `complete ${name} snapshot`
     if (left === 0) return undefined
     const first = standing === 'first'
     if (!first && !isOldest) return undefined
     left -= 1
-    counted.add(bucket)
+    buckets.add(bucket)
     return first ? `${name} snapshot` : `oldest ${name} snapshot`
   }
   return { judge, left: () => left }

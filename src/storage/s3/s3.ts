@@ -17,7 +17,7 @@ import { CreateOnceProof } from './create-once.ts'
 import type { S3Credentials } from './credentials.ts'
 import { failed, mayPass } from './errors.ts'
 
-/** Some two minutes at the most, half of that on average: a store that is started again is back by then. */
+/** Pauses of some two minutes at the most, less than half of that on average: a store that is started again is back by then. */
 const RETRY_POLICY: RetryPolicy = {
   attempts: 12,
   firstPauseMs: 250,
