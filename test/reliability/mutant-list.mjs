@@ -2700,6 +2700,34 @@ const JOBS = [
     'guessing no repository where there are several',
     [e2e('repository-names', 'is that of the job')],
   ],
+  [
+    'src/ops/forget/rules.ts',
+    "    if (standing === 'complete' && buckets.has(bucket)) return `complete ${name} snapshot`\n",
+    '',
+    'keeping the newest complete snapshot of a day beside one that is incomplete',
+    [unit('ops/forget/edges')],
+  ],
+  [
+    'src/cli/storage-at.ts',
+    'return [address, credentials, { signal }] as const',
+    'return [address, credentials, {}] as const',
+    'telling a store behind a network of a signal',
+    [e2e('s3-signals')],
+  ],
+  [
+    'src/filesystem/remove-tree.ts',
+    '  refuseMounts(calls, parent, name, path)\n',
+    '',
+    'removing nothing of a tree in which something is mounted',
+    [unit('filesystem/target-files')],
+  ],
+  [
+    'src/filesystem/remove-tree.ts',
+    'if (stat.device !== device || calls.mountOf(dir) !== mount) {',
+    'if (stat.device !== device) {',
+    'not entering what is mounted while a tree is removed',
+    [unit('filesystem/target-files')],
+  ],
 ]
 
 const S3_HOSTILE = unit('storage/s3/hostile')
